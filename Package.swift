@@ -1,0 +1,73 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target is built with these: unsafe code is marked, warnings are errors.
+let strict: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// Libraries that return views whose lifetime is tied to a frame also need this; clients need nothing.
+let library = strict + [.enableExperimentalFeature("Lifetimes")]
+
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let containers = Target.Dependency.product(name: "BasicContainers", package: "swift-collections")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "martlet",
+  products: [
+    .library(name: "Martlet", targets: ["Martlet"]),
+    .library(name: "MartletTestKit", targets: ["MartletTestKit"]),
+    .executable(name: "martlet", targets: ["MartletTool"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-system", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.4.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.6.0"),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CXDP", pkgConfig: "libxdp libbpf", providers: [.apt(["libxdp-dev", "libbpf-dev"])]),
+    .target(name: "Wire", swiftSettings: library),
+    .target(name: "FrameAllocator", swiftSettings: library),
+    .target(name: "XSK", dependencies: ["CXDP", system], swiftSettings: library),
+    .target(
+      name: "Steering", dependencies: ["CXDP", "Wire", "XSK", system],
+      resources: [.embedInCode("Resources/steer.bpf.o")], swiftSettings: library),
+    .target(
+      name: "Martlet",
+      dependencies: ["Wire", "FrameAllocator", "XSK", "Steering", system, containers],
+      swiftSettings: library),
+    .target(
+      name: "MartletTestKit", dependencies: ["CXDP", "Martlet", "XSK", "Wire", system],
+      swiftSettings: library),
+    .executableTarget(
+      name: "MartletTool", dependencies: ["Martlet", system, arguments], path: "tools/martlet",
+      swiftSettings: strict),
+    .executableTarget(
+      name: "forward", dependencies: ["Martlet"], path: "examples/forward", exclude: ["README.md"],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "echo", dependencies: ["Martlet"], path: "examples/echo", exclude: ["README.md"],
+      swiftSettings: strict),
+    .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: strict),
+    .testTarget(name: "FrameAllocatorTests", dependencies: ["FrameAllocator"], swiftSettings: strict),
+    .testTarget(
+      name: "XSKTests", dependencies: ["XSK", "CXDP", "MartletTestKit", system],
+      swiftSettings: strict),
+    .testTarget(
+      name: "SteeringTests", dependencies: ["Steering", "XSK", "Wire", "CXDP", "MartletTestKit"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "MartletTests", dependencies: ["Martlet", "MartletTestKit"], swiftSettings: strict),
+    .testTarget(
+      name: "KernelTests", dependencies: ["Martlet", "MartletTestKit", "CXDP"],
+      swiftSettings: strict),
+    .testTarget(name: "MisuseTests", dependencies: ["Martlet"], swiftSettings: strict),
+    .testTarget(name: "TidyTests", swiftSettings: strict),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,69 @@
+public import Synchronization
+
+/// The consuming end of a single-producer, single-consumer ring: the application's end of the receive
+/// and completion rings (and, in tests, the simulated kernel's end of the fill and transmit rings).
+///
+/// `peek` opens a window of entries that are ready, `take` walks it, `release` gives what was taken
+/// back to the producer. Nothing is shared with the other end between `peek` and `release`.
+///
+/// Vocabulary: `head` is the next entry to take, `limit` the end of the window; both count up and
+/// wrap at 2^32. Invariant: `consumer word <= head <= limit <= producer word`, modulo 2^32.
+@frozen @safe public struct ConsumerRing<Entry: BitwiseCopyable>: ~Copyable {
+  @usableFromInline let entries: UnsafeMutablePointer<Entry>
+  @usableFromInline let mask: UInt32
+  @usableFromInline var head: UInt32
+  @usableFromInline var limit: UInt32
+  @usableFromInline let producer: UnsafeMutablePointer<Atomic<UInt32>>
+  @usableFromInline let consumer: UnsafeMutablePointer<Atomic<UInt32>>
+
+  /// The consuming end of the ring at `memory`, starting where its consumer word stands.
+  @unsafe public init(_ memory: RingMemory<Entry>) {
+    unsafe entries = memory.entries
+    mask = unsafe memory.size &- 1
+    unsafe producer = memory.producer
+    unsafe consumer = memory.consumer
+    head = unsafe memory.consumer.pointee.load(ordering: .relaxed)
+    limit = head
+  }
+
+  /// Entries in the window that have not been taken.
+  @inlinable public var remaining: UInt32 {
+    @inline(__always) get { limit &- head }
+  }
+
+  /// Opens a window of at most `maximum` entries and returns how many there are. One acquiring load.
+  @inlinable @inline(__always)
+  public mutating func peek(_ maximum: UInt32) -> UInt32 {
+    let ready = unsafe producer.pointee.load(ordering: .acquiring) &- head
+    let count = ready < maximum ? ready : maximum
+    limit = head &+ count
+    return count
+  }
+
+  /// The next entry of the window. The caller knows that there is one: `remaining` is not 0.
+  @inlinable @inline(__always)
+  public mutating func take() -> Entry {
+    assert(head != limit, "take() without an entry: look at `remaining` first")
+    // In bounds: the mask keeps the index below `size`.
+    let entry = unsafe entries[Int(truncatingIfNeeded: head & mask)]
+    head &+= 1
+    return entry
+  }
+
+  /// Gives every entry taken so far back to the producer. One releasing store.
+  @inlinable @inline(__always)
+  public mutating func release() {
+    unsafe consumer.pointee.store(head, ordering: .releasing)
+  }
+
+  /// How many entries the producer has published and nobody has taken. For ledgers, not for hot loops.
+  public var pending: UInt32 {
+    unsafe producer.pointee.load(ordering: .acquiring) &- head
+  }
+
+  /// The entry `offset` places after the next one to take, for ledgers; `offset` is below `pending`.
+  public func pendingEntry(_ offset: UInt32) -> Entry {
+    precondition(offset < pending, "entry \(offset) of \(pending) pending ones")
+    return unsafe entries[Int(truncatingIfNeeded: (head &+ offset) & mask)]
+  }
+}
