@@ -1,3 +1,5 @@
+public import XSK
+
 /// The kernel's side of one AF_XDP queue, played in user space: no root, no interface, every fault
 /// on demand.
 ///
@@ -86,5 +88,13 @@ public final class SimulatedKernel {
     self.rings = rings
     self.memory = memory
     self.configuration = configuration
+  }
+
+  /// The application's view of the packets' memory.
+  ///
+  /// It keeps this object alive, and with it the rings: an engine that owns both the view and the
+  /// application's ends needs nothing else kept.
+  public func packetMemory() -> PacketMemory {
+    memory.packetMemory(owner: self)
   }
 }

@@ -19,8 +19,13 @@ public import XSK
 
   /// The application's view, which keeps this object alive.
   public func packetMemory() -> PacketMemory {
-    // The bytes live as long as `self`, which the view holds.
-    unsafe PacketMemory(base: base, byteCount: byteCount, owner: self)
+    packetMemory(owner: self)
+  }
+
+  /// The view for an `owner` that keeps this object alive.
+  func packetMemory(owner: AnyObject) -> PacketMemory {
+    // The bytes live as long as `self`, hence at least as long as the owner, which the view holds.
+    unsafe PacketMemory(base: base, byteCount: byteCount, owner: owner)
   }
 
   /// Copies bytes in.
