@@ -1,8 +1,8 @@
-/// Bytes that a header view can stand on: a `RawSpan` (to read) or a `MutableRawSpan` (to write too).
+/// Bytes that a header view stands on: `RawSpan` (to read) or `MutableRawSpan` (to write as well).
 ///
 /// A view checks once, in its `init?`, that every field lies inside the bytes; after that it loads
-/// without a check. This file is the only one of the module with unsafe code; debug builds check every
-/// load and store here again.
+/// without a check. This file is the only one of the module with unsafe code; debug builds check
+/// every load and store here again.
 public protocol ByteView: ~Copyable, ~Escapable {
   /// How many bytes there are.
   var byteCount: Int { get }

@@ -23,8 +23,9 @@
     sum &+= (words & 0xFFFF_FFFF) &+ (words &>> 32)
   }
 
-  /// Adds all of `bytes`, an odd last one as the high half of a word; so only the last piece may be odd.
+  /// Adds all of `bytes`, an odd last one as the high half of a word.
   ///
+  /// So only the last piece of several may have an odd length.
   /// Cost: one 64-bit load per eight bytes.
   @inlinable
   public mutating func add(_ bytes: RawSpan) {
@@ -84,7 +85,7 @@
   }
 }
 
-/// Incremental updates: a field changed, the rest of the bytes need not be read (RFC 1624, equation 3).
+/// Incremental updates (RFC 1624, equation 3): the bytes that did not change need not be read.
 ///
 /// A wrong checksum stays wrong by the same amount. For UDP, leave a checksum of 0 alone and send a
 /// result of 0 as 0xFFFF.

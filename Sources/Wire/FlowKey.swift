@@ -1,14 +1,14 @@
 /// What the packets of one flow have in common: VLANs, addresses, protocol and ports.
 ///
-/// A plain value of fixed size. IPv4 addresses are mapped (::ffff:a.b.c.d), and `isIPv4` tells such a
-/// flow from one of IPv6 packets with the same addresses. Ports are 0 for protocols without ports
+/// A plain value of fixed size. IPv4 addresses are mapped (::ffff:a.b.c.d), and `isIPv4` tells such
+/// a flow from one of IPv6 packets with the same addresses. Ports are 0 for protocols without ports
 /// (ICMP, GRE, ESP), and in every fragment, so that all fragments of a packet have one key.
 @frozen public struct FlowKey: Hashable, Sendable, BitwiseCopyable {
   /// Who sends.
   public var source: IPv6Address
   /// Who receives.
   public var destination: IPv6Address
-  /// The identifiers of all VLAN tags, 16 bits each, the innermost in the lowest place; 0: untagged.
+  /// The identifiers of all VLAN tags, 16 bits each, the innermost in the lowest place.
   public var vlans: UInt64
   /// The sender's port, 0 if there is none.
   public var sourcePort: UInt16

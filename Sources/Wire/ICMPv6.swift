@@ -109,7 +109,7 @@ extension ICMPv6 where Bytes: MutableByteView & ~Copyable & ~Escapable {
     }
   }
 
-  /// Turns an echo request into its reply, checksum included; false, and nothing done, for all else.
+  /// Turns an echo request into its reply, checksum included; false and nothing done otherwise.
   ///
   /// Addresses are the caller's to exchange: `swapAddresses` of the IP and the Ethernet header.
   @inlinable @inline(__always) @_lifetime(self: copy self)

@@ -54,8 +54,8 @@ extension IPv4 where Bytes: MutableByteView & ~Copyable & ~Escapable {
 
   /// Takes one from the time to live and corrects the checksum (RFC 1624); 0 stays 0.
   ///
-  /// Cost: two loads, two stores, whatever the header's length. A packet whose time to live is 1 or 0
-  /// must not be passed on: ask first.
+  /// Cost: two loads, two stores, whatever the header's length. A packet that has 1 or 0 must not
+  /// be passed on: ask first.
   @inlinable @inline(__always) @_lifetime(self: copy self)
   public mutating func decrementTimeToLive() {
     let old = bytes.load16(8)

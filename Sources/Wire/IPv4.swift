@@ -14,8 +14,8 @@
 /// |              destination address              | 16
 /// +-----------------------------------------------+
 /// ```
-/// The lengths are read and checked once, when the view is made; what is written to the bytes later,
-/// by whomever, cannot lead it out of them.
+/// The lengths are read and checked once, when the view is made; what is written to the bytes
+/// later, by whomever, cannot lead it out of them.
 @frozen public struct IPv4<Bytes: ByteView & ~Copyable & ~Escapable>: ~Copyable, ~Escapable {
   /// The packet, exactly as long as its total length.
   @usableFromInline var bytes: Bytes

@@ -3,10 +3,11 @@ extension IPv6 where Bytes: ~Copyable & ~Escapable {
   /// How many extension headers are read; a packet with more has no upper layer.
   @inlinable public static var maximumExtensions: Int { IPv6Extensions.maximum }
 
-  /// The upper layer, counted from the start of this header; nil if the chain is cut off or too long.
+  /// The upper layer, counted from the start of this header; nil if the chain is broken.
   ///
-  /// ESP and "no next header" end the chain and are reported as they are; so is a fragment other than
-  /// the first, behind whose header the chain goes on in another packet.
+  /// Broken means cut off, or longer than `maximumExtensions`. ESP and "no next header" end the
+  /// chain and are reported as they are; so is a fragment other than the first, behind whose header
+  /// the chain goes on in another packet.
   /// Cost: a few comparisons without extension headers, a call with them.
   @inlinable public var upperLayer: UpperLayer? {
     @inline(__always) get {
@@ -19,7 +20,9 @@ extension IPv6 where Bytes: ~Copyable & ~Escapable {
     }
   }
 
-  /// Which fragment this is; nil for a whole packet, an atomic fragment (RFC 6946) or a broken chain.
+  /// Which fragment this is; nil for a whole packet or a broken chain.
+  ///
+  /// An atomic fragment (RFC 6946), first and last in one, counts as whole.
   @inlinable public var fragment: Fragment? {
     nextHeader.isExtensionHeader ? IPv6Extensions(of: bytes.readOnly())?.fragment : nil
   }

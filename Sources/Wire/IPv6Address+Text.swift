@@ -33,7 +33,7 @@ extension IPv6Address: LosslessStringConvertible {
     return longest
   }
 
-  /// Reads the forms of RFC 4291: eight groups, "::" once for missing ones, an IPv4 address at the end.
+  /// Reads the forms of RFC 4291: eight groups, "::" for missing ones, an IPv4 address at the end.
   ///
   /// A zone ("%eth0") or a prefix length ("/64") is no part of an address: nil.
   public init?(_ text: String) {

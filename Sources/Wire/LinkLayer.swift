@@ -1,4 +1,4 @@
-/// What stands in front of the network header of an Ethernet frame: addresses, VLAN tags, EtherType.
+/// What stands in front of a frame's network header: addresses, VLAN tags, EtherType.
 @frozen public struct LinkLayer: Hashable, Sendable, BitwiseCopyable {
   /// How many stacked VLAN tags are read; a frame with more has no inner header.
   @inlinable public static var maximumTags: Int { 4 }

@@ -34,7 +34,7 @@
 
   /// The pseudo-header of the packet in an Ethernet frame; nil if there is no sound IP packet.
   ///
-  /// A routing header that still has segments left is not followed: the destination is the header's.
+  /// A routing header that still has segments left is not followed.
   @inlinable
   public init?(frame: RawSpan) {
     if let ip = IPv4(frame: frame) {
@@ -46,7 +46,7 @@
     }
   }
 
-  /// The sum over this header, a length of `bytes`, and `bytes`, whose checksum field counts as it is.
+  /// The sum over this header, the length of `bytes`, and `bytes` as they are.
   @inlinable
   func sum(over bytes: RawSpan) -> Checksum {
     var sum = sum

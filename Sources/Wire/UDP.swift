@@ -10,7 +10,7 @@
   /// The datagram, exactly as long as its length field.
   @usableFromInline var bytes: Bytes
 
-  /// The datagram at the start of `bytes`, the payload of an IP packet; nil if its length cannot be.
+  /// The datagram at the start of `bytes`, an IP packet's payload; nil if its length cannot be.
   @inlinable @inline(__always) @_lifetime(copy bytes)
   public init?(_ bytes: consuming Bytes) {
     guard bytes.byteCount >= 8 else { return nil }

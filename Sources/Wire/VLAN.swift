@@ -11,7 +11,7 @@
 @frozen public struct VLAN<Bytes: ByteView & ~Copyable & ~Escapable>: ~Copyable, ~Escapable {
   @usableFromInline var bytes: Bytes
 
-  /// The tag at the start of `bytes`, the payload of an Ethernet frame or of a tag; nil below 4 bytes.
+  /// The tag at the start of `bytes`, the payload of a frame or of a tag; nil below 4 bytes.
   @inlinable @inline(__always) @_lifetime(copy bytes)
   public init?(_ bytes: consuming Bytes) {
     guard bytes.byteCount >= 4 else { return nil }
