@@ -71,3 +71,10 @@ _Static_assert(MADV_POPULATE_WRITE == CXDP_MADV_POPULATE_WRITE, "MADV_POPULATE_W
 #ifdef MADV_COLLAPSE
 _Static_assert(MADV_COLLAPSE == CXDP_MADV_COLLAPSE, "MADV_COLLAPSE");
 #endif
+
+// More of _GNU_SOURCE, for children and time-outs: pipe2(2), pidfd_open(2) and glibc's spawn attribute
+// that keeps the parent's descriptors (sockets that hold a queue!) out of the child.
+#include <spawn.h>
+static inline int cxdp_pipe(int ends[2], int flags) { return (int)syscall(SYS_pipe2, ends, flags); }
+static inline int cxdp_pidfd_open(int process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
