@@ -14,6 +14,7 @@
 #include <linux/xdp_diag.h>
 #include <net/if.h>
 #include <stdint.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>

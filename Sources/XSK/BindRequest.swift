@@ -26,7 +26,9 @@ struct BindRequest {
     XDPError(kind, operation: operation, reason: reason, remedy: remedy, errno: errno)
   }
 
-  /// Looks at what the kernel would refuse without saying why. Answers with the interface's present name.
+  /// Looks at what the kernel would refuse without saying why.
+  ///
+  /// Answers with the interface's present name.
   func check() throws(XDPError) -> String {
     guard let name = interface.currentName() else {
       throw interface.gone(operation, .noSuchAddressOrDevice)
@@ -50,10 +52,12 @@ struct BindRequest {
     // An Ethernet header and two VLAN tags come on top of the MTU.
     let largest = try interface.mtu() + 14 + 8
     guard largest > configuration.largestPacket, !options.usesMultiBuffer else { return }
-    let holds = "packets of \(interface.name) have up to \(largest) bytes and a chunk holds \(configuration.largestPacket)"
+    let holds =
+      "packets of \(interface.name) have up to \(largest) bytes and a chunk holds \(configuration.largestPacket)"
     let fits = largest <= 4096 - configuration.headroom - 256
     throw error(
-      .packetTooLong, holds, fits ? "use chunks of 4096 bytes or multi-buffer" : "use multi-buffer or lower the MTU")
+      .packetTooLong, holds,
+      fits ? "use chunks of 4096 bytes or multi-buffer" : "use multi-buffer or lower the MTU")
   }
 
   /// Why the request cannot join the sockets that are bound already; nil if it can.
@@ -62,11 +66,13 @@ struct BindRequest {
       registration?.isIdle == false
     else { return nil }
     if registration?.holds(interface.index, queue: queue) == true {
-      return error(.queueBusy, "this packet memory is bound to the queue already", "use that socket")
+      return error(
+        .queueBusy, "this packet memory is bound to the queue already", "use that socket")
     }
     if (mode == .zeroCopy) != (self.mode == .zeroCopy) || sg != options.usesMultiBuffer {
       return error(
-        .configuration, "the sockets on this packet memory were bound in \(mode) mode"
+        .configuration,
+        "the sockets on this packet memory were bound in \(mode) mode"
           + (sg ? " with multi-buffer" : ""), "bind all of them alike, or use another UMEM")
     }
     return nil
@@ -102,7 +108,8 @@ extension BindRequest {
         "run as root or grant it, e.g. setcap cap_net_raw,cap_net_admin,cap_bpf+ep PROGRAM", errno)
     case .addressFamilyNotSupported, .protocolNotSupported:
       error(
-        .unsupported, "this kernel has no AF_XDP sockets", "use one with CONFIG_XDP_SOCKETS=y", errno)
+        .unsupported, "this kernel has no AF_XDP sockets", "use one with CONFIG_XDP_SOCKETS=y",
+        errno)
     default: error(.system, "no AF_XDP socket (\(errno))", "look at the limits (ulimit -a)", errno)
     }
   }
@@ -123,7 +130,8 @@ extension BindRequest {
         .unsupported,
         "this kernel refuses \(kind) chunks of \(configuration.chunkSize) bytes"
           + " with \(configuration.headroom) of headroom",
-        configuration.isUnaligned ? "use aligned chunks of 2048 or 4096" : "use less headroom", errno)
+        configuration.isUnaligned ? "use aligned chunks of 2048 or 4096" : "use less headroom",
+        errno)
     default:
       return error(
         .system, "registering \(size) of packet memory failed (\(errno))",
@@ -136,14 +144,16 @@ extension BindRequest {
     switch errno {
     case .resourceBusy:
       let holder = QueueHolder.find(interface.index, queue: queue) ?? "another AF_XDP program"
-      return error(.queueBusy, "\(holder) holds the queue", "stop it or choose another queue", errno)
+      return error(
+        .queueBusy, "\(holder) holds the queue", "stop it or choose another queue", errno)
     case .notSupported, .notSupportedOnSocket:
       guard mode == .zeroCopy else {
         return error(.unsupported, "driver \(driver) refuses (\(errno))", "try another mode", errno)
       }
       let what = options.usesMultiBuffer ? "zero copy with multi-buffer" : "zero copy"
       return error(
-        .modeRefused, "driver \(driver) of this kernel does not offer \(what)", "use copy mode", errno)
+        .modeRefused, "driver \(driver) of this kernel does not offer \(what)", "use copy mode",
+        errno)
     case .invalidArgument where mode == .zeroCopy:
       return error(
         .modeRefused,

@@ -4,11 +4,12 @@ import Glibc
 extension Interface {
   /// How many receive and transmit queues the interface has at present.
   ///
-  /// Asks the driver (`ETHTOOL_GCHANNELS`), and where it does not say, rtnetlink. Both look into the
-  /// calling thread's network namespace; `/sys/class/net` shows the one it was mounted in.
+  /// Asks the driver (`ETHTOOL_GCHANNELS`), and where it does not say, rtnetlink. Both look into
+  /// the calling thread's network namespace; `/sys/class/net` shows the one it was mounted in.
   /// Throws `.interfaceGone` if it vanished.
   public func queueCounts() throws(XDPError) -> (receive: Int, transmit: Int) {
-    // struct ethtool_channels: cmd, four limits, then the present rx, tx, other and combined counts.
+    // struct ethtool_channels: cmd, four limits, then the present rx, tx, other and combined
+    // counts.
     var channels = [UInt8](native: UInt32(ETHTOOL_GCHANNELS)) + [UInt8](repeating: 0, count: 32)
     if ethtool(&channels) == nil {
       let combined = channels[...].native(UInt32.self, at: 32)
@@ -19,10 +20,12 @@ extension Interface {
     return try queueCountsFromNetlink()
   }
 
-  /// The counts the interface was made with (`IFLA_NUM_RX_QUEUES`): right for drivers without channels.
+  /// The counts the interface was made with (`IFLA_NUM_RX_QUEUES`): right for drivers without
+  /// channels.
   private func queueCountsFromNetlink() throws(XDPError) -> (receive: Int, transmit: Int) {
     // struct ifinfomsg: four bytes, the index, the flags and their mask.
-    let message = [UInt8](repeating: 0, count: 4) + [UInt8](native: index) + [UInt8](repeating: 0, count: 8)
+    let message =
+      [UInt8](repeating: 0, count: 4) + [UInt8](native: index) + [UInt8](repeating: 0, count: 8)
     var counts = (receive: 1, transmit: 1)
     let failure = Netlink.ask(
       protocol: NETLINK_ROUTE, type: Int32(RTM_GETLINK), flags: 0, payload: message

@@ -6,7 +6,9 @@ import SystemPackage
 public struct Interface: Sendable, Hashable {
   /// Its name when it was looked up, such as "eth0".
   public let name: String
-  /// The kernel's number for it (`ifindex`). It stays when the interface is renamed.
+  /// The kernel's number for it (`ifindex`).
+  ///
+  /// It stays when the interface is renamed.
   public let index: UInt32
 
   init(name: String, index: UInt32) {
@@ -61,7 +63,9 @@ public enum LinkState: Sendable, Hashable {
 }
 
 extension Interface {
-  /// Whether the interface is up, down or gone. A few system calls.
+  /// Whether the interface is up, down or gone.
+  ///
+  /// A few system calls.
   public func state() -> LinkState {
     guard case .success(let flags) = control(SIOCGIFFLAGS) else { return .gone }
     return Int(flags.native(UInt16.self, at: 0)) & Int(IFF_UP) != 0 ? .up : .down
@@ -80,7 +84,8 @@ extension Interface {
   /// The six bytes of the interface's Ethernet address; nil if it has none or vanished.
   public var hardwareAddress: [UInt8]? {
     // A `struct sockaddr`: the family, 1 for Ethernet (`ARPHRD_ETHER`), then the bytes.
-    guard case .success(let address) = control(SIOCGIFHWADDR), address.native(UInt16.self, at: 0) == 1
+    guard case .success(let address) = control(SIOCGIFHWADDR),
+      address.native(UInt16.self, at: 0) == 1
     else { return nil }
     return [UInt8](address.dropFirst(2).prefix(6))
   }

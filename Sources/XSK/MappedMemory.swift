@@ -39,7 +39,8 @@ import SystemPackage
 
   /// Gives every page its memory now; nil is success.
   ///
-  /// `MADV_POPULATE_WRITE` (Linux 5.14) answers with an error where touching a page would kill the process.
+  /// `MADV_POPULATE_WRITE` (Linux 5.14) answers with an error where touching a page would kill the
+  /// process.
   func populate() -> Errno? {
     if unsafe madvise(base, byteCount, Int32(CXDP_MADV_POPULATE_WRITE)) == 0 { return nil }
     guard errno == EINVAL else { return Errno(rawValue: errno) }

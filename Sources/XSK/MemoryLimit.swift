@@ -1,7 +1,7 @@
 /// How much memory this process can still take before the kernel kills someone for it.
 ///
-/// Looks at the machine (`MemAvailable`) and at every control group the process is in (version 1 and
-/// 2). Populating a region past one of them ends in an OOM kill, so it is asked first.
+/// Looks at the machine (`MemAvailable`) and at every control group the process is in (version 1
+/// and 2). Populating a region past one of them ends in an OOM kill, so it is asked first.
 struct MemoryLimit {
   /// Bytes that can still be had.
   let available: Int
@@ -74,9 +74,13 @@ private struct ControlGroup {
     func number(_ file: String) -> Int? {
       TextFile.read(root + folder + file).flatMap { Int($0.prefix { $0.isNumber }) }
     }
-    let names = isVersion2 ? ("/memory.max", "/memory.current") : ("/memory.limit_in_bytes", "/memory.usage_in_bytes")
+    let names =
+      isVersion2
+      ? ("/memory.max", "/memory.current") : ("/memory.limit_in_bytes", "/memory.usage_in_bytes")
     // "max" is no number; version 1 says 2^63 less a page where there is no limit.
-    guard let limit = number(names.0), limit < 1 << 60, let usage = number(names.1) else { return nil }
+    guard let limit = number(names.0), limit < 1 << 60, let usage = number(names.1) else {
+      return nil
+    }
     // The page cache goes before anyone is killed. Shared memory is not on the file lists.
     let statistics = TextFile.read(root + folder + "/memory.stat") ?? ""
     let prefix = isVersion2 ? "" : "total_"
@@ -95,7 +99,9 @@ private struct Mount {
   /// The part of a group's path that lies below the mount point; "" for the mount point itself.
   func inside(_ path: Substring) -> String {
     var path = String(path)
-    if folder != "/", path == folder || path.hasPrefix(folder + "/") { path.removeFirst(folder.count) }
+    if folder != "/", path == folder || path.hasPrefix(folder + "/") {
+      path.removeFirst(folder.count)
+    }
     return path == "/" ? "" : path
   }
 

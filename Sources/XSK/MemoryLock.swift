@@ -4,7 +4,9 @@ import Glibc
 enum MemoryLock {
   private static let what = Int32(__RLIMIT_MEMLOCK.rawValue)
 
-  /// Raises the limit as far as the process may. Best effort: registering says what is wrong.
+  /// Raises the limit as far as the process may.
+  ///
+  /// Best effort: registering says what is wrong.
   static func raise() {
     var limit = rlimit(rlim_cur: rlim_t.max, rlim_max: rlim_t.max)
     // The structures outlive the calls.

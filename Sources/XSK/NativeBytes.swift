@@ -11,6 +11,8 @@ extension ArraySlice<UInt8> {
   func native<Value: FixedWidthInteger>(_: Value.Type, at offset: Int) -> Value {
     precondition(offset + MemoryLayout<Value>.size <= count, "the kernel's answer is too short")
     // In bounds by the line above.
-    return unsafe withUnsafeBytes { unsafe $0.loadUnaligned(fromByteOffset: offset, as: Value.self) }
+    return unsafe withUnsafeBytes {
+      unsafe $0.loadUnaligned(fromByteOffset: offset, as: Value.self)
+    }
   }
 }

@@ -37,7 +37,9 @@ enum Netlink {
   /// Bytes of `struct nlmsghdr`.
   private static let header = 16
 
-  /// Hands out the messages of one datagram. The answer is nil while more is to come, else an errno or 0.
+  /// Hands out the messages of one datagram.
+  ///
+  /// The answer is nil while more is to come, else an errno or 0.
   private static func walk(
     _ datagram: ArraySlice<UInt8>, _ each: (UInt16, ArraySlice<UInt8>) -> Void
   ) -> Int32? {

@@ -3,7 +3,8 @@ import Glibc
 
 /// Finds out who holds a queue: socket diagnosis gives the socket's inode, `/proc` the process.
 enum QueueHolder {
-  /// A process such as "xdpsock (process 123)"; nil where the kernel or the permissions do not tell.
+  /// A process such as "xdpsock (process 123)"; nil where the kernel or the permissions do not
+  /// tell.
   static func find(_ interface: UInt32, queue: Int) -> String? {
     guard let inode = inode(interface, queue: queue) else { return nil }
     let wanted = "socket:[\(inode)]"
@@ -30,7 +31,9 @@ enum QueueHolder {
       // struct xdp_diag_msg: four bytes, the inode, the cookie.
       Netlink.attributes(answer.dropFirst(16)) { type, value in
         guard Int(type) == Int(XDP_DIAG_INFO), value.count >= 8 else { return }
-        if value.native(UInt32.self, at: 0) == interface, value.native(UInt32.self, at: 4) == UInt32(queue) {
+        if value.native(UInt32.self, at: 0) == interface,
+          value.native(UInt32.self, at: 4) == UInt32(queue)
+        {
           found = answer.native(UInt32.self, at: 4)
         }
       }

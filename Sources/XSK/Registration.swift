@@ -2,7 +2,8 @@ import CXDP
 import Glibc
 import SystemPackage
 
-/// One registration of packet memory with the kernel (libxdp's `xsk_umem`), and the sockets bound through it.
+/// One registration of packet memory with the kernel (libxdp's `xsk_umem`), and the sockets bound
+/// through it.
 ///
 /// libxdp binds every socket after the first "shared with the UMEM's file descriptor", which is the
 /// first socket itself. Two things follow, and both are settled here:
@@ -10,12 +11,13 @@ import SystemPackage
 /// - Closing the first socket would not free its queue, for the UMEM's descriptor is the same file.
 /// - Once the first socket's device is gone, every further bind fails with `EBADF`.
 ///
-/// So the UMEM's descriptor is only an *anchor*: a second descriptor of some bound socket. The first
-/// socket gets a duplicate of its own, and whenever the anchored socket closes or loses its device the
-/// anchor is moved (dup3) onto another one that is still bound. Invariant: the anchor names one of
-/// `members` as long as there is one. With the last member the registration ends.
+/// So the UMEM's descriptor is only an *anchor*: a second descriptor of some bound socket. The
+/// first socket gets a duplicate of its own, and whenever the anchored socket closes or loses its
+/// device the anchor is moved (dup3) onto another one that is still bound. Invariant: the anchor
+/// names one of `members` as long as there is one. With the last member the registration ends.
 @safe struct Registration: ~Copyable, @unchecked Sendable {
-  /// The mode, and with it the flags, that the first socket was bound with: the others inherit them.
+  /// The mode, and with it the flags, that the first socket was bound with: the others inherit
+  /// them.
   let mode: BindMode
   let usesMultiBuffer: Bool
   private let configuration: UMEM.Configuration
@@ -51,7 +53,8 @@ import SystemPackage
     settings.flags = configuration.isUnaligned ? UInt32(XDP_UMEM_UNALIGNED_CHUNK_FLAG) : 0
     let rings = unsafe Registration.makeRings()
     var created: OpaquePointer?
-    // libxdp keeps the two ring pointers until the first socket is bound; they stay until it closes.
+    // libxdp keeps the two ring pointers until the first socket is bound; they stay until it
+    // closes.
     let result = unsafe xsk_umem__create(
       &created, base, UInt64(byteCount), &rings.pointee.fill, &rings.pointee.completion, &settings)
     guard result == 0, let umem = unsafe created else {
@@ -91,7 +94,9 @@ import SystemPackage
 }
 
 extension Registration {
-  /// Binds a socket to a queue and answers with its descriptor. Name and index belong together.
+  /// Binds a socket to a queue and answers with its descriptor.
+  ///
+  /// Name and index belong together.
   mutating func bind(_ name: String, _ interface: UInt32, queue: Int) throws(Errno) -> Int32 {
     if !members.isEmpty { try reanchor() }
     var settings = xsk_socket_config()
@@ -174,7 +179,9 @@ extension Registration {
     anchored = heir.descriptor
   }
 
-  /// Whether a socket still has its device. The kernel answers ENXIO to everything else.
+  /// Whether a socket still has its device.
+  ///
+  /// The kernel answers ENXIO to everything else.
   private static func isBound(_ descriptor: Int32) -> Bool {
     recvfrom(descriptor, nil, 0, Int32(MSG_DONTWAIT), nil, nil) >= 0 || errno != ENXIO
   }

@@ -2,7 +2,9 @@ import CXDP
 import Glibc
 import SystemPackage
 
-/// Bytes of a huge page. Other sizes exist; this one every 64-bit machine with 4 KiB pages has.
+/// Bytes of a huge page.
+///
+/// Other sizes exist; this one every 64-bit machine with 4 KiB pages has.
 let hugePageSize = 2 << 20
 /// Bytes of a page.
 let smallPageSize = 4096
@@ -45,7 +47,8 @@ struct SealedMemory: ~Copyable, Sendable {
   /// Nobody may write through the file from here on, nor change its size, nor take a seal back.
   ///
   /// A region that a tenant writes to would leave `F_SEAL_FUTURE_WRITE` out, and nothing else.
-  private static func seal(_ file: borrowing OwnedDescriptor, _ operation: String) throws(XDPError) {
+  private static func seal(_ file: borrowing OwnedDescriptor, _ operation: String) throws(XDPError)
+  {
     let seals =
       CXDP_F_SEAL_SHRINK | CXDP_F_SEAL_GROW | CXDP_F_SEAL_FUTURE_WRITE
       | CXDP_F_SEAL_SEAL

@@ -3,9 +3,9 @@ import Glibc
 
 /// One AF_XDP socket: the four rings of one queue of one interface.
 ///
-/// Made by `UMEM.bind`, or over rings in plain memory for tests. Owned by one thread at a time, which
-/// alone touches `rings`; moving it to another thread is fine. When the value goes, the rings are unmapped and the
-/// socket is closed; the kernel frees the queue some 16 to 28 ms later.
+/// Made by `UMEM.bind`, or over rings in plain memory for tests. Owned by one thread at a time,
+/// which alone touches `rings`; moving it to another thread is fine. When the value goes, the rings
+/// are unmapped and the socket is closed; the kernel frees the queue some 16 to 28 ms later.
 @frozen public struct Socket: ~Copyable {
   /// The application's ends of the four rings.
   public var rings: QueueRings
@@ -15,7 +15,9 @@ import Glibc
   public let queue: Int
   /// Whether the NIC itself reads and writes packet memory, as the kernel says (`XDP_OPTIONS`).
   public let isZeroCopy: Bool
-  /// The socket's file descriptor, for poll sets and XSKMAPs; -1 for rings in memory. The socket owns it.
+  /// The socket's file descriptor, for poll sets and XSKMAPs; -1 for rings in memory.
+  ///
+  /// The socket owns it.
   public let fileDescriptor: Int32
   /// What the socket is bound through; nil for rings in memory.
   @usableFromInline let umem: UMEM?
@@ -48,11 +50,13 @@ import Glibc
 }
 
 extension Socket {
-  /// Tells the kernel that the transmit ring has entries. One system call, none for rings in memory.
+  /// Tells the kernel that the transmit ring has entries.
+  ///
+  /// One system call, none for rings in memory.
   ///
   /// In copy mode the kernel sends at most 32 packets per call and answers `.again` where there are
-  /// more, and it stops silently at an invalid descriptor: kick until `rings.transmit.pending` is 0,
-  /// with a bound. A full completion ring also answers `.again`: drain it first.
+  /// more, and it stops silently at an invalid descriptor: kick until `rings.transmit.pending` is
+  /// 0, with a bound. A full completion ring also answers `.again`: drain it first.
   @inlinable public func kick() -> Kick {
     fileDescriptor < 0 ? .done : sendNothing()
   }
@@ -80,7 +84,9 @@ extension Socket {
     _ = recvfrom(fileDescriptor, nil, 0, Int32(MSG_DONTWAIT), nil, nil)
   }
 
-  /// The kernel's counters; nil for rings in memory. One system call.
+  /// The kernel's counters; nil for rings in memory.
+  ///
+  /// One system call.
   public func statistics() -> SocketStatistics? {
     guard fileDescriptor >= 0 else { return nil }
     var counters = xdp_statistics()

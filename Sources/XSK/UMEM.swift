@@ -5,16 +5,19 @@ import SystemPackage
 
 /// Packet memory shared by an application and the kernel: the memory, and its registration.
 ///
-/// The kernel learns of the memory when the first socket is bound and forgets it when the last one is
-/// closed (or when a first bind failed): in between every socket shares the one registration, and with
-/// it the mode of the first. Nothing here is touched per packet. Any thread may bind and close.
+/// The kernel learns of the memory when the first socket is bound and forgets it when the last one
+/// is closed (or when a first bind failed): in between every socket shares the one registration,
+/// and with it the mode of the first. Nothing here is touched per packet. Any thread may bind and
+/// close.
 public final class UMEM: Sendable {
   /// How the memory is cut into chunks and how large the rings are.
   public let configuration: Configuration
   let region: MemoryRegion
   private let registration = Mutex<Registration?>(nil)
 
-  /// Takes `region` over. No kernel contact yet: works without privileges and without AF_XDP.
+  /// Takes `region` over.
+  ///
+  /// No kernel contact yet: works without privileges and without AF_XDP.
   ///
   /// Throws `.configuration` where no kernel would take the configuration.
   public init(
@@ -28,7 +31,9 @@ public final class UMEM: Sendable {
   /// Bytes of memory.
   public var byteCount: Int { region.byteCount }
 
-  /// The bytes, for one owner. It keeps the UMEM, and so the mapping, alive.
+  /// The bytes, for one owner.
+  ///
+  /// It keeps the UMEM, and so the mapping, alive.
   public func memory() -> PacketMemory {
     // The region lives as long as this object, which `memory` holds on to.
     unsafe PacketMemory(base: region.base, byteCount: region.byteCount, owner: self)
@@ -55,11 +60,11 @@ extension UMEM {
 
   /// Binds a queue of an interface, registering the memory if this is the first socket.
   ///
-  /// The first socket decides the mode for all that follow: a zero-copy socket and a copying one cannot
-  /// share memory. A busy queue is tried again for `options.busyTimeout`. Throws with the step that
-  /// failed, its reason and what to do; then nothing is left behind, and after the failure of a first
-  /// socket no registration either, so another mode can be tried at once. Costs about 1 ms and, for the
-  /// first socket, 0.1 ms a MiB.
+  /// The first socket decides the mode for all that follow: a zero-copy socket and a copying one
+  /// cannot share memory. A busy queue is tried again for `options.busyTimeout`. Throws with the
+  /// step that failed, its reason and what to do; then nothing is left behind, and after the
+  /// failure of a first socket no registration either, so another mode can be tried at once. Costs
+  /// about 1 ms and, for the first socket, 0.1 ms a MiB.
   public func bind(
     _ interface: Interface, queue: Int, mode: BindMode, options: BindOptions = .init()
   ) throws(XDPError) -> Socket {
@@ -77,7 +82,8 @@ extension UMEM {
       case .failed(let step, let errno):
         // Queues and locked memory are given back by deferred work that no event announces, so
         // this one sleeps: briefly, and within the bound.
-        let mayPass = (step == .bind && errno == .resourceBusy) || request.mayBeUncharged(step, errno)
+        let mayPass =
+          (step == .bind && errno == .resourceBusy) || request.mayBeUncharged(step, errno)
         if mayPass, clock.now < deadline {
           usleep(2000)
           continue
@@ -88,7 +94,9 @@ extension UMEM {
     }
   }
 
-  /// One attempt. The registration stays if it fails: the caller may try again.
+  /// One attempt.
+  ///
+  /// The registration stays if it fails: the caller may try again.
   private func attempt(_ request: BindRequest, _ name: String) throws(XDPError) -> Attempt {
     let result: Result<Attempt, XDPError> = registration.withLock { registration in
       // libxdp 1.3.1 counts a socket that it could not open as bound: see first whether it can.
@@ -102,7 +110,8 @@ extension UMEM {
       }
       if let conflict = request.conflict(with: &registration) { return .failure(conflict) }
       do throws(Errno) {
-        guard let bound = try registration?.bind(name, request.interface.index, queue: request.queue)
+        guard
+          let bound = try registration?.bind(name, request.interface.index, queue: request.queue)
         else { preconditionFailure("registered above") }
         return .success(.bound(bound))
       } catch {
