@@ -26,7 +26,8 @@ func attachError(_ code: Errno, to interface: String, mode: AttachMode) -> XDPEr
       "lower the MTU, or accept packets of several fragments")
   case .noSpace:
     return error(
-      .modeRefused, "the driver lacks queues: a veth needs as many receive queues as its peer sends on",
+      .modeRefused,
+      "the driver lacks queues: a veth needs as many receive queues as its peer sends on",
       "use generic mode, or: ethtool -L \(interface) rx N")
   case .notSupported, .notSupportedOnSocket:
     return error(

@@ -4,8 +4,7 @@ import XSK
 
 /// An interface that the program is attached to, and what it takes to let go of it.
 final class AttachedPort {
-  let name: String
-  let interface: UInt32
+  let interface: Interface
   /// Its place in the program's settings and counters.
   let number: Int
   /// Its queues' places among the sockets.
@@ -25,10 +24,9 @@ final class AttachedPort {
   }
 
   init(
-    name: String, interface: UInt32, number: Int, sockets: Range<Int>, mode: AttachMode, hold: Hold,
+    interface: Interface, number: Int, sockets: Range<Int>, mode: AttachMode, hold: Hold,
     lock: consuming InterfaceLock
   ) {
-    self.name = name
     self.interface = interface
     self.number = number
     self.sockets = sockets
@@ -45,7 +43,7 @@ final class AttachedPort {
       close(descriptor)
     case .dispatcher(let program):
       // The handle is this port's own, and it is not used again.
-      _ = unsafe xdp_program__detach(program, Int32(interface), mode.libxdp, 0)
+      _ = unsafe xdp_program__detach(program, Int32(interface.index), mode.libxdp, 0)
       unsafe xdp_program__close(program)
     }
   }

@@ -1,6 +1,7 @@
 /// Where in the kernel the program is run.
 public enum AttachMode: Sendable, Hashable, CustomStringConvertible {
-  /// In the driver, before the kernel makes a packet of its own of what arrived (`XDP_FLAGS_DRV_MODE`).
+  /// In the driver, before the kernel makes a packet of its own of what arrived
+  /// (`XDP_FLAGS_DRV_MODE`).
   case native
   /// In the network stack, with any driver, slower (`XDP_FLAGS_SKB_MODE`).
   case generic
@@ -32,7 +33,8 @@ public enum Attachment: Sendable, Hashable, CustomStringConvertible {
   /// What stays behind if the process is killed.
   public var afterCrash: String {
     switch self {
-    case .dispatcher: "the program stays and passes packets to the kernel; the next start replaces it"
+    case .dispatcher:
+      "the program stays and passes packets to the kernel; the next start replaces it"
     case .link: "nothing stays: the program goes with the process"
     }
   }

@@ -3,17 +3,20 @@ import Glibc
 import SystemPackage
 import XSK
 
-/// Says that this process steers an interface: a name that vanishes with its holder, however it ends.
+/// Says that this process steers an interface: a name that vanishes with its holder, however it
+/// ends.
 ///
-/// It is an abstract Unix socket. Such names belong to a network namespace, as interface numbers do, so
-/// two namespaces do not meet; and whoever finds the name taken learns the holder's process number.
+/// It is an abstract Unix socket. Such names belong to a network namespace, as interface numbers
+/// do, so two namespaces do not meet; and whoever finds the name taken learns the holder's process
+/// number.
 struct InterfaceLock: ~Copyable {
   private let descriptor: Int32
 
   /// Takes the lock, or says who holds it.
-  init(interface: UInt32, name: String) throws(XDPError) {
+  init(of interface: Interface) throws(XDPError) {
+    let name = interface.name
     let descriptor = try Self.makeSocket(name)
-    let address = Self.address(interface)
+    let address = Self.address(interface.index)
     // An address as bind(2) reads it: the family, then the name; alive for the call.
     let isBound = unsafe address.withUnsafeBytes { bytes in
       let address = unsafe bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self)
@@ -27,12 +30,13 @@ struct InterfaceLock: ~Copyable {
     close(descriptor)
     guard code == .addressInUse else {
       throw XDPError(
-        .system, operation: "attach to \(name)", reason: "the lock of the interface failed: \(code)",
+        .system, operation: "attach to \(name)",
+        reason: "the lock of the interface failed: \(code)",
         remedy: "look at the limits of this process", errno: code)
     }
     let holder = try Self.holder(of: address, name)
     throw XDPError(
-      .foreignProgram, operation: "attach to \(name)", reason: "\(holder) already steers it with Martlet",
+      .foreignProgram, operation: "attach to \(name)", reason: "\(holder) already steers it",
       remedy: "end it first; one process steers an interface, for all its queues", errno: code)
   }
 
@@ -44,7 +48,8 @@ struct InterfaceLock: ~Copyable {
     if descriptor >= 0 { return descriptor }
     let code = Errno(rawValue: errno)
     throw XDPError(
-      .system, operation: "attach to \(name)", reason: "no socket for the interface's lock: \(code)",
+      .system, operation: "attach to \(name)",
+      reason: "no socket for the interface's lock: \(code)",
       remedy: "raise the limit of open files", errno: code)
   }
 

@@ -7,7 +7,8 @@ func loadError(_ code: Errno, log: String) -> XDPError {
   switch code {
   case .notPermitted:
     return XDPError(
-      .notPermitted, operation: operation, reason: "the kernel does not permit eBPF to this process",
+      .notPermitted, operation: operation,
+      reason: "the kernel does not permit eBPF to this process",
       remedy: "run as root or with CAP_BPF and CAP_NET_ADMIN", errno: code)
   case .noFunction:
     return XDPError(

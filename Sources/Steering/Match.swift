@@ -1,13 +1,20 @@
-/// Which packets a rule is about. What is nil is not asked for; what is asked for must be in the packet.
+public import Wire
+
+/// Which packets a rule is about.
 ///
-/// Up to two VLAN tags are skipped. A packet whose headers are cut short or broken matches only what its
-/// intact headers answer; a fragment has no ports, not even the first one.
+/// What is nil is not asked for; what is asked for must be in the packet. Up to two VLAN tags are
+/// skipped. A packet whose headers are cut short or broken matches only what its intact headers
+/// answer; a fragment has no ports, not even the first one.
 public struct Match: Sendable, Hashable {
-  /// The EtherType behind the VLAN tags. Below 0x600 the field is the length of an LLC frame, which has none.
+  /// The EtherType behind the VLAN tags.
+  ///
+  /// Below 0x600 the field is the length of an LLC frame, which has no EtherType.
   public var etherType: UInt16?
   /// 4 or 6.
   public var ipVersion: UInt8?
-  /// The protocol above IP. Of IPv6 the one behind the extension headers, at most six of which are followed.
+  /// The protocol above IP.
+  ///
+  /// Of IPv6 the one behind the extension headers, at most six of which are followed.
   public var ipProtocol: UInt8?
   /// The destination port of UDP or TCP.
   public var destinationPort: UInt16?
@@ -19,7 +26,9 @@ public struct Match: Sendable, Hashable {
 }
 
 extension Match {
-  /// Every frame: runts, LLC and LLDP too. As the first rule it spares the program from looking at packets.
+  /// Every frame: runts, LLC and LLDP too.
+  ///
+  /// As the first rule it spares the program from looking at packets.
   public static var everything: Match { Match() }
 
   /// Address resolution for IPv4.
@@ -69,19 +78,19 @@ extension Match {
 }
 
 extension Match {
-  /// The same, but only to one IPv4 address, written as the number 0x0A000001 for 10.0.0.1.
-  public func to(ipv4 address: UInt32) -> Match {
+  /// The same, but only to one IPv4 address.
+  public func to(_ address: IPv4Address) -> Match {
     var match = self
     match.ipVersion = 4
-    match.destination = address.networkOrder
+    match.destination = address.rawValue.networkOrder
     return match
   }
 
-  /// The same, but only to one IPv6 address, given as its upper and lower eight bytes.
-  public func to(ipv6 high: UInt64, _ low: UInt64) -> Match {
+  /// The same, but only to one IPv6 address.
+  public func to(_ address: IPv6Address) -> Match {
     var match = self
     match.ipVersion = 6
-    match.destination = high.networkOrder + low.networkOrder
+    match.destination = address.high.networkOrder + address.low.networkOrder
     return match
   }
 }
@@ -89,7 +98,9 @@ extension Match {
 extension FixedWidthInteger {
   /// Its bytes, the most significant first.
   var networkOrder: [UInt8] {
-    stride(from: Self.bitWidth - 8, through: 0, by: -8).map { UInt8(truncatingIfNeeded: self >> $0) }
+    stride(from: Self.bitWidth - 8, through: 0, by: -8).map {
+      UInt8(truncatingIfNeeded: self >> $0)
+    }
   }
 
   /// Its bytes as they lie in this machine's memory.

@@ -17,13 +17,15 @@ struct PresentProgram {
   /// Ours, attached without a dispatcher.
   var isOurs: Bool { name == ProgramObject.programName }
 
-  /// Asks the kernel; nil if the interface has none. About 0.1 ms.
-  init?(on interface: UInt32, name interfaceName: String) throws(XDPError) {
+  /// Asks the kernel; nil if the interface has none.
+  ///
+  /// About 0.1 ms.
+  init?(on interface: Interface) throws(XDPError) {
     var answer = bpf_xdp_query_opts()
     answer.sz = MemoryLayout<bpf_xdp_query_opts>.size
-    let result = unsafe bpf_xdp_query(Int32(interface), 0, &answer)
+    let result = unsafe bpf_xdp_query(Int32(interface.index), 0, &answer)
     guard result == 0 else {
-      throw attachError(Errno(rawValue: -result), to: interfaceName, mode: .native)
+      throw attachError(Errno(rawValue: -result), to: interface.name, mode: .native)
     }
     // With programs in several places `prog_id` is 0 and each place has its own.
     let places = [answer.drv_prog_id, answer.skb_prog_id, answer.hw_prog_id, answer.prog_id]

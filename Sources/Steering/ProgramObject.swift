@@ -4,9 +4,10 @@ import Synchronization
 import SystemPackage
 import XSK
 
-/// The eBPF program with its maps, as libbpf holds it. Closed with its owner.
+/// The eBPF program with its maps, as libbpf holds it.
 ///
-/// The maps exist from the start, also where libxdp loads the program only when it attaches it.
+/// Closed with its owner. The maps exist from the start, also where libxdp loads the program only
+/// when it attaches it.
 @safe struct ProgramObject: ~Copyable {
   /// What the kernel calls the program; by it the next start recognises what a crash left.
   static let programName = "martlet_steer"
@@ -66,7 +67,9 @@ import XSK
     unsafe log.deallocate()
   }
 
-  /// Has the kernel verify and take the program. About 2 ms.
+  /// Has the kernel verify and take the program.
+  ///
+  /// About 2 ms.
   func load() throws(XDPError) {
     let result = unsafe bpf_object__load(object)
     if result < 0 { throw loadError(Errno(rawValue: -result), log: verifierLog) }
@@ -84,7 +87,9 @@ import XSK
     // libbpf copies what it keeps of the bytes and the name before it returns.
     return unsafe "martlet".withCString { name in
       unsafe options.object_name = unsafe name
-      return unsafe bytes.withUnsafeBytes { unsafe bpf_object__open_mem($0.baseAddress, $0.count, &options) }
+      return unsafe bytes.withUnsafeBytes {
+        unsafe bpf_object__open_mem($0.baseAddress, $0.count, &options)
+      }
     }
   }
 

@@ -1,3 +1,5 @@
+public import XSK
+
 /// What becomes of a packet that a rule names.
 public enum Action: UInt32, Sendable, Hashable {
   /// To the kernel's network stack, as if the program were not there.
@@ -8,19 +10,21 @@ public enum Action: UInt32, Sendable, Hashable {
   case drop = 2
 }
 
-/// Which packets, arriving where, go which way. Of several rules the first that matches decides.
+/// Which packets, arriving where, go which way.
+///
+/// Of several rules the first that matches decides.
 public struct Rule: Sendable, Hashable {
   /// Which packets.
   public var match: Match
   /// Where they go.
   public var action: Action
-  /// The index of the interface on which they arrive; nil for all that the program is attached to.
-  public var interface: UInt32?
+  /// The interface on which they arrive; nil for all that the program is attached to.
+  public var interface: Interface?
   /// The queue on which they arrive; nil for all.
   public var queue: Int?
 
   /// A rule for packets that arrive on one interface and queue or on any.
-  public init(_ match: Match, _ action: Action, interface: UInt32? = nil, queue: Int? = nil) {
+  public init(_ match: Match, _ action: Action, interface: Interface? = nil, queue: Int? = nil) {
     self.match = match
     self.action = action
     self.interface = interface

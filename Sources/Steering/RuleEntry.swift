@@ -1,8 +1,11 @@
+import XSK
+
 /// A rule as the program reads it: `struct rule` of bpf/steer.h.
 ///
 /// A packet matches if its key equals the value in every bit that the mask has. Both keys lie as
-/// `struct packet_key`: what is known, IP version, protocol, zero, EtherType, destination port, interface,
-/// queue, destination address. Packet fields are in network order, the two numbers in the machine's.
+/// `struct packet_key`: what is known, IP version, protocol, zero, EtherType, destination port,
+/// interface, queue, destination address. Packet fields are in network order, the two numbers in
+/// the machine's.
 struct RuleEntry {
   /// Bytes of `struct packet_key`.
   static let keySize = 32
@@ -24,12 +27,14 @@ struct RuleEntry {
   init(_ rule: Rule) {
     action = rule.action
     let match = rule.match
-    if let etherType = match.etherType { ask(etherType.networkOrder, at: 4, known: Known.etherType) }
+    if let etherType = match.etherType {
+      ask(etherType.networkOrder, at: 4, known: Known.etherType)
+    }
     if let version = match.ipVersion { ask([version], at: 1, known: Known.ip) }
     if let number = match.ipProtocol { ask([number], at: 2, known: Known.ipProtocol) }
     if let port = match.destinationPort { ask(port.networkOrder, at: 6, known: Known.ports) }
     if !match.destination.isEmpty { ask(match.destination, at: 16, known: Known.ip) }
-    if let interface = rule.interface { ask(interface.machineOrder, at: 8) }
+    if let interface = rule.interface { ask(interface.index.machineOrder, at: 8) }
     if let queue = rule.queue {
       ask(UInt32(clamping: queue).machineOrder, at: 12)
     }

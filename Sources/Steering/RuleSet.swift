@@ -2,8 +2,8 @@ import XSK
 
 /// Rules in order, made ready for the program.
 ///
-/// A rule that no packet escapes ends the list: it becomes the default action. If it stands first, the
-/// program has no rules left to compare and does not even read the packet.
+/// A rule that no packet escapes ends the list: it becomes the default action. If it stands first,
+/// the program has no rules left to compare and does not even read the packet.
 struct RuleSet {
   /// The most rules that one set holds: `RULES_PER_SET` of bpf/steer.h.
   static let capacity = 64

@@ -4,27 +4,27 @@ import SystemPackage
 public import XSK
 
 extension SteeringProgram {
-  /// Attaches the program to an interface with `queueCount` receive queues.
+  /// Attaches the program to an interface, for all receive queues that it has at present.
   ///
-  /// What a crashed process of ours left there is replaced; a living one's program and anybody else's is
-  /// refused. Throws `.foreignProgram` with the holder, `.modeRefused`, `.packetTooLong`, `.notPermitted`
-  /// or `.interfaceGone`; nothing is attached then.
+  /// What a crashed process of ours left there is replaced; a living one's program and anybody
+  /// else's is refused. Throws `.foreignProgram` with the holder, `.modeRefused`, `.packetTooLong`,
+  /// `.notPermitted` or `.interfaceGone`; nothing is attached then.
   @discardableResult
   public mutating func attach(
-    to name: String, index: UInt32, queueCount: Int, mode: AttachMode
+    to interface: Interface, mode: AttachMode
   ) throws(XDPError) -> Attachment {
-    let lock = try InterfaceLock(interface: index, name: name)
-    try clear(name, index)
-    let (number, sockets) = try freePlace(queueCount, name)
+    let lock = try InterfaceLock(of: interface)
+    try clear(interface)
+    let queueCount = try interface.queueCounts().receive
+    let (number, sockets) = try freePlace(queueCount, interface.name)
     // The program must know the interface before the first packet arrives.
     object.settings.setPort(
-      number, interface: index, firstSocket: sockets.lowerBound, queueCount: queueCount)
+      number, interface: interface.index, firstSocket: sockets.lowerBound, queueCount: queueCount)
     do throws(XDPError) {
       resetCounters(number)
-      let hold = try hold(name, index, mode)
+      let hold = try hold(interface, mode)
       let port = AttachedPort(
-        name: name, interface: index, number: number, sockets: sockets, mode: mode, hold: hold,
-        lock: lock)
+        interface: interface, number: number, sockets: sockets, mode: mode, hold: hold, lock: lock)
       ports.append(port)
       return port.attachment
     } catch {
@@ -33,18 +33,24 @@ extension SteeringProgram {
     }
   }
 
-  /// Detaches from one interface; nothing happens if it is not attached there. Waits for the kernel.
-  public mutating func detach(from index: UInt32) {
-    guard let at = ports.firstIndex(where: { $0.interface == index }) else { return }
+  /// Detaches from one interface, and waits for the kernel to be done with it.
+  ///
+  /// Nothing happens if the program is not attached there.
+  public mutating func detach(from interface: Interface) {
+    guard let at = ports.firstIndex(where: { $0.interface.index == interface.index }) else {
+      return
+    }
     let port = ports.remove(at: at)
     for slot in port.sockets { removeSocket(slot) }
     object.settings.setPort(port.number, interface: 0)
   }
 
   /// How the program is attached to an interface, nil if it is not.
-  public func attachment(to index: UInt32) -> Attachment? { port(index)?.attachment }
+  public func attachment(to interface: Interface) -> Attachment? { port(interface)?.attachment }
 
-  func port(_ index: UInt32) -> AttachedPort? { ports.first { $0.interface == index } }
+  func port(_ interface: Interface) -> AttachedPort? {
+    ports.first { $0.interface.index == interface.index }
+  }
 
   /// A free number and a free run of sockets.
   private func freePlace(
@@ -73,23 +79,25 @@ extension SteeringProgram {
   }
 
   private func hold(
-    _ name: String, _ index: UInt32, _ mode: AttachMode
+    _ interface: Interface, _ mode: AttachMode
   ) throws(XDPError) -> AttachedPort.Hold {
-    if usesDispatcher, let program = unsafe try attachUnderDispatcher(name, index, mode) {
+    if usesDispatcher, let program = unsafe try attachUnderDispatcher(interface, mode) {
       return unsafe .dispatcher(program)
     }
-    return .link(try attachByLink(name, index, mode))
+    return .link(try attachByLink(interface, mode))
   }
 
   private func attachByLink(
-    _ name: String, _ index: UInt32, _ mode: AttachMode
+    _ interface: Interface, _ mode: AttachMode
   ) throws(XDPError) -> Int32 {
     var options = unsafe bpf_link_create_opts()
     unsafe options.sz = MemoryLayout<bpf_link_create_opts>.size
     unsafe options.flags = mode.flag
     let program = unsafe bpf_program__fd(object.program)
-    let link = unsafe bpf_link_create(program, Int32(index), BPF_XDP, &options)
-    guard link >= 0 else { throw attachError(Errno(rawValue: -link), to: name, mode: mode) }
+    let link = unsafe bpf_link_create(program, Int32(interface.index), BPF_XDP, &options)
+    guard link >= 0 else {
+      throw attachError(Errno(rawValue: -link), to: interface.name, mode: mode)
+    }
     return link
   }
 }

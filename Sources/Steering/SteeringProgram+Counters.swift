@@ -2,15 +2,17 @@ import CXDP
 public import XSK
 
 extension SteeringProgram {
-  /// What the program did with the packets of one interface, over all CPUs and queues. One system call.
-  public func counters(of interface: UInt32) throws(XDPError) -> SteeringCounters {
+  /// What the program did with the packets of one interface, over all CPUs and queues.
+  ///
+  /// One system call.
+  public func counters(of interface: Interface) throws(XDPError) -> SteeringCounters {
     var sum = SteeringCounters()
     guard let port = port(interface) else { return sum }
     var key = UInt32(port.number)
     var words = [UInt64](repeating: 0, count: 4 * cpuCount)
     // The kernel writes four words for each possible CPU.
     let result = unsafe bpf_map_lookup_elem(object.counters, &key, &words)
-    guard result == 0 else { throw mapError("read the counters of \(port.name)", result) }
+    guard result == 0 else { throw mapError("read the counters of \(interface.name)", result) }
     for first in stride(from: 0, to: words.count, by: 4) {
       sum.kernel += words[first]
       sum.socket += words[first + 1]

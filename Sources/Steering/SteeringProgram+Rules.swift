@@ -3,12 +3,14 @@ import SystemPackage
 public import XSK
 
 extension SteeringProgram {
-  /// Replaces all rules. Of several rules that match a packet the first decides; what none names goes to
-  /// the kernel.
+  /// Replaces all rules.
   ///
-  /// Atomic: the new rules are written where no packet looks, then put in force by one store. From the
-  /// second change on it waits until no packet looks at the place that is to be written (some 10 ms).
-  /// Throws `.configuration` if there are more than 64 rules before one that names everything.
+  /// Of several rules that match a packet the first decides; what none names goes to the kernel.
+  ///
+  /// Atomic: the new rules are written where no packet looks, then put in force by one store. From
+  /// the second change on it waits until no packet looks at the place that is to be written (some
+  /// 10 ms). Throws `.configuration` if there are more than 64 rules before one that names
+  /// everything.
   public mutating func setRules(_ list: [Rule]) throws(XDPError) {
     let next = try RuleSet(list)
     if otherPlaceWasUsed { try waitForPackets() }
@@ -18,9 +20,10 @@ extension SteeringProgram {
     (rules, place, otherPlaceWasUsed) = (next, other, !rules.entries.isEmpty)
   }
 
-  /// Adds a rule behind the others. The entry is written first, then the count that makes it valid.
+  /// Adds a rule behind the others.
   ///
-  /// Has no effect behind a rule that names everything.
+  /// The entry is written first, then the count that makes it valid. Has no effect behind a rule
+  /// that names everything.
   public mutating func append(_ rule: Rule) throws(XDPError) {
     var next = rules
     try next.append(rule)

@@ -7,7 +7,7 @@ extension SteeringProgram {
   /// The socket must be bound to that queue of that interface: the kernel drops what is redirected
   /// elsewhere. Its place empties itself when the socket is closed.
   public func register(
-    socket descriptor: Int32, interface: UInt32, queue: Int
+    socket descriptor: Int32, interface: Interface, queue: Int
   ) throws(XDPError) {
     var slot = UInt32(try socketSlot(interface, queue))
     var value = descriptor
@@ -17,7 +17,7 @@ extension SteeringProgram {
   }
 
   /// Takes the socket away from a queue: what is meant for it goes to the kernel.
-  public func unregister(interface: UInt32, queue: Int) throws(XDPError) {
+  public func unregister(interface: Interface, queue: Int) throws(XDPError) {
     removeSocket(try socketSlot(interface, queue))
   }
 
@@ -27,15 +27,15 @@ extension SteeringProgram {
     _ = unsafe bpf_map_delete_elem(object.sockets, &slot)
   }
 
-  private func socketSlot(_ interface: UInt32, _ queue: Int) throws(XDPError) -> Int {
+  private func socketSlot(_ interface: Interface, _ queue: Int) throws(XDPError) -> Int {
     guard let port = port(interface) else {
       throw XDPError(
-        .configuration, operation: "steer to a socket of interface \(interface)",
+        .configuration, operation: "steer to a socket of \(interface.name)",
         reason: "the program is not attached there", remedy: "attach it first")
     }
     guard port.sockets.indices.contains(port.sockets.lowerBound + queue) else {
       throw XDPError(
-        .noSuchQueue, operation: "steer to queue \(queue) of \(port.name)",
+        .noSuchQueue, operation: "steer to queue \(queue) of \(interface.name)",
         reason: "it has \(port.sockets.count) queues", remedy: "use 0 to \(port.sockets.count - 1)")
     }
     return port.sockets.lowerBound + queue

@@ -3,12 +3,12 @@ import SystemPackage
 public import XSK
 
 extension SteeringProgram {
-  /// What the program would do with a packet that arrived on a queue of an attached interface
-  /// (`BPF_PROG_TEST_RUN`). It is counted like a packet, but goes nowhere.
+  /// What the program would do with a packet that arrived on a queue of an attached interface.
   ///
-  /// `.socket` only if the queue has one. Any length from 0 bytes on. Not under the dispatcher.
+  /// The packet is counted, but goes nowhere (`BPF_PROG_TEST_RUN`). `.socket` only if the queue has
+  /// one. Any length from 0 bytes on. Not under the dispatcher.
   public func trial(
-    of packet: [UInt8], interface: UInt32, queue: Int = 0
+    of packet: [UInt8], interface: Interface, queue: Int = 0
   ) throws(XDPError) -> Action {
     // The kernel wants fourteen bytes at least; what stands in front of the packet counts, too.
     let metadata = 16
@@ -16,7 +16,7 @@ extension SteeringProgram {
     var context = xdp_md()
     context.data = UInt32(metadata)
     context.data_end = UInt32(bytes.count)
-    context.ingress_ifindex = interface
+    context.ingress_ifindex = interface.index
     context.rx_queue_index = UInt32(queue)
     var options = unsafe bpf_test_run_opts()
     unsafe options.sz = MemoryLayout<bpf_test_run_opts>.size

@@ -1,13 +1,15 @@
 public import XSK
 
-/// The eBPF program that decides which packets reach the application, and the interfaces it is attached to.
+/// The eBPF program that decides which packets reach the application, and the interfaces it is
+/// attached to.
 ///
-/// One program serves all interfaces of an application: loading takes a few milliseconds, attaching it to
-/// the first interface waits for the kernel (10-30 ms), attaching the same program to a further one does
-/// not wait again. All interfaces must be of one network namespace.
+/// One program serves all interfaces of an application: loading takes a few milliseconds, attaching
+/// it to the first interface waits for the kernel (10-30 ms), attaching the same program to a
+/// further one does not wait again. All interfaces must be of one network namespace.
 ///
-/// Without rules every packet goes to the kernel, as if nothing were attached. Changing rules is atomic:
-/// each packet sees the rules before or those after. Dropping the value detaches from all interfaces.
+/// Without rules every packet goes to the kernel, as if nothing were attached. Changing rules is
+/// atomic: each packet sees the rules before or those after. Dropping the value detaches from all
+/// interfaces.
 ///
 /// The picture and the limits are in docs/steering.md.
 public struct SteeringProgram: ~Copyable {
@@ -26,7 +28,8 @@ public struct SteeringProgram: ~Copyable {
   /// Prepares the program, attached to nothing yet.
   ///
   /// - Parameter socketCapacity: queues of all interfaces together.
-  /// - Parameter acceptsFragments: whether packets of several fragments reach the program; MTUs beyond one
+  /// - Parameter acceptsFragments: whether packets of several fragments reach the program; MTUs
+  ///   beyond one
   ///   page need it, Linux before 5.18 does not have it.
   ///
   /// Throws `.notPermitted`, `.unsupported` or `.memoryLimit`.
