@@ -55,10 +55,8 @@ struct AttachTests {
 
   @Test func tooFewQueuesForThePeer() async throws {
     try await withNetworkNamespace {
-      try runProgram(
-        ["ip", "link", "add", "near", "numrxqueues", "1", "type", "veth", "peer", "name", "far"]
-          + ["numtxqueues", "2"])
-      for name in ["near", "far"] { try runProgram(["ip", "link", "set", name, "up"]) }
+      _ = try VethPair("near", "far") { $0.queueCount = 2 }
+      try runProgram(["ethtool", "-L", "near", "rx", "1"])
       let near = try Interface(named: "near")
       var program = try SteeringProgram()
       let error = refusal { () throws(XDPError) in try program.attach(to: near, mode: .native) }
