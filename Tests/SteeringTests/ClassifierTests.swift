@@ -6,7 +6,9 @@ import Wire
 /// The program in the kernel against a slow classifier of our own, packet by packet.
 @Suite(.enabled(if: sockets.isExpected, needsSockets))
 struct ClassifierTests {
-  /// Every kind of match. To the socket if it matches: the bench has one on queue 0.
+  /// Every kind of match.
+  ///
+  /// To the socket if it matches: the bench has one on queue 0.
   static let matches: [ReferenceRule] = [
     rule(.everything), rule(.arp), rule(.icmp), rule(.icmpv6), rule(.udp(destinationPort: 1002)),
     rule(.udp(destinationPort: 1003)), rule(.tcp(destinationPort: 1002)),

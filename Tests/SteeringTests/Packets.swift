@@ -35,7 +35,9 @@ enum Packets {
     } + [("service tag", replaced(v4.udp(), at: 12, by: [0x88, 0xA8, 0, 5, 0x08, 0x00], over: 2))]
   }
 
-  /// IPv4: more fragments follow, a later one, "don't fragment". IPv6: first, later, the only one.
+  /// IPv4: more fragments follow, a later one, "don't fragment".
+  ///
+  /// IPv6: first, later, the only one.
   static var fragments: [(name: String, bytes: [UInt8])] {
     let udp = v4.udp(payload: [UInt8](repeating: 7, count: 8))
     return [
