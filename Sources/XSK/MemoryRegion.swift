@@ -30,7 +30,6 @@ public struct MemoryRegion: ~Copyable, Sendable {
         .configuration, operation: "reserve \(byteCount) bytes of packet memory",
         reason: "that is not a size", remedy: "ask for 1 byte to 1 TiB")
     }
-    try MemoryLimit().admit(byteCount)
     var refusal: String?
     if pages == .huge {
       do throws(XDPError) {
@@ -41,6 +40,8 @@ public struct MemoryRegion: ~Copyable, Sendable {
         refusal = "\(error.reason); \(error.remedy)"
       }
     }
+    // Huge pages were set aside before; all others have to be there.
+    try MemoryLimit().admit(byteCount)
     let alignment = pages == .transparentHuge ? hugePageSize : smallPageSize
     let backing = try SealedMemory(byteCount, alignment: alignment, isHuge: false)
     if pages == .transparentHuge, let errno = backing.memory.collapse() {

@@ -104,14 +104,17 @@ extension UMEM {
         return .success(.failed(.socket, Errno(rawValue: errno)))
       }
       do throws(Errno) {
-        if registration == nil { registration = try register(request) }
+        if registration == nil { registration = try register() }
       } catch {
         return .success(.failed(.register, error))
       }
-      if let conflict = request.conflict(with: &registration) { return .failure(conflict) }
+      let isHeld = registration?.holds(request.interface.index, queue: request.queue)
+      if let conflict = request.conflict(with: registration?.terms, holding: isHeld == true) {
+        return .failure(conflict)
+      }
       do throws(Errno) {
         guard
-          let bound = try registration?.bind(name, request.interface.index, queue: request.queue)
+          let bound = try registration?.bind(name, request.interface.index, queue: request.queue, terms: request.terms)
         else { preconditionFailure("registered above") }
         return .success(.bound(bound))
       } catch {
@@ -121,12 +124,11 @@ extension UMEM {
     return try result.get()
   }
 
-  private func register(_ request: BindRequest) throws(Errno) -> Registration {
+  private func register() throws(Errno) -> Registration {
     MemoryLock.raise()
     // The region lives as long as this object, and the registration no longer.
     return unsafe try Registration(
-      base: region.base, byteCount: region.byteCount, configuration: configuration,
-      mode: request.mode, usesMultiBuffer: request.options.usesMultiBuffer)
+      base: region.base, byteCount: region.byteCount, configuration: configuration)
   }
 
   private static func endIfIdle(_ registration: inout Registration?) {
