@@ -81,13 +81,16 @@ struct InterfaceTests {
   func promiscuous() async throws {
     try await withNetworkNamespace {
       _ = try VethPair("near", "far")
-      func count() throws -> Bool {
+      func isPromiscuous() throws -> Bool {
         try runProgram(["ip", "-d", "link", "show", "near"]).contains("promiscuity 1 ")
       }
       let membership = try PromiscuousMembership(Interface(named: "near"))
-      #expect(try count())
+      #expect(try isPromiscuous())
       _ = consume membership
-      #expect(try !count())
+      // A program that another test starts this moment holds a copy of the socket until it runs.
+      let end = ContinuousClock.now.advanced(by: .seconds(2))
+      while try isPromiscuous(), ContinuousClock.now < end {}
+      #expect(try !isPromiscuous())
     }
   }
 }

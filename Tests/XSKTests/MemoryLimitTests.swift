@@ -4,7 +4,7 @@ import Testing
 import XSK
 
 /// A folder that stands for the root of a file system, with files as a test wants them.
-private struct FakeRoot: ~Copyable {
+private final class FakeRoot {
   let path: String
 
   init(_ files: [String: String]) throws {
