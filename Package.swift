@@ -66,6 +66,8 @@ let package = Package(
     .testTarget(
       name: "KernelTests", dependencies: ["Martlet", "MartletTestKit", "CXDP"],
       swiftSettings: strict),
+    .testTarget(
+      name: "MartletTestKitTests", dependencies: ["MartletTestKit", "XSK"], swiftSettings: strict),
     .testTarget(name: "MisuseTests", dependencies: ["Martlet"], swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ],

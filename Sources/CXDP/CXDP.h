@@ -38,3 +38,10 @@ static inline int cxdp_setns(int descriptor, int kind) {
   return (int)syscall(SYS_setns, descriptor, kind);
 }
 static inline int cxdp_unshare(int kind) { return (int)syscall(SYS_unshare, kind); }
+
+// More of _GNU_SOURCE, for children and time-outs: pipe2(2), pidfd_open(2) and glibc's spawn attribute
+// that keeps the parent's descriptors (sockets that hold a queue!) out of the child.
+#include <spawn.h>
+static inline int cxdp_pipe(int ends[2], int flags) { return (int)syscall(SYS_pipe2, ends, flags); }
+static inline int cxdp_pidfd_open(int process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);

@@ -1,0 +1,55 @@
+public import XSK
+
+/// A UMEM's memory without a UMEM: page-aligned, zeroed, owned by this object.
+@safe public final class SimulatedMemory {
+  /// How many bytes there are.
+  public let byteCount: Int
+  private let base: UnsafeMutableRawPointer
+
+  /// Zeroed memory of `byteCount` bytes.
+  public init(byteCount: Int) {
+    self.byteCount = byteCount
+    unsafe base = .allocate(byteCount: byteCount, alignment: 4096)
+    // Fresh memory of that size.
+    unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+  }
+
+  // Bytes: nothing to deinitialize.
+  deinit { unsafe base.deallocate() }
+
+  /// The application's view, which keeps this object alive.
+  public func packetMemory() -> PacketMemory {
+    packetMemory(owner: self)
+  }
+
+  /// The view for an `owner` that keeps this object alive.
+  func packetMemory(owner: AnyObject) -> PacketMemory {
+    // The bytes live as long as `self`, hence at least as long as the owner, which the view holds.
+    unsafe PacketMemory(base: base, byteCount: byteCount, owner: owner)
+  }
+
+  /// Copies bytes in.
+  ///
+  /// Traps outside the memory.
+  public func write(_ bytes: some Collection<UInt8>, at address: UInt64) {
+    let offset = checked(address, bytes.count)
+    // In bounds by the line above.
+    unsafe UnsafeMutableRawBufferPointer(start: base + offset, count: bytes.count)
+      .copyBytes(from: bytes)
+  }
+
+  /// Copies bytes out.
+  ///
+  /// Traps outside the memory.
+  public func read(at address: UInt64, count: Int) -> [UInt8] {
+    let offset = checked(address, count)
+    // In bounds by the line above.
+    return unsafe [UInt8](UnsafeRawBufferPointer(start: base + offset, count: count))
+  }
+
+  private func checked(_ address: UInt64, _ count: Int) -> Int {
+    precondition(
+      address <= UInt64(byteCount) && count <= byteCount - Int(address), "bytes outside the memory")
+    return Int(address)
+  }
+}
