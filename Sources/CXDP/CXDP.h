@@ -9,9 +9,12 @@
 #include <linux/if_packet.h>
 #include <linux/if_xdp.h>
 #include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
 #include <linux/sockios.h>
+#include <linux/xdp_diag.h>
 #include <net/if.h>
 #include <stdint.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -38,6 +41,37 @@ static inline int cxdp_setns(int descriptor, int kind) {
   return (int)syscall(SYS_setns, descriptor, kind);
 }
 static inline int cxdp_unshare(int kind) { return (int)syscall(SYS_unshare, kind); }
+
+// libxdp's view of one socket's four rings. libxdp keeps pointers to these and never clears the cached
+// cursors: allocate once per socket, zeroed, at an address that stays.
+struct cxdp_rings {
+  struct xsk_ring_prod fill, transmit;
+  struct xsk_ring_cons receive, completion;
+};
+
+// More of _GNU_SOURCE, and constants newer than the headers or kept in headers that clash with libc's.
+static inline int cxdp_memfd_create(const char *name, unsigned int flags) {
+  return (int)syscall(SYS_memfd_create, name, flags);
+}
+static inline int cxdp_dup3(int from, int to, int flags) { return (int)syscall(SYS_dup3, from, to, flags); }
+static inline int cxdp_ppoll(void *set, unsigned long count, const void *timeout) {
+  return (int)syscall(SYS_ppoll, set, count, timeout, (void *)0, (unsigned long)0);
+}
+enum {
+  CXDP_MFD_CLOEXEC = 0x1, CXDP_MFD_ALLOW_SEALING = 0x2, CXDP_MFD_HUGETLB = 0x4,
+  CXDP_MFD_NOEXEC_SEAL = 0x8, CXDP_MFD_HUGE_2MB = 21 << 26,
+  CXDP_F_ADD_SEALS = 1033, CXDP_F_GET_SEALS = 1034,
+  CXDP_F_SEAL_SEAL = 0x1, CXDP_F_SEAL_SHRINK = 0x2, CXDP_F_SEAL_GROW = 0x4,
+  CXDP_F_SEAL_FUTURE_WRITE = 0x10,
+  CXDP_MADV_POPULATE_WRITE = 23, CXDP_MADV_COLLAPSE = 25,
+  CXDP_AF_XDP = 44, CXDP_SOL_XDP = 283,
+};
+#ifdef MADV_POPULATE_WRITE
+_Static_assert(MADV_POPULATE_WRITE == CXDP_MADV_POPULATE_WRITE, "MADV_POPULATE_WRITE");
+#endif
+#ifdef MADV_COLLAPSE
+_Static_assert(MADV_COLLAPSE == CXDP_MADV_COLLAPSE, "MADV_COLLAPSE");
+#endif
 
 // More of _GNU_SOURCE, for children and time-outs: pipe2(2), pidfd_open(2) and glibc's spawn attribute
 // that keeps the parent's descriptors (sockets that hold a queue!) out of the child.
