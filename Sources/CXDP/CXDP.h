@@ -79,3 +79,9 @@ _Static_assert(MADV_COLLAPSE == CXDP_MADV_COLLAPSE, "MADV_COLLAPSE");
 static inline int cxdp_pipe(int ends[2], int flags) { return (int)syscall(SYS_pipe2, ends, flags); }
 static inline int cxdp_pidfd_open(int process) { return (int)syscall(SYS_pidfd_open, process, 0); }
 extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
+
+// Steering: flags that are macros or newer than the headers.
+enum { CXDP_BPF_F_XDP_HAS_FRAGS = 1 << 5 };
+#ifdef BPF_F_XDP_HAS_FRAGS
+_Static_assert(BPF_F_XDP_HAS_FRAGS == 1 << 5, "BPF_F_XDP_HAS_FRAGS");
+#endif
