@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# What the scripts need before they start: a Swift toolchain and the system's packages. Source it from a
-# script in tools/, then call require_swift and require_packages with the groups that are used.
+# What the scripts need before they start: a Swift toolchain and the system's packages. Source it
+# from a script in tools/, then call require_swift and require_packages with the groups in use.
 #
-#   require_swift                  # ends the script if Swift is missing or too old, and says where it is
-#   require_packages build demo    # finds what is missing; as root on Debian or Ubuntu installs it
+#   require_swift                 # ends the script if Swift is missing or too old
+#   require_packages build demo   # finds what is missing; as root on Debian or Ubuntu installs it
 #
 # Nothing missing: no output, no network, a few milliseconds.
 
-# The package group's packages, one `package:probe` per line. A probe tells whether the package's content is
-# there, wherever it came from: a command's name, a header's path, or the name of a pkg-config module.
+# The packages of a group, each as `package:probe`. A probe tells whether the package's content is
+# there, wherever it came from: a command's name, a header's path, or module=NAME for pkg-config.
 requirements_of() {
   case $1 in
     build)
@@ -50,7 +50,8 @@ missing_packages() {
   echo "${missing[*]}"
 }
 
-# Installs the packages of the named groups (build, demo, check) that are missing, or says how to and exits 1.
+# Installs the packages of the named groups (build, demo, check) that are missing, or says how to
+# and exits 1.
 require_packages() {
   local missing
   missing=$(missing_packages "$@") || exit 1
@@ -99,8 +100,9 @@ apt_get() {
 
 # Fetches the package lists if there are none younger than a day.
 apt_update_if_old() {
-  [[ -n $(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' -mtime -1 -print -quit 2>/dev/null) ]] ||
-    apt_get update
+  local fresh
+  fresh=$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' -mtime -1 2>/dev/null)
+  [[ -n $fresh ]] || apt_get update
 }
 
 # Ends the script if there is no Swift, or one older than Package.swift asks for.
