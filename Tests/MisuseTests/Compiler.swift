@@ -20,7 +20,7 @@ struct Compiler {
     let errno: Int32
   }
 
-  /// Where to look for modules: those of the package, and the C modules of its dependencies.
+  /// Where to look for modules: the package's own, its C module, and those of its dependencies.
   private let searchPaths: [String]
   private let moduleCache: String
 
@@ -33,7 +33,7 @@ struct Compiler {
       Compiler.folders(in: package + "/Sources").map { $0 + "/include" }
     }
     searchPaths =
-      [products + "/Modules"]
+      [products + "/Modules", Compiler.repository() + "/Sources/CXDP"]
       + shims.filter { unsafe access($0 + "/module.modulemap", R_OK) == 0 }
     moduleCache = products + "/ModuleCache"
   }
@@ -76,6 +76,11 @@ struct Compiler {
       guard errno == EINTR else { throw Failure(step: "wait for swiftc", errno: errno) }
     }
     return status
+  }
+
+  /// The folder that holds Package.swift: two above the one of this source file.
+  private static func repository(_ file: String = #filePath) -> String {
+    "/" + file.split(separator: "/").dropLast(3).joined(separator: "/")
   }
 
   private static func folderOfThisTest() throws(Failure) -> String {

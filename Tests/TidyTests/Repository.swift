@@ -19,7 +19,7 @@ struct Repository {
 
   /// The folder that holds Package.swift: two above the one of this source file.
   static func root(_ file: String = #filePath) -> String {
-    file.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
+    "/" + file.split(separator: "/").dropLast(3).joined(separator: "/")
   }
 
   /// Names that git ignores or that are git's own.
