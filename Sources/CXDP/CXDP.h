@@ -13,10 +13,12 @@
 #include <linux/sockios.h>
 #include <linux/xdp_diag.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
@@ -85,3 +87,8 @@ enum { CXDP_BPF_F_XDP_HAS_FRAGS = 1 << 5 };
 #ifdef BPF_F_XDP_HAS_FRAGS
 _Static_assert(BPF_F_XDP_HAS_FRAGS == 1 << 5, "BPF_F_XDP_HAS_FRAGS");
 #endif
+
+// signalfd(2) of a set of signals, non-blocking; sigset_t here has more bits than the kernel reads.
+static inline int cxdp_signalfd(const sigset_t *signals) {
+  return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}

@@ -23,6 +23,8 @@
   @usableFromInline var transmitOrigin: UInt32
   /// Whether the engine has something to submit or kick on this port's transmit ring.
   @usableFromInline var isDirty = false
+  /// Whether the interface is gone: packets for the port are dropped.
+  @usableFromInline var isRetired = false
   /// Whether a burst is open: packets of the receive ring's window are being walked.
   @usableFromInline var isBursting = false
   /// Where the receive and transmit rings stood when `counters` last took their packets over.
@@ -61,6 +63,34 @@ extension PortState {
     let position = socket.rings.receive.position
     counters.receivedPackets &+= UInt64(position &- countedReceive)
     countedReceive = position
+  }
+
+  /// Packets on the rings that the counters do not have yet.
+  var uncounted: (received: UInt32, sent: UInt32) {
+    (
+      socket.rings.receive.position &- countedReceive,
+      socket.rings.transmit.position &- countedTransmit
+    )
+  }
+
+  /// Takes the port out of service: nothing is posted or in flight any more, and nothing will be.
+  ///
+  /// `unsent` packets were on their way when the interface went.
+  mutating func retire(unsent: UInt64) {
+    countReceived()
+    countSent()
+    // What stands on the receive ring was called home with the rest.
+    let waiting = socket.rings.receive.peek(.max)
+    socket.rings.receive.advance(to: socket.rings.receive.position &+ waiting)
+    socket.rings.receive.release()
+    countedReceive = socket.rings.receive.position
+    fillDepth = 0
+    isDirty = false
+    isRetired = true
+    fillOrigin = socket.rings.fill.position &- socket.rings.receive.position
+    transmitOrigin = socket.rings.transmit.position &- socket.rings.completion.position
+    counters.sentPackets &-= unsent
+    counters.dropPortGone &+= unsent
   }
 
   /// Adds the packets put on the transmit ring since the last time to the counter.
