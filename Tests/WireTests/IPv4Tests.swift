@@ -61,7 +61,7 @@ import Wire
   func everyWrongHeaderByteIsSeen(_ offset: Int) {
     var bytes = Packets.dnsInVLAN
     bytes[18 + offset] ^= offset == 0 ? 0 : 0x04
-    guard let ip = IPv4(frame: bytes.raw) else { return equal(offset == 2, true) }
+    guard let ip = IPv4(frame: bytes.raw) else { return equal(offset == 2 || offset == 3, true) }
     equal(ip.isChecksumValid, offset == 0)
   }
 
