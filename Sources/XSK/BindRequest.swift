@@ -74,7 +74,8 @@ struct BindRequest {
     }
     guard let others, others != terms else { return nil }
     let theirs =
-      (others.isZeroCopy ? "zero-copy" : "copy") + (others.usesMultiBuffer ? " with multi-buffer" : "")
+      (others.isZeroCopy ? "zero-copy" : "copy")
+      + (others.usesMultiBuffer ? " with multi-buffer" : "")
     return error(
       .configuration, "the other sockets on this packet memory are \(theirs)",
       "bind all of them alike, or use another UMEM")
@@ -145,9 +146,12 @@ extension BindRequest {
     let driver = interface.driver() ?? "unknown"
     switch errno {
     case .resourceBusy:
-      let holder = QueueHolder.find(interface.index, queue: queue) ?? "another AF_XDP program"
+      let programs = QueueHolder.candidates().prefix(4).joined(separator: ", ")
       return error(
-        .queueBusy, "\(holder) holds the queue", "stop it or choose another queue", errno)
+        .queueBusy, "another AF_XDP socket holds the queue",
+        programs.isEmpty
+          ? "stop its program or choose another queue"
+          : "stop its program (running: \(programs)) or choose another queue", errno)
     case .notSupported, .notSupportedOnSocket:
       guard mode == .zeroCopy else {
         return error(.unsupported, "driver \(driver) refuses (\(errno))", "try another mode", errno)

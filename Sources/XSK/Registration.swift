@@ -131,7 +131,11 @@ extension Registration {
       unsafe rings.deallocate()
       throw failure
     }
-    if isFirst { (anchored, self.terms) = (descriptor, terms) } else { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+    if isFirst {
+      (anchored, self.terms) = (descriptor, terms)
+    } else {
+      _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    }
     unsafe members.append(
       Member(
         descriptor: descriptor, socket: socket, rings: rings, interface: interface, queue: queue,

@@ -31,6 +31,17 @@ public final class UMEM: Sendable {
   /// Bytes of memory.
   public var byteCount: Int { region.byteCount }
 
+  /// The sealed memfd of the memory, for handing it to a process that may read it.
+  ///
+  /// The UMEM owns it.
+  public var fileDescriptor: Int32 { region.fileDescriptor }
+
+  /// What the memory was got from.
+  public var pages: PageKind { region.pages }
+
+  /// Why `pages` is not what was asked for; nil if it is.
+  public var fallback: String? { region.fallback }
+
   /// The bytes, for one owner.
   ///
   /// It keeps the UMEM, and so the mapping, alive.
@@ -114,7 +125,8 @@ extension UMEM {
       }
       do throws(Errno) {
         guard
-          let bound = try registration?.bind(name, request.interface.index, queue: request.queue, terms: request.terms)
+          let bound = try registration?.bind(
+            name, request.interface.index, queue: request.queue, terms: request.terms)
         else { preconditionFailure("registered above") }
         return .success(.bound(bound))
       } catch {

@@ -1,6 +1,7 @@
 import Testing
 
-// `#expect` takes its expression apart and cannot do so with noncopyable values: these take the value.
+// `#expect` takes its expression apart and cannot do so with noncopyable values: these take the
+// value.
 
 /// Records an issue unless `isTrue`.
 func expect(_ isTrue: Bool, at location: SourceLocation = #_sourceLocation) {

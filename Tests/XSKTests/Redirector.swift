@@ -3,8 +3,8 @@ import Glibc
 import MartletTestKit
 import XSK
 
-/// The smallest XDP program that feeds AF_XDP sockets: packets of queue `q` go to the socket in slot
-/// `q` of its map, packets of queues without a socket to the kernel.
+/// The smallest XDP program that feeds AF_XDP sockets: packets of queue `q` go to the socket in
+/// slot `q` of its map, packets of queues without a socket to the kernel.
 final class Redirector {
   private let map: Int32
   private let interface: Int32
