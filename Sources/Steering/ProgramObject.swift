@@ -103,10 +103,10 @@ import XSK
     options.sz = MemoryLayout<bpf_map_create_opts>.size
     options.map_flags = unsafe bpf_map__map_flags(map)
     let descriptor = unsafe bpf_map_create(
-      bpf_map__type(map), "martlet_\(name)".prefix(15).description, bpf_map__key_size(map),
+      bpf_map__type(map), name, bpf_map__key_size(map),
       bpf_map__value_size(map), bpf_map__max_entries(map), &options)
     if descriptor < 0 { throw loadError(Errno(rawValue: -descriptor), log: "") }
-    // libbpf keeps a duplicate.
+    // libbpf keeps a duplicate, and the kernel's name for the map.
     defer { close(descriptor) }
     let result = unsafe bpf_map__reuse_fd(map, descriptor)
     if result < 0 { throw loadError(Errno(rawValue: -result), log: "") }
