@@ -1,8 +1,12 @@
 /// One entry of the receive and transmit rings: where a packet (or one fragment of it) lies and how
-/// long it is. The layout is the kernel's `struct xdp_desc` (16 bytes); a test holds the two together.
+/// long it is.
+///
+/// The layout is the kernel's `struct xdp_desc` (16 bytes); a test holds the two together.
 @frozen public struct Descriptor: BitwiseCopyable, Sendable, Equatable {
-  /// Offset of the first packet byte in the UMEM. In unaligned mode the chunk's base, with the
-  /// distance from base to packet in the top 16 bits; `location` reads both forms.
+  /// Offset of the first packet byte in the UMEM.
+  ///
+  /// In unaligned mode the chunk's base, with the distance from base to packet in the top 16 bits;
+  /// `location` reads both forms.
   public var address: UInt64
   /// Bytes of the packet or fragment.
   public var byteCount: UInt32
