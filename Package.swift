@@ -53,7 +53,7 @@ let package = Package(
     .executableTarget(
       name: "echo", dependencies: ["Martlet"], path: "examples/echo", exclude: ["README.md"],
       swiftSettings: strict),
-    .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: strict),
+    .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: library),
     .testTarget(name: "FrameAllocatorTests", dependencies: ["FrameAllocator"], swiftSettings: strict),
     .testTarget(
       name: "XSKTests", dependencies: ["XSK", "CXDP", "MartletTestKit", system],

@@ -31,6 +31,7 @@ public final class NetworkNamespace: Sendable {
   /// it was.
   ///
   /// Programs and threads that `body` starts stay in the namespace.
+  @discardableResult
   public func run<R>(_ body: () throws -> R) throws -> R {
     let home = try openCurrentNamespace()
     defer { close(home) }
@@ -48,6 +49,7 @@ public final class NetworkNamespace: Sendable {
 /// has ended.
 ///
 /// The thread is back in the machine's namespace before the caller resumes.
+@discardableResult
 public func withNetworkNamespace<R: Sendable>(
   ipv6: Bool = false, _ body: @escaping @Sendable () throws -> R
 ) async throws -> R {

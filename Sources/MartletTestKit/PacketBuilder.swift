@@ -108,8 +108,8 @@ public struct PacketBuilder: Sendable {
     window: UInt16 = 0xFFFF, payload: [UInt8] = []
   ) -> [UInt8] {
     let head =
-      bytes(source.port) + bytes(destination.port) + bytes(sequence)
-      + bytes(acknowledgement) + [5 << 4, flags] + bytes(window)
+      bytes(source.port) + bytes(destination.port) + longBytes(sequence)
+      + longBytes(acknowledgement) + [5 << 4, flags] + bytes(window)
     let sum = transportChecksum(6, head + [0, 0, 0, 0] + payload)
     return ip(protocolNumber: 6, payload: head + bytes(sum) + [0, 0] + payload)
   }
@@ -142,7 +142,7 @@ public struct PacketBuilder: Sendable {
       version == .v4
       ? source.ipv4 + destination.ipv4 : source.ipv6 + destination.ipv6
     return internetChecksum(
-      addresses + bytes(UInt32(segment.count)) + bytes(UInt32(number)) + segment)
+      addresses + longBytes(UInt32(segment.count)) + longBytes(UInt32(number)) + segment)
   }
 }
 
@@ -157,14 +157,12 @@ public func internetChecksum(_ message: [UInt8]) -> UInt16 {
   return ~UInt16(sum)
 }
 
-/// A number's bytes, most significant first.
-private func bytes<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
-  stride(from: Number.bitWidth - 8, through: 0, by: -8).map {
-    UInt8(truncatingIfNeeded: number >> $0)
-  }
-}
-
-/// Sixteen bits unless the context says otherwise.
+/// Two bytes, most significant first.
 private func bytes(_ number: UInt16) -> [UInt8] {
   [UInt8(number >> 8), UInt8(number & 0xFF)]
+}
+
+/// Four bytes, most significant first.
+private func longBytes(_ number: UInt32) -> [UInt8] {
+  bytes(UInt16(number >> 16)) + bytes(UInt16(number & 0xFFFF))
 }

@@ -1,5 +1,5 @@
 /// Why a step of a test's set-up failed, in one line; it is meant to fail the test.
-public struct TestKitError: Error, Sendable, CustomStringConvertible {
+public struct TestKitError: Error, Sendable, Equatable, CustomStringConvertible {
   /// What was tried, such as "ip link set left up", and what came back.
   public let description: String
 

@@ -99,13 +99,17 @@ private let positions: [UInt32] = [0, .max - 3, .max, 1 << 31 - 3]
     #expect(ends.consumer.peek(4) == 4)
     #expect(ends.consumer.take() == 0)
     #expect(ends.consumer.remaining == 3)
+    #expect(ends.consumer.pending == 6)
+    // Only what was taken goes back, not the rest of the window.
+    ends.consumer.release()
+    #expect(ends.producer.pending == 6)
     // A new window begins at the next entry to take, whether the old one was walked or not.
     #expect(ends.consumer.peek(2) == 2)
     #expect(ends.consumer.take() == 1)
     #expect(ends.consumer.take() == 2)
     #expect(ends.consumer.remaining == 0)
     #expect(ends.consumer.pending == 4)
-    #expect(ends.producer.pending == 7)
+    #expect(ends.producer.pending == 6)
     ends.consumer.release()
     #expect(ends.producer.pending == 4)
     #expect(ends.consume(64) == [3, 4, 5, 6])
