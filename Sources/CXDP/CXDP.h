@@ -9,14 +9,14 @@
 #include <linux/if_packet.h>
 #include <linux/if_xdp.h>
 #include <linux/rtnetlink.h>
-#include <linux/sock_diag.h>
 #include <linux/sockios.h>
-#include <linux/xdp_diag.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
@@ -57,6 +57,11 @@ static inline int cxdp_dup3(int from, int to, int flags) { return (int)syscall(S
 static inline int cxdp_ppoll(void *set, unsigned long count, const void *timeout) {
   return (int)syscall(SYS_ppoll, set, count, timeout, (void *)0, (unsigned long)0);
 }
+static inline int cxdp_fallocate(int file, int mode, long offset, long length) {
+  return (int)syscall(SYS_fallocate, file, mode, offset, length);
+}
+static inline int cxdp_capget(void *header, void *data) { return (int)syscall(SYS_capget, header, data); }
+static inline int cxdp_capset(void *header, void *data) { return (int)syscall(SYS_capset, header, data); }
 enum {
   CXDP_MFD_CLOEXEC = 0x1, CXDP_MFD_ALLOW_SEALING = 0x2, CXDP_MFD_HUGETLB = 0x4,
   CXDP_MFD_NOEXEC_SEAL = 0x8, CXDP_MFD_HUGE_2MB = 21 << 26,
@@ -85,3 +90,8 @@ enum { CXDP_BPF_F_XDP_HAS_FRAGS = 1 << 5 };
 #ifdef BPF_F_XDP_HAS_FRAGS
 _Static_assert(BPF_F_XDP_HAS_FRAGS == 1 << 5, "BPF_F_XDP_HAS_FRAGS");
 #endif
+
+// signalfd(2) of a set of signals, non-blocking; sigset_t here has more bits than the kernel reads.
+static inline int cxdp_signalfd(const sigset_t *signals) {
+  return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}

@@ -95,7 +95,11 @@ extension Checksum {
   public static func updated(
     _ checksum: UInt16, replacing old: UInt16, with new: UInt16
   ) -> UInt16 {
-    ~fold(UInt64(~checksum) &+ UInt64(~old) &+ UInt64(new))
+    // Three words: two foldings do.
+    var sum = UInt32(~checksum) &+ UInt32(~old) &+ UInt32(new)
+    sum = (sum & 0xFFFF) &+ (sum &>> 16)
+    sum = (sum & 0xFFFF) &+ (sum &>> 16)
+    return ~UInt16(truncatingIfNeeded: sum)
   }
 
   /// `checksum` after the two words `old`, at an even offset, became `new`.

@@ -58,11 +58,11 @@ extension IPv4 where Bytes: MutableByteView & ~Copyable & ~Escapable {
   /// be passed on: ask first.
   @inlinable @inline(__always) @_lifetime(self: copy self)
   public mutating func decrementTimeToLive() {
-    let old = bytes.load16(8)
-    guard old &>> 8 != 0 else { return }
-    let new = old &- 0x100
-    checksum = Checksum.updated(checksum, replacing: old, with: new)
-    timeToLive = UInt8(truncatingIfNeeded: new &>> 8)
+    let old = timeToLive
+    guard old != 0 else { return }
+    // The time to live is the high half of its word; the checksum only depends on the difference.
+    checksum = Checksum.updated(checksum, replacing: 0x100, with: UInt16(0))
+    timeToLive = old &- 1
   }
 
   /// Exchanges source and destination; no checksum changes by that.

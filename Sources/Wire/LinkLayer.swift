@@ -11,22 +11,41 @@
   public let vlans: UInt64
 
   /// Reads the addresses and tags of `frame`; nil if it ends inside them or has too many tags.
+  ///
+  /// Cost: a few comparisons without tags, a call with them.
   @inlinable @inline(__always)
   public init?(frame: RawSpan) {
     guard frame.byteCount >= 14 else { return nil }
+    let type = EtherType(rawValue: frame.load16(12))
+    if type.isVLAN {
+      self.init(tagged: frame)
+    } else {
+      self.init(etherType: type, byteCount: 14, vlans: 0)
+    }
+  }
+
+  /// What stands in front of a network header after `byteCount` bytes.
+  @inlinable @inline(__always)
+  init(etherType: EtherType, byteCount: Int, vlans: UInt64) {
+    self.etherType = etherType
+    self.byteCount = byteCount
+    self.vlans = vlans
+  }
+
+  /// Reads the tags of `frame`, at least 14 bytes; out of line, so that the untagged path is small.
+  @usableFromInline
+  init?(tagged frame: RawSpan) {
     var type = EtherType(rawValue: frame.load16(12))
     var offset = 14
     var vlans: UInt64 = 0
     while type.isVLAN {
-      let fits = offset &+ 4 <= frame.byteCount
-      guard fits, offset != 14 &+ 4 &* Self.maximumTags else { return nil }
-      vlans = vlans &<< 16 | UInt64(frame.load16(offset) & 0xFFF)
-      type = EtherType(rawValue: frame.load16(offset &+ 2))
-      offset &+= 4
+      let fits = offset + 4 <= frame.byteCount
+      guard fits, offset < 14 + 4 * Self.maximumTags else { return nil }
+      vlans = vlans << 16 | UInt64(frame.load16(offset) & 0xFFF)
+      type = EtherType(rawValue: frame.load16(offset + 2))
+      offset += 4
     }
-    etherType = type
-    byteCount = offset
-    self.vlans = vlans
+    self.init(etherType: type, byteCount: offset, vlans: vlans)
   }
 }
 
@@ -34,6 +53,8 @@ extension ByteView where Self: ~Copyable & ~Escapable {
   /// Where the network header begins if the frame carries `etherType`, else nil.
   @inlinable @inline(__always)
   func networkOffset(of etherType: EtherType) -> Int? {
+    // The common case first: untagged, and what was asked for.
+    if byteCount >= 14, load16(12) == etherType.rawValue { return 14 }
     guard let link = LinkLayer(frame: readOnly()), link.etherType == etherType else { return nil }
     return link.byteCount
   }

@@ -53,29 +53,32 @@ struct BindRequest {
     let largest = try interface.mtu() + 14 + 8
     guard largest > configuration.largestPacket, !options.usesMultiBuffer else { return }
     let holds =
-      "packets of \(interface.name) have up to \(largest) bytes and a chunk holds \(configuration.largestPacket)"
+      "packets of \(interface.name) have up to \(largest) bytes"
+      + " and a chunk holds \(configuration.largestPacket)"
     let fits = largest <= 4096 - configuration.headroom - 256
     throw error(
       .packetTooLong, holds,
       fits ? "use chunks of 4096 bytes or multi-buffer" : "use multi-buffer or lower the MTU")
   }
 
+  /// What every socket on one registration must agree on.
+  var terms: Registration.Terms {
+    .init(isZeroCopy: mode == .zeroCopy, usesMultiBuffer: options.usesMultiBuffer)
+  }
+
   /// Why the request cannot join the sockets that are bound already; nil if it can.
-  func conflict(with registration: inout Registration?) -> XDPError? {
-    guard let mode = registration?.mode, let sg = registration?.usesMultiBuffer,
-      registration?.isIdle == false
-    else { return nil }
-    if registration?.holds(interface.index, queue: queue) == true {
+  func conflict(with others: Registration.Terms?, holding isHeld: Bool) -> XDPError? {
+    if isHeld {
       return error(
-        .queueBusy, "this packet memory is bound to the queue already", "use that socket")
+        .queueBusy, "this packet memory is bound to the queue already", "use the socket there is")
     }
-    if (mode == .zeroCopy) != (self.mode == .zeroCopy) || sg != options.usesMultiBuffer {
-      return error(
-        .configuration,
-        "the sockets on this packet memory were bound in \(mode) mode"
-          + (sg ? " with multi-buffer" : ""), "bind all of them alike, or use another UMEM")
-    }
-    return nil
+    guard let others, others != terms else { return nil }
+    let theirs =
+      (others.isZeroCopy ? "zero-copy" : "copy")
+      + (others.usesMultiBuffer ? " with multi-buffer" : "")
+    return error(
+      .configuration, "the other sockets on this packet memory are \(theirs)",
+      "bind all of them alike, or use another UMEM")
   }
 
   /// Whether the refusal may only mean that memory unpinned a moment ago is still charged.
@@ -143,9 +146,12 @@ extension BindRequest {
     let driver = interface.driver() ?? "unknown"
     switch errno {
     case .resourceBusy:
-      let holder = QueueHolder.find(interface.index, queue: queue) ?? "another AF_XDP program"
+      let programs = QueueHolder.candidates().prefix(4).joined(separator: ", ")
       return error(
-        .queueBusy, "\(holder) holds the queue", "stop it or choose another queue", errno)
+        .queueBusy, "another AF_XDP socket holds the queue",
+        programs.isEmpty
+          ? "stop its program or choose another queue"
+          : "stop its program (running: \(programs)) or choose another queue", errno)
     case .notSupported, .notSupportedOnSocket:
       guard mode == .zeroCopy else {
         return error(.unsupported, "driver \(driver) refuses (\(errno))", "try another mode", errno)

@@ -31,7 +31,9 @@ public import Synchronization
     @inline(__always) get { limit &- head }
   }
 
-  /// Opens a window of at most `maximum` entries and returns how many there are. One acquiring load.
+  /// Opens a window of at most `maximum` entries and returns how many there are.
+  ///
+  /// One acquiring load.
   @inlinable @inline(__always)
   public mutating func peek(_ maximum: UInt32) -> UInt32 {
     let ready = unsafe producer.pointee.load(ordering: .acquiring) &- head
@@ -40,7 +42,9 @@ public import Synchronization
     return count
   }
 
-  /// The next entry of the window. The caller knows that there is one: `remaining` is not 0.
+  /// The next entry of the window.
+  ///
+  /// The caller knows that there is one: `remaining` is not 0.
   @inlinable @inline(__always)
   public mutating func take() -> Entry {
     assert(head != limit, "take() without an entry: look at `remaining` first")
@@ -50,13 +54,40 @@ public import Synchronization
     return entry
   }
 
-  /// Gives every entry taken so far back to the producer. One releasing store.
+  /// The entry at `position`, which lies in the window: `position` of the ring or up to `remaining` - 1
+  /// more, modulo 2^32.
+  ///
+  /// For loops that keep the position in a register and say `advance` at the end.
+  @inlinable @inline(__always)
+  public func entry(at position: UInt32) -> Entry {
+    assert(position &- head < limit &- head, "an entry outside the window")
+    // In bounds: the mask keeps the index below `size`.
+    return unsafe entries[Int(truncatingIfNeeded: position & mask)]
+  }
+
+  /// Takes the window's entries up to `position`.
+  @inlinable @inline(__always)
+  public mutating func advance(to position: UInt32) {
+    assert(position &- head <= limit &- head, "beyond the window")
+    head = position
+  }
+
+  /// Gives every entry taken so far back to the producer.
+  ///
+  /// One releasing store.
   @inlinable @inline(__always)
   public mutating func release() {
     unsafe consumer.pointee.store(head, ordering: .releasing)
   }
 
-  /// How many entries the producer has published and nobody has taken. For ledgers, not for hot loops.
+  /// Which entry is taken next: how often something was taken since the ring began, modulo 2^32.
+  @inlinable public var position: UInt32 {
+    @inline(__always) get { head }
+  }
+
+  /// How many entries the producer has published and nobody has taken.
+  ///
+  /// For ledgers, not for hot loops.
   public var pending: UInt32 {
     unsafe producer.pointee.load(ordering: .acquiring) &- head
   }

@@ -2,14 +2,14 @@
 ///
 /// Looks at the machine (`MemAvailable`) and at every control group the process is in (version 1
 /// and 2). Populating a region past one of them ends in an OOM kill, so it is asked first.
-struct MemoryLimit {
+package struct MemoryLimit {
   /// Bytes that can still be had.
-  let available: Int
+  package let available: Int
   /// Who says so, such as "the machine" or "the control group /a".
-  let source: String
+  package let source: String
 
   /// Looks at the files below `root`: "" for the machine's own, something else in tests.
-  init(root: String = "") {
+  package init(root: String = "") {
     var available = Int.max
     var source = "the machine"
     if let text = TextFile.read(root + "/proc/meminfo"),
@@ -28,7 +28,7 @@ struct MemoryLimit {
   }
 
   /// Throws `.memoryLimit` where `byteCount` more bytes are too many.
-  func admit(_ byteCount: Int) throws(XDPError) {
+  package func admit(_ byteCount: Int) throws(XDPError) {
     guard byteCount > available else { return }
     throw XDPError(
       .memoryLimit, operation: "reserve \(byteCount >> 10) KiB of packet memory",

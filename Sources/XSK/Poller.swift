@@ -68,27 +68,19 @@ import Glibc
   ///
   /// Answers with the number of descriptors that are ready, 0 for the time-out. Signals do not end
   /// the wait: a handler that wants to writes to a descriptor of the set (`StopSignal`).
-  /// One system call (ppoll(2)), and one reading of the clock if there is a time-out.
+  /// One system call, ppoll(2): nanoseconds count.
   public mutating func wait(timeout: Duration?) -> Int {
-    let end = timeout.map { ContinuousClock.now.advanced(by: $0) }
-    var left = timeout
+    let parts = max(.zero, timeout ?? .zero).components
+    var left = timespec(tv_sec: Int(parts.seconds), tv_nsec: Int(parts.attoseconds / 1_000_000_000))
     while true {
-      let ready = poll(for: left)
-      if ready >= 0 { return ready }
+      // The entries are ours; the kernel reads the time, and when a signal interrupts the call
+      // it writes back what is left of it.
+      let ready =
+        timeout == nil
+        ? unsafe cxdp_ppoll(entries, UInt(count), nil)
+        : unsafe cxdp_ppoll(entries, UInt(count), &left)
+      if ready >= 0 { return Int(ready) }
       precondition(errno == EINTR, "ppoll failed: errno \(errno)")
-      if let end { left = max(.zero, ContinuousClock.now.duration(to: end)) }
     }
-  }
-
-  private mutating func poll(for duration: Duration?) -> Int {
-    guard let duration else {
-      // The entries are ours; no time-out and no signal mask.
-      return unsafe Int(cxdp_ppoll(entries, UInt(count), nil))
-    }
-    let parts = max(.zero, duration).components
-    var time = timespec(
-      tv_sec: Int(parts.seconds), tv_nsec: Int(parts.attoseconds / 1_000_000_000))
-    // The entries are ours; the kernel reads and updates the time during the call.
-    return unsafe Int(cxdp_ppoll(entries, UInt(count), &time))
   }
 }

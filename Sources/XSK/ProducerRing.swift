@@ -33,7 +33,9 @@ public import Synchronization
     @inline(__always) get { mask &+ 1 }
   }
 
-  /// How many entries can be put, at most `wanted`. Looks at the consumer's cursor only when the room
+  /// How many entries can be put, at most `wanted`.
+  ///
+  /// Looks at the consumer's cursor only when the room
   /// already known does not suffice.
   @inlinable @inline(__always)
   public mutating func reserve(_ wanted: UInt32) -> UInt32 {
@@ -44,7 +46,9 @@ public import Synchronization
     return room < wanted ? room : wanted
   }
 
-  /// Writes the next entry. The caller knows that there is room: `reserve` said so.
+  /// Writes the next entry.
+  ///
+  /// The caller knows that there is room: `reserve` said so.
   @inlinable @inline(__always)
   public mutating func put(_ entry: Entry) {
     assert(head != limit, "put() without room: ask reserve() first")
@@ -53,7 +57,26 @@ public import Synchronization
     head &+= 1
   }
 
-  /// Shows every entry put so far to the consumer. One releasing store.
+  /// Writes the entry at `position`: the ring's `position` or a later one that `reserve` gave room for.
+  ///
+  /// For loops that keep the position in a register and say `advance` at the end.
+  @inlinable @inline(__always)
+  public mutating func put(_ entry: Entry, at position: UInt32) {
+    assert(position &- head < limit &- head, "put() without room: ask reserve() first")
+    // In bounds: the mask keeps the index below `size`.
+    unsafe entries[Int(truncatingIfNeeded: position & mask)] = entry
+  }
+
+  /// Counts the entries up to `position` as put.
+  @inlinable @inline(__always)
+  public mutating func advance(to position: UInt32) {
+    assert(position &- head <= limit &- head, "beyond the room")
+    head = position
+  }
+
+  /// Shows every entry put so far to the consumer.
+  ///
+  /// One releasing store.
   @inlinable @inline(__always)
   public mutating func submit() {
     unsafe producer.pointee.store(head, ordering: .releasing)
@@ -64,12 +87,16 @@ public import Synchronization
     @inline(__always) get { unsafe flags.pointee.load(ordering: .relaxed) & 1 != 0 }
   }
 
-  /// Entries the consumer has not taken, submitted or not. One acquiring load.
+  /// Entries the consumer has not taken, submitted or not.
+  ///
+  /// One acquiring load.
   @inlinable public var pending: UInt32 {
     @inline(__always) get { head &- (unsafe consumer.pointee.load(ordering: .acquiring)) }
   }
 
-  /// Entry `offset` of the `pending` ones, oldest first. For ledgers, not for hot loops; a consumer at
+  /// Entry `offset` of the `pending` ones, oldest first.
+  ///
+  /// For ledgers, not for hot loops; a consumer at
   /// work makes the answer old at once.
   public func pendingEntry(_ offset: UInt32) -> Entry {
     let oldest = unsafe consumer.pointee.load(ordering: .acquiring)
@@ -77,5 +104,7 @@ public import Synchronization
   }
 
   /// Where the next entry goes: how often something was put since the ring began, modulo 2^32.
-  public var position: UInt32 { head }
+  @inlinable public var position: UInt32 {
+    @inline(__always) get { head }
+  }
 }

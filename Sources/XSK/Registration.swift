@@ -16,10 +16,8 @@ import SystemPackage
 /// device the anchor is moved (dup3) onto another one that is still bound. Invariant: the anchor
 /// names one of `members` as long as there is one. With the last member the registration ends.
 @safe struct Registration: ~Copyable, @unchecked Sendable {
-  /// The mode, and with it the flags, that the first socket was bound with: the others inherit
-  /// them.
-  let mode: BindMode
-  let usesMultiBuffer: Bool
+  /// What the first socket was bound with, and all others inherit; nil until one is bound.
+  private(set) var terms: Terms?
   private let configuration: UMEM.Configuration
   private let umem: OpaquePointer
   /// libxdp's ring structures for the first socket, until it is bound.
@@ -40,10 +38,15 @@ import SystemPackage
     let isDuplicate: Bool
   }
 
+  /// What the sockets of one registration have in common.
+  struct Terms: Equatable {
+    let isZeroCopy: Bool
+    let usesMultiBuffer: Bool
+  }
+
   /// Registers `byteCount` bytes at `base`, which outlive the registration.
   @unsafe init(
-    base: UnsafeMutableRawPointer, byteCount: Int, configuration: UMEM.Configuration,
-    mode: BindMode, usesMultiBuffer: Bool
+    base: UnsafeMutableRawPointer, byteCount: Int, configuration: UMEM.Configuration
   ) throws(Errno) {
     var settings = xsk_umem_config()
     settings.fill_size = UInt32(configuration.fillSize)
@@ -64,8 +67,6 @@ import SystemPackage
     unsafe self.umem = umem
     unsafe firstRings = rings
     self.configuration = configuration
-    self.mode = mode
-    self.usesMultiBuffer = usesMultiBuffer
     let anchor = unsafe xsk_umem__fd(umem)
     _ = fcntl(anchor, F_SETFD, FD_CLOEXEC)
   }
@@ -96,16 +97,18 @@ import SystemPackage
 extension Registration {
   /// Binds a socket to a queue and answers with its descriptor.
   ///
-  /// Name and index belong together.
-  mutating func bind(_ name: String, _ interface: UInt32, queue: Int) throws(Errno) -> Int32 {
+  /// Name and index belong together; `terms` are those of the first socket, if there is one.
+  mutating func bind(
+    _ name: String, _ interface: UInt32, queue: Int, terms: Terms
+  ) throws(Errno) -> Int32 {
     if !members.isEmpty { try reanchor() }
     var settings = xsk_socket_config()
     settings.rx_size = UInt32(configuration.receiveSize)
     settings.tx_size = UInt32(configuration.transmitSize)
     settings.libxdp_flags = UInt32(XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD)
     settings.bind_flags = UInt16(
-      XDP_USE_NEED_WAKEUP | (mode == .zeroCopy ? XDP_ZEROCOPY : XDP_COPY)
-        | (usesMultiBuffer ? XDP_USE_SG : 0))
+      XDP_USE_NEED_WAKEUP | (terms.isZeroCopy ? XDP_ZEROCOPY : XDP_COPY)
+        | (terms.usesMultiBuffer ? XDP_USE_SG : 0))
     // The first socket must get the very structures the registration was made with (libxdp 1.3.1
     // unmaps rings it still needs otherwise); they stay with the registration if the bind fails.
     let rings = unsafe firstRings ?? Registration.makeRings()
@@ -128,7 +131,11 @@ extension Registration {
       unsafe rings.deallocate()
       throw failure
     }
-    if isFirst { anchored = descriptor } else { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+    if isFirst {
+      (anchored, self.terms) = (descriptor, terms)
+    } else {
+      _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    }
     unsafe members.append(
       Member(
         descriptor: descriptor, socket: socket, rings: rings, interface: interface, queue: queue,

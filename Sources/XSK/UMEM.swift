@@ -31,6 +31,17 @@ public final class UMEM: Sendable {
   /// Bytes of memory.
   public var byteCount: Int { region.byteCount }
 
+  /// The sealed memfd of the memory, for handing it to a process that may read it.
+  ///
+  /// The UMEM owns it.
+  public var fileDescriptor: Int32 { region.fileDescriptor }
+
+  /// What the memory was got from.
+  public var pages: PageKind { region.pages }
+
+  /// Why `pages` is not what was asked for; nil if it is.
+  public var fallback: String? { region.fallback }
+
   /// The bytes, for one owner.
   ///
   /// It keeps the UMEM, and so the mapping, alive.
@@ -64,7 +75,7 @@ extension UMEM {
   /// cannot share memory. A busy queue is tried again for `options.busyTimeout`. Throws with the
   /// step that failed, its reason and what to do; then nothing is left behind, and after the
   /// failure of a first socket no registration either, so another mode can be tried at once. Costs
-  /// about 1 ms and, for the first socket, 0.1 ms a MiB.
+  /// 0.3 ms and, for the first socket, 0.2 ms a MiB more.
   public func bind(
     _ interface: Interface, queue: Int, mode: BindMode, options: BindOptions = .init()
   ) throws(XDPError) -> Socket {
@@ -104,14 +115,18 @@ extension UMEM {
         return .success(.failed(.socket, Errno(rawValue: errno)))
       }
       do throws(Errno) {
-        if registration == nil { registration = try register(request) }
+        if registration == nil { registration = try register() }
       } catch {
         return .success(.failed(.register, error))
       }
-      if let conflict = request.conflict(with: &registration) { return .failure(conflict) }
+      let isHeld = registration?.holds(request.interface.index, queue: request.queue)
+      if let conflict = request.conflict(with: registration?.terms, holding: isHeld == true) {
+        return .failure(conflict)
+      }
       do throws(Errno) {
         guard
-          let bound = try registration?.bind(name, request.interface.index, queue: request.queue)
+          let bound = try registration?.bind(
+            name, request.interface.index, queue: request.queue, terms: request.terms)
         else { preconditionFailure("registered above") }
         return .success(.bound(bound))
       } catch {
@@ -121,12 +136,11 @@ extension UMEM {
     return try result.get()
   }
 
-  private func register(_ request: BindRequest) throws(Errno) -> Registration {
+  private func register() throws(Errno) -> Registration {
     MemoryLock.raise()
     // The region lives as long as this object, and the registration no longer.
     return unsafe try Registration(
-      base: region.base, byteCount: region.byteCount, configuration: configuration,
-      mode: request.mode, usesMultiBuffer: request.options.usesMultiBuffer)
+      base: region.base, byteCount: region.byteCount, configuration: configuration)
   }
 
   private static func endIfIdle(_ registration: inout Registration?) {

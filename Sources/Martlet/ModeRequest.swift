@@ -1,0 +1,35 @@
+/// Which way between driver and packet memory a port may take.
+public enum ModeRequest: String, Sendable, Hashable, CaseIterable {
+  /// The best that all ports of the set can have: zero-copy, else native copy, else generic.
+  case auto
+  /// The NIC reads and writes packet memory itself, or the bind fails.
+  case zeroCopy = "zero-copy"
+  /// The driver runs the program and the kernel copies, or the bind fails.
+  case copy
+  /// The kernel runs the program late and copies; works on every interface.
+  case generic
+
+  /// The rungs of the ladder that may be tried, best first.
+  var rungs: [BindMode] {
+    switch self {
+    case .auto: [.zeroCopy, .copy, .generic]
+    case .zeroCopy: [.zeroCopy]
+    case .copy: [.copy]
+    case .generic: [.generic]
+    }
+  }
+}
+
+/// One queue of one interface, by name: what to bind.
+public struct QueueName: Sendable, Hashable {
+  /// The interface's name, such as "eth0".
+  public var interface: String
+  /// The queue's number, counting from 0.
+  public var queue: Int
+
+  /// Queue `queue` of the interface `interface`.
+  public init(_ interface: String, queue: Int) {
+    self.interface = interface
+    self.queue = queue
+  }
+}
