@@ -16,9 +16,10 @@ public struct BindOptions: Sendable, Hashable {
   public var usesMultiBuffer = false
   /// How long to try again while the queue is busy.
   ///
-  /// The kernel frees a queue 16 to 28 ms after its socket was closed, and says so by no event.
-  public var busyTimeout = Duration.milliseconds(250)
+  /// The kernel frees a queue some 16 to 28 ms after its socket was closed, later while interfaces
+  /// come and go (it waits for the same lock), and says so by no event.
+  public var busyTimeout = Duration.seconds(1)
 
-  /// One descriptor per packet; a busy queue is tried for 250 ms.
+  /// One descriptor per packet; a busy queue is tried for a second.
   public init() {}
 }

@@ -133,4 +133,22 @@ struct SharingTests {
       expectEqual(socket.kick(), .done)
     }
   }
+
+  @Test("Threads bind and close on one memory at the same time")
+  func manyThreads() async throws {
+    try await withNetworkNamespace {
+      _ = try VethPair("near", "far") { $0.queueCount = 4 }
+      let near = try Interface(named: "near")
+      let umem = try makeUMEM()
+      let threads = (0..<4).map { queue in
+        TestThread {
+          for _ in 0..<10 {
+            let socket = try umem.bind(near, queue: queue, mode: .copy)
+            expectEqual(socket.kick(), .done)
+          }
+        }
+      }
+      for thread in threads { try thread.join() }
+    }
+  }
 }

@@ -109,6 +109,44 @@ struct TrafficTests {
     return try #require(statistics)
   }
 
+  @Test("In copy mode one kick sends 32 packets and says that there are more")
+  func kickBatch() async throws {
+    try await withNetworkNamespace {
+      _ = try VethPair("near", "far")
+      let umem = try makeUMEM()
+      var station = Station(try umem.bind(Interface(named: "near"), queue: 0, mode: .copy), umem)
+      expectEqual(station.socket.rings.transmit.reserve(40), 40)
+      for chunk in 0..<40 as Range<UInt64> {
+        station.socket.rings.transmit.put(Descriptor(address: chunk * 2048, byteCount: 60))
+      }
+      station.socket.rings.transmit.submit()
+      expectEqual(station.socket.kick(), .again)
+      expectEqual(station.socket.rings.transmit.pending, 8)
+      expectEqual(station.socket.kick(), .done)
+      expectEqual(station.socket.rings.transmit.pending, 0)
+    }
+  }
+
+  @Test("While the interface is down nothing is sent; up again, what was submitted goes out")
+  func downAndUp() async throws {
+    try await withNetworkNamespace {
+      _ = try VethPair("near", "far")
+      let tap = try PacketTap("far", etherType: 0x88b5)
+      let umem = try makeUMEM()
+      var station = Station(try umem.bind(Interface(named: "near"), queue: 0, mode: .copy), umem)
+      try runProgram(["ip", "link", "set", "near", "down"])
+      let sent = frames(3)
+      expect(!station.send(sent))
+      expectEqual(station.socket.kick(), .down)
+      expectEqual(station.socket.rings.transmit.pending, 3)
+      try runProgram(["ip", "link", "set", "near", "up"])
+      // The carrier comes a moment after the interface: until then the kernel drops.
+      while try !runProgram(["ip", "-o", "link", "show", "near"]).contains("state UP") {}
+      expectEqual(station.socket.kick(), .done)
+      #expect(try tap.receive(3, timeout: .seconds(2)) == sent)
+    }
+  }
+
   @Test("A socket over rings in memory kicks nobody")
   func inMemory() throws {
     let kernel = MemoryRings()
