@@ -55,8 +55,7 @@ public import Synchronization
     return entry
   }
 
-  /// The entry at a position inside the window, given as `remaining`
-  /// - 1 more, modulo 2^32.
+  /// The entry at a position inside the window, modulo 2^32.
   ///
   /// For loops that keep the position in a register and say `advance` at the end.
   @inlinable @inline(__always)
