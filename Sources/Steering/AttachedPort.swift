@@ -40,6 +40,9 @@ final class AttachedPort {
   deinit {
     switch hold {
     case .link(let descriptor):
+      // Closing would do if nobody else had the descriptor; a child being started has it for a
+      // moment. Gone already if the interface is.
+      _ = bpf_link_detach(descriptor)
       close(descriptor)
     case .dispatcher(let program):
       program.detach(from: interface, mode)
