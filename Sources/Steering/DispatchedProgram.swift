@@ -2,7 +2,8 @@ import CXDP
 import SystemPackage
 import XSK
 
-/// libxdp's handle of the program, which it loads with the first interface and keeps for the others.
+/// libxdp's handle of the program, which it loads with the first interface and keeps for the
+/// others.
 @safe final class DispatchedProgram {
   private let handle: OpaquePointer
 

@@ -14,8 +14,8 @@ struct InterfaceLock: ~Copyable {
 
   /// Takes the lock, or says who holds it.
   init(of interface: Interface) throws(XDPError) {
-    // Another may just be letting go: its name lasts until the last copy of its descriptor is closed,
-    // also one in a child that is being started, and no event tells of that.
+    // Another may just be letting go: its name lasts until the last copy of its descriptor is
+    // closed, also one in a child that is being started, and no event tells of that.
     for attempt in 0... {
       if let descriptor = try Self.take(interface) {
         self.descriptor = descriptor

@@ -13,7 +13,8 @@ extension SteeringProgram {
     libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, nil) == 1
   }
 
-  /// Attaches by libxdp; nil if there is no dispatcher to be had after all, and nothing is attached.
+  /// Attaches by libxdp; nil if there is no dispatcher to be had after all, and nothing is
+  /// attached.
   ///
   /// So it is where libxdp's own program is missing (`xdp-dispatcher.o`), where the kernel does not
   /// take ours as a part of it, and where libxdp attached without it, which is undone.

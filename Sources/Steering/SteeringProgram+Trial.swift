@@ -32,7 +32,8 @@ extension SteeringProgram {
     }
   }
 
-  /// What the kernel runs for packets of the interface: under the dispatcher that, else the program.
+  /// What the kernel runs for packets of the interface: under the dispatcher that, else the
+  /// program.
   private func runnable(_ interface: Interface) throws(XDPError) -> ProgramDescriptor {
     let attached = usesDispatcher ? try PresentProgram(on: interface)?.identifier : nil
     let value =
