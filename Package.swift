@@ -48,10 +48,12 @@ let package = Package(
       name: "MartletTool", dependencies: ["Martlet", system, arguments], path: "tools/martlet",
       swiftSettings: strict),
     .executableTarget(
-      name: "forward", dependencies: ["Martlet"], path: "examples/forward", exclude: ["README.md"],
+      name: "forward", dependencies: ["Martlet", system], path: "examples/forward",
+      exclude: ["README.md"],
       swiftSettings: strict),
     .executableTarget(
-      name: "echo", dependencies: ["Martlet"], path: "examples/echo", exclude: ["README.md"],
+      name: "echo", dependencies: ["Martlet", system], path: "examples/echo",
+      exclude: ["README.md"],
       swiftSettings: strict),
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: library),
     .testTarget(
