@@ -54,7 +54,8 @@ let package = Package(
       name: "echo", dependencies: ["Martlet"], path: "examples/echo", exclude: ["README.md"],
       swiftSettings: strict),
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: library),
-    .testTarget(name: "FrameAllocatorTests", dependencies: ["FrameAllocator"], swiftSettings: strict),
+    .testTarget(
+      name: "FrameAllocatorTests", dependencies: ["FrameAllocator"], swiftSettings: strict),
     .testTarget(
       name: "XSKTests", dependencies: ["XSK", "CXDP", "MartletTestKit", system],
       swiftSettings: strict),

@@ -95,3 +95,39 @@ _Static_assert(BPF_F_XDP_HAS_FRAGS == 1 << 5, "BPF_F_XDP_HAS_FRAGS");
 static inline int cxdp_signalfd(const sigset_t *signals) {
   return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
+
+// libbpf refuses an options structure whose padding is not zero, and Swift leaves padding undefined:
+// the structures are made here, cleared as a whole.
+#include <string.h>
+static inline int cxdp_query_programs(int interface, struct bpf_xdp_query_opts *answer) {
+  memset(answer, 0, sizeof *answer);
+  answer->sz = sizeof *answer;
+  return bpf_xdp_query(interface, 0, answer);
+}
+static inline int cxdp_link_program(int program, int interface, unsigned int flags) {
+  LIBBPF_OPTS(bpf_link_create_opts, options, .flags = flags);
+  return bpf_link_create(program, interface, BPF_XDP, &options);
+}
+static inline int cxdp_create_map(
+    enum bpf_map_type type, const char *name, unsigned int key_size, unsigned int value_size,
+    unsigned int entries, unsigned int flags, int inner_map) {
+  LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags, .inner_map_fd = (__u32)inner_map);
+  return bpf_map_create(type, name, key_size, value_size, entries, &options);
+}
+static inline struct bpf_object *cxdp_open_object(
+    const void *bytes, size_t size, const char *name, char *log, size_t log_size) {
+  LIBBPF_OPTS(
+      bpf_object_open_opts, options, .object_name = name, .kernel_log_buf = log,
+      .kernel_log_size = log_size);
+  return bpf_object__open_mem(bytes, size, &options);
+}
+// Runs a program on a packet; answers with its verdict, or a negative errno.
+static inline int cxdp_try_packet(
+    int program, const void *packet, unsigned int size, unsigned int interface, unsigned int queue) {
+  struct xdp_md context = {.data_end = size, .ingress_ifindex = interface, .rx_queue_index = queue};
+  LIBBPF_OPTS(
+      bpf_test_run_opts, options, .data_in = packet, .data_size_in = size, .ctx_in = &context,
+      .ctx_size_in = sizeof context);
+  int result = bpf_prog_test_run_opts(program, &options);
+  return result ? result : (int)options.retval;
+}

@@ -2,8 +2,8 @@
 ///
 /// A frame is in exactly one custody at any time.
 ///
-/// Two custodies are with the kernel and name a holder, a small number that the caller gives to each
-/// queue (0 ... 4,095), so that what one queue still has can be told apart and called home.
+/// Two custodies are with the kernel and name a holder, a small number that the caller gives to
+/// each queue (0 ... 4,095), so that what one queue still has can be told apart and called home.
 @frozen public struct Custody: Hashable, Sendable {
   @usableFromInline let rawValue: UInt16
 
@@ -23,13 +23,15 @@
     @inline(__always) get { Custody(rawValue: 3) }
   }
 
-  /// With the kernel, to receive into: on `holder`'s fill ring, in its driver or on its receive ring.
+  /// With the kernel, to receive into: on `holder`'s fill ring, in its driver or on its receive
+  /// ring.
   @inlinable @inline(__always)
   public static func fill(_ holder: Int) -> Custody {
     Custody(rawValue: 4 | UInt16(truncatingIfNeeded: holder) << 4)
   }
 
-  /// With the kernel, to send: on `holder`'s transmit ring, in its driver or on its completion ring.
+  /// With the kernel, to send: on `holder`'s transmit ring, in its driver or on its completion
+  /// ring.
   @inlinable @inline(__always)
   public static func transmit(_ holder: Int) -> Custody {
     Custody(rawValue: 5 | UInt16(truncatingIfNeeded: holder) << 4)

@@ -1,4 +1,5 @@
-/// A set of flows whose frames are counted, limited and (with a queue of their own) placed together.
+/// A set of flows whose frames are counted, limited and (with a queue of their own) placed
+/// together.
 @frozen public struct FlowGroup: Hashable, Sendable {
   /// The group's place in `FrameAllocator.Configuration.groups`.
   public let index: Int

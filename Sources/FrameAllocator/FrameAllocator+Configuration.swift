@@ -12,7 +12,8 @@ extension FrameAllocator {
     /// The flow groups; the first is `FlowGroup.shared`.
     public var groups: [FlowGroup.Configuration]
 
-    /// An allocator over `byteCount` bytes, by default without reserve and with the shared group alone.
+    /// An allocator over `byteCount` bytes, by default without reserve and with the shared group
+    /// alone.
     public init(
       byteCount: Int, chunkSize: Int = 2048, reserve: Int = 0,
       groups: [FlowGroup.Configuration] = [FlowGroup.Configuration()]

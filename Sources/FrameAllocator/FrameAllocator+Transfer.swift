@@ -1,9 +1,9 @@
 extension FrameAllocator {
   /// Moves the frame that the byte at `address` lies in from one custody to another.
   ///
-  /// This is the check on whatever comes back from the kernel: a completion or a received descriptor is
-  /// believed only if that very queue was given that frame. Returns false and changes nothing
-  /// otherwise. Neither custody may be `.free`. One comparison and one store.
+  /// This is the check on whatever comes back from the kernel: a completion or a received
+  /// descriptor is believed only if that very queue was given that frame. Returns false and changes
+  /// nothing otherwise. Neither custody may be `.free`. One comparison and one store.
   @inlinable @inline(__always)
   public mutating func transfer(_ address: UInt64, from: Custody, to: Custody) -> Bool {
     guard let place = place(of: address, in: from) else { return false }
@@ -25,8 +25,8 @@ extension FrameAllocator {
 
   /// Calls home every frame that `holder` has for receiving or sending, because its queue is gone.
   ///
-  /// Only for a queue that the kernel no longer uses. Returns how many frames came from receiving and
-  /// from sending. Time grows with the memory.
+  /// Only for a queue that the kernel no longer uses. Returns how many frames came from receiving
+  /// and from sending. Time grows with the memory.
   public mutating func reclaim(from holder: Int) -> (fill: Int, transmit: Int) {
     var fill = 0
     var transmit = 0
@@ -50,17 +50,19 @@ extension FrameAllocator {
     init(number: Int) { self.number = number }
   }
 
-  /// The place of the frame that the byte at `address` lies in, if it is in custody `custody`; else nil.
+  /// The place of the frame that the byte at `address` lies in, if it is in custody `custody`; else
+  /// nil.
   ///
-  /// For loops that look at a frame between the check and the transfer; nobody else may touch the frame
-  /// in between.
+  /// For loops that look at a frame between the check and the transfer; nobody else may touch the
+  /// frame in between.
   @inlinable @inline(__always)
   public func place(of address: UInt64, in custody: Custody) -> Place? {
     guard let number = chunk(at: address), custodies[number] == custody.rawValue else { return nil }
     return Place(number: number)
   }
 
-  /// Moves the frame at `place` from the custody it was found in to another; neither may be `.free`.
+  /// Moves the frame at `place` from the custody it was found in to another; neither may be
+  /// `.free`.
   @inlinable @inline(__always)
   public mutating func move(_ place: Place, from: Custody, to: Custody) {
     assert(

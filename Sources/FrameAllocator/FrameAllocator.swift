@@ -1,13 +1,13 @@
 /// Hands out the frames of a UMEM and knows, for every byte of it, who has it.
 ///
 /// It speaks addresses (offsets into the UMEM), never pointers: it needs no root, no kernel and no
-/// packet memory. This version gives every frame a whole chunk; the interface is made for an allocator
-/// that packs frames of any length into pages.
+/// packet memory. This version gives every frame a whole chunk; the interface is made for an
+/// allocator that packs frames of any length into pages.
 ///
-/// Vocabulary. *Granule*: 64 bytes, the unit of the ledger. *Chunk*: the unit the kernel is told about,
-/// a power of two of granules. *Frame*: what `allocate` gives: here one chunk. *Custody*: who has a
-/// frame. *Reserve*: chunks that only `.critical` allocations can take. *Owed*: chunks that groups are
-/// guaranteed and have not taken yet.
+/// Vocabulary. *Granule*: 64 bytes, the unit of the ledger. *Chunk*: the unit the kernel is told
+/// about, a power of two of granules. *Frame*: what `allocate` gives: here one chunk. *Custody*:
+/// who has a frame. *Reserve*: chunks that only `.critical` allocations can take. *Owed*: chunks
+/// that groups are guaranteed and have not taken yet.
 ///
 /// Invariants, checked by `audit()`:
 /// - every chunk has exactly one custody, and `chunks in custody free == freeCount`;
@@ -20,7 +20,8 @@
   @usableFromInline var custodies: Table<UInt16>
   /// Per chunk: the flow group of whoever has it; meaningless for a free chunk.
   @usableFromInline var owners: Table<UInt16>
-  /// Numbers of free chunks; the last released is the first allocated, its bytes are still in a cache.
+  /// Numbers of free chunks; the last released is the first allocated, its bytes are still in a
+  /// cache.
   @usableFromInline var stack: Table<UInt32>
   @usableFromInline var freeCount: Int
   /// Per group; `Group` is three numbers, in chunks.
@@ -46,7 +47,8 @@
 
   /// An allocator over the memory that `configuration` describes, all of it free.
   ///
-  /// Fails if the reserve and the guarantees cannot be kept. Allocates its tables here and nothing later.
+  /// Fails if the reserve and the guarantees cannot be kept. Allocates its tables here and nothing
+  /// later.
   public init(_ configuration: Configuration) throws(FrameAllocatorError) {
     let plan = try configuration.validated()
     custodies = Table(repeating: Custody.free.rawValue, count: plan.chunkCount)

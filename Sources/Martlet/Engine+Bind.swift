@@ -3,9 +3,9 @@ internal import BasicContainers
 extension Engine {
   /// Binds one queue of an interface; packets come once they are steered to the port.
   ///
-  /// Ports of one engine stand on one rung of the mode ladder. The first bind chooses it; to choose it
-  /// for several interfaces at once, bind them as a set. Throws an error that says what to do; then
-  /// nothing is left behind.
+  /// Ports of one engine stand on one rung of the mode ladder. The first bind chooses it; to choose
+  /// it for several interfaces at once, bind them as a set. Throws an error that says what to do;
+  /// then nothing is left behind.
   public mutating func bind(
     _ interface: String, queue: Int, mode: ModeRequest = .auto
   ) throws(XDPError) -> Port {
@@ -16,8 +16,8 @@ extension Engine {
 
   /// Binds a set of queues on the best rung of the mode ladder that all of them can have.
   ///
-  /// `report(of:)` says which rung that is and which port decided. Throws if no permitted rung works for
-  /// all, or for a reason that no other rung would change; then nothing is left behind.
+  /// `report(of:)` says which rung that is and which port decided. Throws if no permitted rung
+  /// works for all, or for a reason that no other rung would change; then nothing is left behind.
   public mutating func bind(
     _ queues: [QueueName], mode: ModeRequest = .auto
   ) throws(XDPError) -> [Port] {
@@ -54,7 +54,8 @@ extension Engine {
     return add(socket, binding)
   }
 
-  /// Makes the interface behind each port pass on every frame as it is; undone when the engine goes.
+  /// Makes the interface behind each port pass on every frame as it is; undone when the engine
+  /// goes.
   mutating func makeTransparent(_ interfaces: [Interface]) throws(XDPError) {
     for interface in interfaces { try control.transparency.add(interface) }
   }

@@ -3,8 +3,8 @@ internal import BasicContainers
 extension Engine {
   /// The bytes of a frame, to read; of its first fragment if it has several.
   ///
-  /// While the view is in use, the frame cannot be spent and the engine cannot be changed: that does not
-  /// compile. Cost: one bounds check.
+  /// While the view is in use, the frame cannot be spent and the engine cannot be changed: that
+  /// does not compile. Cost: one bounds check.
   @inlinable @inline(__always) @_lifetime(borrow self, borrow frame)
   public func bytes(of frame: borrowing Frame) -> RawSpan {
     memory.span(at: frame.address, count: firstByteCount(of: frame))
@@ -30,9 +30,11 @@ extension Engine {
     return memory.span(at: fragment.address, count: Int(fragment.count))
   }
 
-  /// Makes the packet of a frame of one fragment `byteCount` bytes long; what follows it is undefined.
+  /// Makes the packet of a frame of one fragment `byteCount` bytes long; what follows it is
+  /// undefined.
   ///
-  /// Returns false and changes nothing if the frame has several fragments or its chunk no room for that.
+  /// Returns false and changes nothing if the frame has several fragments or its chunk no room for
+  /// that.
   public func setByteCount(_ byteCount: Int, of frame: inout Frame) -> Bool {
     let room = allocator.chunkSize - Int(frame.address - allocator.base(of: frame.address))
     guard frame.fragments == 1, byteCount > 0, byteCount <= room else { return false }

@@ -1,14 +1,17 @@
 extension Engine {
   /// What an engine is made of.
   ///
-  /// Defaults serve two ports at a few million packets a second. Checked in one place, when the engine
-  /// is made.
+  /// Defaults serve two ports at a few million packets a second. Checked in one place, when the
+  /// engine is made.
   public struct Configuration: Sendable, Hashable {
-    /// Bytes of packet memory: all frames of all ports. Pinned when the first port is bound.
+    /// Bytes of packet memory: all frames of all ports.
+    ///
+    /// Pinned when the first port is bound.
     public var memory = 8 << 20
     /// The pages asked for; `memoryReport` says what was got and why.
     public var pages = PageKind.small
-    /// Bytes of a chunk, 2,048 or 4,096: the longest packet it holds is 256 bytes and `headroom` shorter.
+    /// Bytes of a chunk, 2,048 or 4,096: the longest packet it holds is 256 bytes and `headroom`
+    /// shorter.
     public var chunkSize = 2048
     /// Bytes left free in front of each received packet, beside the kernel's own 256.
     public var headroom = 0
@@ -24,12 +27,15 @@ extension Engine {
     public var reserve = 0
     /// The flow groups; the first is `FlowGroup.shared`.
     public var groups = [FlowGroup.Configuration()]
-    /// Whether packets longer than a chunk are taken, in several fragments (`XDP_USE_SG`, Linux 6.6).
+    /// Whether packets longer than a chunk are taken, in several fragments (`XDP_USE_SG`, Linux
+    /// 6.6).
     public var takesFragments = false
     /// Whether `wait` returns at once instead of sleeping until there is something to do.
     public var isSpinning = false
-    /// Whether interfaces are made to pass on every frame as it was sent: promiscuous mode on; receive
-    /// VLAN stripping, LRO and hardware GRO off. All of it is undone when the engine goes.
+    /// Whether interfaces are made to pass on every frame as it was sent: promiscuous mode on;
+    /// receive VLAN stripping, LRO and hardware GRO off.
+    ///
+    /// All of it is undone when the engine goes.
     public var isTransparent = false
     /// Whether `wait` throws when an interface vanishes; otherwise the other ports go on.
     public var endsWhenInterfaceGoes = true
@@ -40,8 +46,8 @@ extension Engine {
 }
 
 extension Engine.Configuration {
-  /// Fill entries per port: half of the memory for receiving, so that the other half can be sent, held
-  /// or wait to be completed.
+  /// Fill entries per port: half of the memory for receiving, so that the other half can be sent,
+  /// held or wait to be completed.
   var effectiveFillDepth: Int {
     min(ringSize, fillDepth ?? max(1, memory / chunkSize / 4))
   }

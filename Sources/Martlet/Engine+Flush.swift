@@ -38,7 +38,8 @@ extension Engine {
 
   /// Kicks until the kernel has taken every descriptor or takes no more for now.
   ///
-  /// One `sendto` moves at most 32 packets in copy mode, and none while the completion ring is full.
+  /// One `sendto` moves at most 32 packets in copy mode, and none while the completion ring is
+  /// full.
   private mutating func kick(_ index: Int) -> Bool {
     var mayDrain = true
     while ports[index].socket.rings.transmit.needsWakeup {

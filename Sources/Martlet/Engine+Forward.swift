@@ -1,12 +1,14 @@
 public import BasicContainers
 
 extension Engine {
-  /// Takes one burst off port `source`, asks `decide` about each packet and sends those that go forward
-  /// out of port `destination`, which may be the same. Returns how many descriptors it took.
+  /// Takes one burst off port `source`, asks `decide` about each packet and sends those that go
+  /// forward out of port `destination`, which may be the same.
   ///
-  /// The tightest loop there is: packets never become frame tokens, dropped ones go straight back to the
-  /// fill ring. Rings are published and kicked before it returns. Packets that the destination's
-  /// transmit ring has no room for are dropped and counted (`tx_full`).
+  /// Returns how many descriptors it took.
+  ///
+  /// The tightest loop there is: packets never become frame tokens, dropped ones go straight back
+  /// to the fill ring. Rings are published and kicked before it returns. Packets that the
+  /// destination's transmit ring has no room for are dropped and counted (`tx_full`).
   @inlinable @inline(__always) @discardableResult
   public mutating func forward(
     from source: Port, to destination: Port, _ decide: (inout Packet) -> Verdict
@@ -24,8 +26,8 @@ extension Engine {
 
   /// Walks as much of the open window as the destination has room for.
   ///
-  /// Stops early at a descriptor that is not one whole packet of this port, or that there is no room
-  /// for, and returns it.
+  /// Stops early at a descriptor that is not one whole packet of this port, or that there is no
+  /// room for, and returns it.
   @inlinable @inline(__always)
   mutating func walk(
     from source: Int, to destination: Int, _ decide: (inout Packet) -> Verdict
@@ -69,8 +71,10 @@ extension Engine {
     return unusual
   }
 
-  /// A burst while it is walked, in registers rather than in the ports: where the walk is, and what it
-  /// adds up. The positions in the fill and transmit rings follow from that.
+  /// A burst while it is walked, in registers rather than in the ports: where the walk is, and what
+  /// it adds up.
+  ///
+  /// The positions in the fill and transmit rings follow from that.
   @usableFromInline struct BurstWalk {
     @usableFromInline var position: UInt32
     @usableFromInline let start: UInt32
@@ -116,8 +120,8 @@ extension Engine {
     markDirty(destination)
   }
 
-  /// The same for one descriptor that the walk stopped at: a jumbo packet's first fragment, a packet that
-  /// there was no room for, or what names no frame of the port.
+  /// The same for one descriptor that the walk stopped at: a jumbo packet's first fragment, a
+  /// packet that there was no room for, or what names no frame of the port.
   @usableFromInline @inline(never)
   mutating func forwardUnusual(
     _ descriptor: Descriptor, from source: Port, to destination: Port,

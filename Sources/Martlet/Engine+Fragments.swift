@@ -32,8 +32,8 @@ extension Engine {
 
   /// Collects the fragments of a jumbo packet into one frame.
   ///
-  /// A packet with a piece that cannot be believed, or whose end is missing, is given up as a whole: its
-  /// pieces are freed and it is counted; nil.
+  /// A packet with a piece that cannot be believed, or whose end is missing, is given up as a
+  /// whole: its pieces are freed and it is counted; nil.
   mutating func gather(_ start: Descriptor, from index: Int) -> Frame? {
     var pieces = Pieces()
     var descriptor = start
@@ -71,7 +71,9 @@ extension Engine {
     var isBroken = false
   }
 
-  private mutating func collect(_ descriptor: Descriptor, from index: Int, into pieces: inout Pieces) {
+  private mutating func collect(
+    _ descriptor: Descriptor, from index: Int, into pieces: inout Pieces
+  ) {
     let fragment = Fragment(address: descriptor.address, count: descriptor.byteCount)
     guard isSound(descriptor),
       allocator.transfer(fragment.address, from: .fill(index), to: .received)

@@ -3,9 +3,10 @@ public import BasicContainers
 extension Engine {
   /// The next packet of the port's burst, or nil at the burst's end.
   ///
-  /// Nil means that the burst is over (64 packets, or fewer when fewer were there): rings are published
-  /// and what was sent is on its way. The next call begins a new burst, and returns nil again if nothing
-  /// has arrived. Never blocks and never allocates; spend the frame by `send`, `release` or `settle`.
+  /// Nil means that the burst is over (64 packets, or fewer when fewer were there): rings are
+  /// published and what was sent is on its way. The next call begins a new burst, and returns nil
+  /// again if nothing has arrived. Never blocks and never allocates; spend the frame by `send`,
+  /// `release` or `settle`.
   @inlinable @inline(__always)
   public mutating func receive(from port: Port) -> Frame? {
     if ports[port.index].socket.rings.receive.remaining == 0 {
@@ -29,7 +30,9 @@ extension Engine {
     return receive(from: port)
   }
 
-  /// At the end of a burst closes it; otherwise opens the next one. True if there are packets to take.
+  /// At the end of a burst closes it; otherwise opens the next one.
+  ///
+  /// True if there are packets to take.
   @usableFromInline @inline(never)
   mutating func turn(_ index: Int) -> Bool {
     if ports[index].isBursting {
@@ -76,8 +79,8 @@ extension Engine {
     ports[index].socket.rings.fill.submit()
   }
 
-  /// Takes back what the kernel has sent: to the port's own fill ring while that wants frames, else to
-  /// the allocator.
+  /// Takes back what the kernel has sent: to the port's own fill ring while that wants frames, else
+  /// to the allocator.
   ///
   /// A completion that names no frame this port was sending is counted and ignored.
   @inlinable
@@ -87,7 +90,8 @@ extension Engine {
     let start = ports[index].socket.rings.completion.position
     let end = start &+ count
     let recycled = start &+ fillRoom(index, atMost: count)
-    // The fill ring's position follows the completion ring's at this distance, less what is refused.
+    // The fill ring's position follows the completion ring's at this distance, less what is
+    // refused.
     let distance = ports[index].socket.rings.fill.position &- start
     var position = start
     var strangers: UInt32 = 0

@@ -1,7 +1,9 @@
 internal import BasicContainers
 
 extension Engine {
-  /// What a port is and what went through it so far. One system call.
+  /// What a port is and what went through it so far.
+  ///
+  /// One system call.
   public func report(of port: Port) -> PortReport {
     let binding = control.bindings[port.index]
     let counters = ports[port.index].counters
@@ -24,7 +26,8 @@ extension Engine {
     report.dropped.fillEmpty = kernel.fillRingEmpty
     report.dropped.transmitInvalid = kernel.transmitInvalid
     // The kernel counts a packet without a frame in both; what is left was too long.
-    report.dropped.tooLong = kernel.receiveDropped &- min(kernel.fillRingEmpty, kernel.receiveDropped)
+    report.dropped.tooLong =
+      kernel.receiveDropped &- min(kernel.fillRingEmpty, kernel.receiveDropped)
     report.sent.packets &-= min(kernel.transmitInvalid, report.sent.packets)
     return report
   }

@@ -4,8 +4,8 @@ extension Engine {
   /// Sends a frame: the packet leaves at the end of the burst, in `wait` or in `flush`.
   ///
   /// If the port's transmit ring is full, it is flushed first; if that makes no room, the packet is
-  /// dropped, its frame freed and the drop counted (`tx_full`). Traps if the frame belongs to another
-  /// engine's memory.
+  /// dropped, its frame freed and the drop counted (`tx_full`). Traps if the frame belongs to
+  /// another engine's memory.
   @inlinable @inline(__always)
   public mutating func send(_ frame: consuming Frame, to port: Port) {
     let frame = frame.spend(in: memory.identity)
@@ -50,8 +50,8 @@ extension Engine {
 
   /// A frame of `byteCount` bytes to write a packet into, with undefined contents.
   ///
-  /// Returns nil if `byteCount` is not in `1 ... maximumFrame`, or if nothing is free for this group and
-  /// permission, also after the completions of every port were drained.
+  /// Returns nil if `byteCount` is not in `1 ... maximumFrame`, or if nothing is free for this
+  /// group and permission, also after the completions of every port were drained.
   @inlinable
   public mutating func allocate(
     byteCount: Int, group: FlowGroup = .shared, permission: Permission = .normal
@@ -75,7 +75,8 @@ extension Engine {
     dirty.append(index)
   }
 
-  /// Puts one frame of the application on the fill ring of port `index` if that wants it, else frees it.
+  /// Puts one frame of the application on the fill ring of port `index` if that wants it, else
+  /// frees it.
   @inlinable @inline(__always)
   mutating func recycle(_ address: UInt64, to index: Int) {
     if index < ports.count, ports[index].posted < ports[index].fillDepth,

@@ -1,8 +1,9 @@
 extension Engine {
   /// Steers the packets that match to a port: those that arrive on its interface and queue.
   ///
-  /// Rules are asked in the order they were given; the first that matches decides. What no rule names
-  /// goes to the kernel. Throws if the port is in memory or there are more rules than the program holds.
+  /// Rules are asked in the order they were given; the first that matches decides. What no rule
+  /// names goes to the kernel. Throws if the port is in memory or there are more rules than the
+  /// program holds.
   public mutating func steer(_ match: Match, to port: Port) throws(XDPError) {
     let binding = control.bindings[port.index]
     try append(Rule(match, .socket, interface: binding.interface, queue: binding.queue))

@@ -3,11 +3,12 @@ internal import BasicContainers
 extension Engine {
   /// Flushes, then sleeps until a packet is there, something changed, or `timeout` has passed.
   ///
-  /// False only after `stop()`: `while try engine.wait() { ... }` is the loop. Returns at once if packets
-  /// are there already, and always in spin mode. Before it sleeps, completions are drained and fill rings
-  /// topped up on every port. If a port's kernel would not take everything, it tries again every
-  /// millisecond. Nil waits for ever. Throws when an interface has vanished, its frames having come home,
-  /// unless the configuration says to go on. One system call when it sleeps, none otherwise.
+  /// False only after `stop()`: `while try engine.wait() { ... }` is the loop. Returns at once if
+  /// packets are there already, and always in spin mode. Before it sleeps, completions are drained
+  /// and fill rings topped up on every port. If a port's kernel would not take everything, it tries
+  /// again every millisecond. Nil waits for ever. Throws when an interface has vanished, its frames
+  /// having come home, unless the configuration says to go on. One system call when it sleeps, none
+  /// otherwise.
   public mutating func wait(timeout: Duration? = nil) throws(XDPError) -> Bool {
     flush()
     var isPending = false
@@ -29,7 +30,9 @@ extension Engine {
     return !control.stop.isRequested
   }
 
-  /// Ends the loop: the next `wait` returns false. `stopSignal` does the same from another thread.
+  /// Ends the loop: the next `wait` returns false.
+  ///
+  /// `stopSignal` does the same from another thread.
   public func stop() { control.stop.request() }
 
   /// Ends the loop from any thread, or from a signal handler.
@@ -90,8 +93,8 @@ extension Engine {
 
   /// Calls every frame home from a port whose interface is gone, and takes the port out of service.
   private mutating func bringHome(_ index: Int) {
-    // The kernel unbinds the socket under the lock that every ethtool request takes: after one it no
-    // longer touches the memory.
+    // The kernel unbinds the socket under the lock that every ethtool request takes: after one it
+    // no longer touches the memory.
     _ = control.bindings[index].interface.driver()
     drainCompletions(index)
     let lost = allocator.reclaim(from: index)

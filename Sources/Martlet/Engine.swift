@@ -2,9 +2,10 @@ public import BasicContainers
 
 /// Binds queues of interfaces over one UMEM and moves frames between them: one engine, one thread.
 ///
-/// Every frame is in one place: free, with the kernel to be filled, received, held by the application,
-/// or with the kernel to be sent. `ledger()` says how much is where; what the allocator's table says and
-/// what the rings' positions say must agree (`FrameLedger.isConserved`), and debug builds check it.
+/// Every frame is in one place: free, with the kernel to be filled, received, held by the
+/// application, or with the kernel to be sent. `ledger()` says how much is where; what the
+/// allocator's table says and what the rings' positions say must agree (`FrameLedger.isConserved`),
+/// and debug builds check it.
 ///
 /// When rings are touched:
 /// - `receive` walks a burst of at most `burst` packets and returns nil at its end. At that point, once
@@ -14,7 +15,8 @@ public import BasicContainers
 /// - Completions are also drained at the start of a burst, and in `allocate` when nothing is free.
 ///   Completed frames go straight to the port's own fill ring while that has less than its depth.
 public struct Engine: ~Copyable {
-  // First, so that it goes first: programs are detached before the sockets they steer to are closed.
+  // First, so that it goes first: programs are detached before the sockets they steer to are
+  // closed.
   var control: EngineControl
   @usableFromInline var ports: RigidArray<PortState>
   @usableFromInline var allocator: FrameAllocator
@@ -34,8 +36,8 @@ public struct Engine: ~Copyable {
 
   /// An engine without ports: its packet memory is reserved, no interface is touched.
   ///
-  /// Throws if the configuration is impossible or there is not enough memory. Costs about a millisecond
-  /// per 2 MiB of memory, which is populated here.
+  /// Throws if the configuration is impossible or there is not enough memory. Costs about a
+  /// millisecond per 2 MiB of memory, which is populated here.
   public init(_ configuration: Configuration = Configuration()) throws(XDPError) {
     try configuration.validated()
     let region = try MemoryRegion(byteCount: configuration.memory, pages: configuration.pages)
@@ -44,7 +46,8 @@ public struct Engine: ~Copyable {
     try self.init(configuration, memory: umem.memory(), control: control)
   }
 
-  /// An engine over memory that no kernel knows: for tests with both ends of the rings in user space.
+  /// An engine over memory that no kernel knows: for tests with both ends of the rings in user
+  /// space.
   ///
   /// Needs no root. `bind(inMemory:)` gives it ports.
   public init(_ configuration: Configuration, memory: consuming PacketMemory) throws(XDPError) {

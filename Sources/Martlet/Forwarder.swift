@@ -1,8 +1,8 @@
 /// Passes packets between two interfaces, or back out of one, as a closure decides.
 ///
-/// It takes every frame that arrives, in order per direction and queue; queue `q` of one side goes to
-/// queue `q` of the other, or where that has fewer, to `q` modulo their number. All queues are served by
-/// the thread that runs it.
+/// It takes every frame that arrives, in order per direction and queue; queue `q` of one side goes
+/// to queue `q` of the other, or where that has fewer, to `q` modulo their number. All queues are
+/// served by the thread that runs it.
 public struct Forwarder: ~Copyable {
   /// The engine underneath: ports, ledger, reports.
   public var engine: Engine
@@ -25,9 +25,9 @@ public struct Forwarder: ~Copyable {
 
   /// A forwarder between `left` and `right`, or one that sends back out of `left` if that is all.
   ///
-  /// Takes over what arrives on the interfaces; the kernel sees nothing of it until the forwarder goes.
-  /// Memory is shared evenly among the ports unless the configuration says otherwise. Throws an error
-  /// that says what to do; then nothing is left behind.
+  /// Takes over what arrives on the interfaces; the kernel sees nothing of it until the forwarder
+  /// goes. Memory is shared evenly among the ports unless the configuration says otherwise. Throws
+  /// an error that says what to do; then nothing is left behind.
   public init(
     _ left: String, _ right: String? = nil, queues: Queues = .all, mode: ModeRequest = .auto,
     configuration: Engine.Configuration = .transparent
@@ -59,7 +59,8 @@ public struct Forwarder: ~Copyable {
 
   /// Takes one burst off every port and returns how many packets that were.
   ///
-  /// For loops of one's own: `while try forwarder.engine.wait(timeout: ...) { forwarder.turn { ... } }`.
+  /// For loops of one's own: `while try forwarder.engine.wait(timeout: ...) { forwarder.turn { ...
+  /// } }`.
   @inlinable @inline(__always) @discardableResult
   public mutating func turn(_ decide: (inout Packet) -> Verdict) -> Int {
     var count = 0

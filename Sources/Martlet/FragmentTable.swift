@@ -11,8 +11,10 @@ public import BasicContainers
   }
 }
 
-/// How the fragments of jumbo packets hang together, out of band: per chunk, how many bytes of it the
-/// packet has and which fragment comes next. Engines without multi-buffer have an empty table.
+/// How the fragments of jumbo packets hang together, out of band: per chunk, how many bytes of it
+/// the packet has and which fragment comes next.
+///
+/// Engines without multi-buffer have an empty table.
 @usableFromInline struct FragmentTable: ~Copyable {
   @usableFromInline struct Link: BitwiseCopyable {
     @usableFromInline var count: UInt32 = 0

@@ -1,10 +1,11 @@
 /// A packet that the application owns: a linear token for the bytes, not the bytes themselves.
 ///
-/// It cannot be copied, and every way to spend it (`send`, `release`, `settle`) consumes it, so a frame
-/// cannot be sent twice or touched after it was given away: that does not compile. Forgetting one does
-/// compile; debug builds trap then ("frame leaked"). It may be stored for as long as the application
-/// likes, in a noncopyable container or an optional. Reading and writing goes through the engine
-/// (`bytes(of:)`), so no view can outlive the frame or the memory. Holds no reference; costs nothing.
+/// It cannot be copied, and every way to spend it (`send`, `release`, `settle`) consumes it, so a
+/// frame cannot be sent twice or touched after it was given away: that does not compile. Forgetting
+/// one does compile; debug builds trap then ("frame leaked"). It may be stored for as long as the
+/// application likes, in a noncopyable container or an optional. Reading and writing goes through
+/// the engine (`bytes(of:)`), so no view can outlive the frame or the memory. Holds no reference;
+/// costs nothing.
 @frozen public struct Frame: ~Copyable {
   /// Where the first packet byte lies in the UMEM.
   public let address: UInt64

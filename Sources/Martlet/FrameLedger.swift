@@ -1,4 +1,6 @@
-/// Where every granule (64 bytes) of packet memory is. The parts add up to the total.
+/// Where every granule (64 bytes) of packet memory is.
+///
+/// The parts add up to the total.
 public struct FrameLedger: Sendable, Hashable {
   /// Granules of all chunks.
   public var total = 0
@@ -14,6 +16,7 @@ public struct FrameLedger: Sendable, Hashable {
   public var transmit = 0
   /// On completion rings: sent, and not yet taken back.
   public var completion = 0
-  /// Whether the allocator's table and the rings' positions, kept independently, tell the same story.
+  /// Whether the allocator's table and the rings' positions, kept independently, tell the same
+  /// story.
   public var isConserved = true
 }

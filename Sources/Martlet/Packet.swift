@@ -1,7 +1,7 @@
 /// A received packet inside a forwarder's closure: its bytes, to read and rewrite in place.
 ///
-/// It cannot be copied or outlive the closure. A jumbo packet lies in several fragments; `bytes` is the
-/// first, which holds the headers.
+/// It cannot be copied or outlive the closure. A jumbo packet lies in several fragments; `bytes` is
+/// the first, which holds the headers.
 @frozen public struct Packet: ~Copyable, ~Escapable {
   @usableFromInline var first: PacketBytes
   /// Bytes of the packet, all fragments together.

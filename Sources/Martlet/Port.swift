@@ -10,9 +10,9 @@
 /// What the engine keeps per port for the data plane: the socket with its rings, and counters.
 ///
 /// Invariants: `posted` entries were given to the fill ring and have not come back as packets;
-/// `inFlight` descriptors were given to the transmit ring and have not come back as completions. Both
-/// follow from the rings' positions, so no packet pays for them, and the ledger compares them with the
-/// allocator's table, which is kept frame by frame.
+/// `inFlight` descriptors were given to the transmit ring and have not come back as completions.
+/// Both follow from the rings' positions, so no packet pays for them, and the ledger compares them
+/// with the allocator's table, which is kept frame by frame.
 @usableFromInline struct PortState: ~Copyable {
   @usableFromInline var socket: Socket
   /// Fill entries wanted with the kernel; 0 once the port is gone.

@@ -1,7 +1,9 @@
 internal import BasicContainers
 
 /// What was changed on interfaces so that every frame arrives as it was sent: promiscuous mode, and
-/// receive offloads that take frames apart. Undone when the list goes.
+/// receive offloads that take frames apart.
+///
+/// Undone when the list goes.
 struct TransparencyList: ~Copyable {
   private struct Entry: ~Copyable {
     let interface: Interface

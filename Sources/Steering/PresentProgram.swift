@@ -22,8 +22,7 @@ struct PresentProgram {
   /// About 0.1 ms.
   init?(on interface: Interface) throws(XDPError) {
     var answer = bpf_xdp_query_opts()
-    answer.sz = MemoryLayout<bpf_xdp_query_opts>.size
-    let result = unsafe bpf_xdp_query(Int32(interface.index), 0, &answer)
+    let result = unsafe cxdp_query_programs(Int32(interface.index), &answer)
     guard result == 0 else {
       throw attachError(Errno(rawValue: -result), to: interface.name, mode: .native)
     }

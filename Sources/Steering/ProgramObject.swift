@@ -79,17 +79,10 @@ import XSK
   var verifierLog: String { unsafe String(cString: log) }
 
   private static func open(_ log: UnsafeMutablePointer<CChar>) -> OpaquePointer? {
-    var options = unsafe bpf_object_open_opts()
-    unsafe options.sz = MemoryLayout<bpf_object_open_opts>.size
-    unsafe options.kernel_log_buf = unsafe log
-    unsafe options.kernel_log_size = logSize
     let bytes = PackageResources.steer_bpf_o
     // libbpf copies what it keeps of the bytes and the name before it returns.
-    return unsafe "martlet".withCString { name in
-      unsafe options.object_name = unsafe name
-      return unsafe bytes.withUnsafeBytes {
-        unsafe bpf_object__open_mem($0.baseAddress, $0.count, &options)
-      }
+    return unsafe bytes.withUnsafeBytes {
+      unsafe cxdp_open_object($0.baseAddress, $0.count, "martlet", log, logSize)
     }
   }
 
@@ -99,12 +92,9 @@ import XSK
   ) throws(XDPError) {
     let map = unsafe bpf_object__find_map_by_name(object, name)
     if name == "sockets" { _ = unsafe bpf_map__set_max_entries(map, UInt32(socketCount)) }
-    var options = bpf_map_create_opts()
-    options.sz = MemoryLayout<bpf_map_create_opts>.size
-    options.map_flags = unsafe bpf_map__map_flags(map)
-    let descriptor = unsafe bpf_map_create(
-      bpf_map__type(map), name, bpf_map__key_size(map),
-      bpf_map__value_size(map), bpf_map__max_entries(map), &options)
+    let descriptor = unsafe cxdp_create_map(
+      bpf_map__type(map), name, bpf_map__key_size(map), bpf_map__value_size(map),
+      bpf_map__max_entries(map), bpf_map__map_flags(map), 0)
     if descriptor < 0 { throw loadError(Errno(rawValue: -descriptor), log: "") }
     // libbpf keeps a duplicate, and the kernel's name for the map.
     defer { close(descriptor) }

@@ -90,11 +90,8 @@ extension SteeringProgram {
   private func attachByLink(
     _ interface: Interface, _ mode: AttachMode
   ) throws(XDPError) -> Int32 {
-    var options = unsafe bpf_link_create_opts()
-    unsafe options.sz = MemoryLayout<bpf_link_create_opts>.size
-    unsafe options.flags = mode.flag
     let program = unsafe bpf_program__fd(object.program)
-    let link = unsafe bpf_link_create(program, Int32(interface.index), BPF_XDP, &options)
+    let link = cxdp_link_program(program, Int32(interface.index), mode.flag)
     guard link >= 0 else {
       throw attachError(Errno(rawValue: -link), to: interface.name, mode: mode)
     }

@@ -48,11 +48,9 @@ extension SteeringProgram {
   ///
   /// The kernel promises this to whoever changes a map of maps, so that the old inner map is free.
   private func waitForPackets() throws(XDPError) {
-    var options = bpf_map_create_opts()
-    options.sz = MemoryLayout<bpf_map_create_opts>.size
     var inner = object.rules
-    options.inner_map_fd = UInt32(inner)
-    let outer = unsafe bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "martlet_wait", 4, 4, 1, &options)
+    let outer = unsafe cxdp_create_map(
+      BPF_MAP_TYPE_ARRAY_OF_MAPS, "martlet_wait", 4, 4, 1, 0, inner)
     guard outer >= 0 else { throw mapError("change the rules", outer) }
     defer { try? FileDescriptor(rawValue: outer).close() }
     var key: UInt32 = 0

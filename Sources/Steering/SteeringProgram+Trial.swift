@@ -17,27 +17,17 @@ extension SteeringProgram {
     guard packet.count >= 14 else {
       throw refusal(.configuration, "the kernel wants 14 bytes", "try a longer packet")
     }
-    var context = xdp_md()
-    context.data_end = UInt32(packet.count)
-    context.ingress_ifindex = interface.index
-    context.rx_queue_index = UInt32(queue)
-    var options = unsafe bpf_test_run_opts()
-    unsafe options.sz = MemoryLayout<bpf_test_run_opts>.size
-    unsafe options.data_size_in = UInt32(packet.count)
-    unsafe options.ctx_size_in = UInt32(MemoryLayout<xdp_md>.size)
-    // Packet and context live for the call, and their sizes are given.
+    // The packet lives for the call, and its size is given.
     let result = unsafe packet.withUnsafeBytes { bytes in
-      unsafe withUnsafePointer(to: &context) { context in
-        unsafe options.data_in = unsafe UnsafeRawPointer(bytes.baseAddress)
-        unsafe options.ctx_in = unsafe UnsafeRawPointer(context)
-        return unsafe bpf_prog_test_run_opts(bpf_program__fd(object.program), &options)
-      }
+      unsafe cxdp_try_packet(
+        bpf_program__fd(object.program), bytes.baseAddress, UInt32(bytes.count), interface.index,
+        UInt32(queue))
     }
-    guard result == 0 else {
+    guard result >= 0 else {
       throw refusal(
         .system, "\(Errno(rawValue: -result))", "check the queue, the length and the capabilities")
     }
-    switch unsafe options.retval {
+    switch UInt32(result) {
     case XDP_DROP.rawValue: return .drop
     case XDP_REDIRECT.rawValue: return .socket
     default: return .kernel

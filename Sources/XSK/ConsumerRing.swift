@@ -1,7 +1,8 @@
 public import Synchronization
 
-/// The consuming end of a single-producer, single-consumer ring: the application's end of the receive
-/// and completion rings (and, in tests, the simulated kernel's end of the fill and transmit rings).
+/// The consuming end of a single-producer, single-consumer ring: the application's end of the
+/// receive and completion rings (and, in tests, the simulated kernel's end of the fill and transmit
+/// rings).
 ///
 /// `peek` opens a window of entries that are ready, `take` walks it, `release` gives what was taken
 /// back to the producer. Nothing is shared with the other end between `peek` and `release`.
@@ -54,8 +55,7 @@ public import Synchronization
     return entry
   }
 
-  /// The entry at `position`, which lies in the window: `position` of the ring or up to `remaining` - 1
-  /// more, modulo 2^32.
+  /// The entry at a position inside the window, modulo 2^32.
   ///
   /// For loops that keep the position in a register and say `advance` at the end.
   @inlinable @inline(__always)
@@ -92,7 +92,8 @@ public import Synchronization
     unsafe producer.pointee.load(ordering: .acquiring) &- head
   }
 
-  /// The entry `offset` places after the next one to take, for ledgers; `offset` is below `pending`.
+  /// The entry `offset` places after the next one to take, for ledgers; `offset` is below
+  /// `pending`.
   public func pendingEntry(_ offset: UInt32) -> Entry {
     precondition(offset < pending, "entry \(offset) of \(pending) pending ones")
     return unsafe entries[Int(truncatingIfNeeded: (head &+ offset) & mask)]

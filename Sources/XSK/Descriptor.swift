@@ -8,7 +8,9 @@
   /// In unaligned mode the chunk's base, with the
   /// distance from base to packet in the top 16 bits; `location` reads both forms.
   public var address: UInt64
-  /// `byteCount` in the low half, `options` in the high half: one load, one store. A plain packet has no
+  /// `byteCount` in the low half, `options` in the high half: one load, one store.
+  ///
+  /// A plain packet has no
   /// options, so its extent is its length.
   public var extent: UInt64
 
@@ -34,7 +36,8 @@
     @inline(__always) get { (address & 0xFFFF_FFFF_FFFF) &+ (address &>> 48) }
   }
 
-  /// The option that says that the packet goes on in the next descriptor (`XDP_PKT_CONTD`, Linux 6.6).
+  /// The option that says that the packet goes on in the next descriptor (`XDP_PKT_CONTD`, Linux
+  /// 6.6).
   public static let continuation: UInt32 = 1
 
   /// Whether the packet goes on in the next descriptor.

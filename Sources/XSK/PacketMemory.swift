@@ -31,7 +31,8 @@
 
   /// Whether a descriptor names one whole packet inside the memory, without options.
   ///
-  /// One addition and one comparison decide it all: options stand above the length and make it too long.
+  /// One addition and one comparison decide it all: options stand above the length and make it too
+  /// long.
   @inlinable @inline(__always)
   public func holds(_ descriptor: Descriptor) -> Bool {
     let (end, overflow) = descriptor.address.addingReportingOverflow(descriptor.extent)

@@ -1,13 +1,15 @@
 public import Synchronization
 
 /// The producing end of a single-producer, single-consumer ring: the application's end of the fill
-/// and transmit rings (and, in tests, the simulated kernel's end of the receive and completion rings).
+/// and transmit rings (and, in tests, the simulated kernel's end of the receive and completion
+/// rings).
 ///
 /// `reserve` says how many entries have room, `put` writes one, `submit` shows what was put to the
 /// consumer. An entry put but not submitted is invisible to the other end.
 ///
-/// Vocabulary: `head` is where the next entry goes, `limit` the end of the known room; both count up
-/// and wrap at 2^32. Invariant: `producer word <= head <= limit <= consumer word + size`, modulo 2^32.
+/// Vocabulary: `head` is where the next entry goes, `limit` the end of the known room; both count
+/// up and wrap at 2^32. Invariant: `producer word <= head <= limit <= consumer word + size`, modulo
+/// 2^32.
 @frozen @safe public struct ProducerRing<Entry: BitwiseCopyable>: ~Copyable {
   @usableFromInline let entries: UnsafeMutablePointer<Entry>
   @usableFromInline let mask: UInt32
@@ -57,7 +59,8 @@ public import Synchronization
     head &+= 1
   }
 
-  /// Writes the entry at `position`: the ring's `position` or a later one that `reserve` gave room for.
+  /// Writes the entry at `position`: the ring's `position` or a later one that `reserve` gave room
+  /// for.
   ///
   /// For loops that keep the position in a register and say `advance` at the end.
   @inlinable @inline(__always)

@@ -160,9 +160,8 @@ func refusal(_ body: () throws(XDPError) -> some Any) -> XDPError? {
 /// How many programs the interface has in native and in generic mode.
 func programs(on interface: Interface) -> [Int] {
   var answer = bpf_xdp_query_opts()
-  answer.sz = MemoryLayout<bpf_xdp_query_opts>.size
   // libbpf writes into the structure, whose size it is told.
-  guard unsafe bpf_xdp_query(Int32(interface.index), 0, &answer) == 0 else { return [] }
+  guard unsafe cxdp_query_programs(Int32(interface.index), &answer) == 0 else { return [] }
   return [answer.drv_prog_id, answer.skb_prog_id].map { $0 == 0 ? 0 : 1 }
 }
 

@@ -72,6 +72,8 @@ import Wire
   /// RFC 1624, 4: the example that equation 2 of RFC 1141 gets wrong.
   @Test func exampleOfRFC1624() {
     equal(Checksum.updated(0xDD2F, replacing: UInt16(0x5555), with: UInt16(0x3285)), 0x0000)
+    // The first folding carries once more.
+    equal(Checksum.updated(0, replacing: UInt16(0), with: UInt16(1)), 0xFFFE)
   }
 
   @Test func incrementalAgreesWithFullRecomputation() {

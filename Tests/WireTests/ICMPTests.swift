@@ -39,6 +39,17 @@ import Wire
     equal(ICMP(frame: six.raw) == nil, true)
   }
 
+  /// Long enough for a header, but these bytes are from the middle of a packet.
+  @Test func fragmentsAreNone() {
+    var bytes = Packets.laterFragment
+    bytes[23] = IPProtocol.icmp.rawValue
+    equal(ICMP(frame: bytes.raw) == nil, true)
+    var whole = bytes
+    whole[20] = 0
+    whole[21] = 0
+    equal(ICMP(frame: whole.raw) == nil, false)
+  }
+
   @Test func aWrongByteIsSeen() {
     var bytes = Packets.ping
     bytes[50] ^= 1

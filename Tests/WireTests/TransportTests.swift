@@ -168,7 +168,7 @@ import Wire
     }
     equal(size([1, 1, 1, 1, 2, 4, 1, 2]), 0x0102)
     equal(size([2, 4, 1, 2, 0, 0, 0, 0]), 0x0102)
-    equal(size([0, 0, 0, 0, 2, 4, 1, 2]), nil)  // The list has ended.
+    equal(size([0, 2, 2, 4, 1, 2, 1, 1]), nil)  // The list has ended.
     equal(size([9, 0, 0, 0, 2, 4, 1, 2]), nil)  // A length of 0 would go nowhere.
     equal(size([9, 1, 0, 0, 2, 4, 1, 2]), nil)
     equal(size([9, 4, 0, 0, 2, 4, 1, 2]), 0x0102)
