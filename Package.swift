@@ -72,6 +72,12 @@ let package = Package(
     .testTarget(
       name: "MartletTestKitTests", dependencies: ["MartletTestKit", "XSK"], swiftSettings: strict),
     .testTarget(name: "MisuseTests", dependencies: ["Martlet"], swiftSettings: strict),
+    .executableTarget(
+      name: "ReadmeForwarder", dependencies: ["Martlet"], path: "Tests/ReadmeForwarder",
+      swiftSettings: strict),
+    .testTarget(
+      name: "ReadmeTests", dependencies: ["MartletTestKit", "ReadmeForwarder", system],
+      swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
