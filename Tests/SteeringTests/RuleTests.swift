@@ -21,7 +21,8 @@ struct RuleTests {
   @Test func setRulesReplacesThem() async throws {
     try await withNetworkNamespace {
       var bench = try Bench()
-      // More changes than there are places to write a set to, and each leaves less than the one before.
+      // More changes than there are places to write a set to, and each leaves less than the one
+      // before.
       let both = [Rule(.arp, .drop), Rule(.ipProtocol(17), .drop)]
       for _ in 0..<3 {
         try bench.program.setRules(both)
