@@ -1,5 +1,5 @@
-// The C that Martlet stands on: libxdp, libbpf and the kernel's if_xdp, with what Debian 12's headers
-// (Linux 6.1) do not know yet. Shims only, no logic.
+// The C that Martlet stands on: libxdp, libbpf and the kernel's if_xdp, with what Debian 12's
+// headers (Linux 6.1) do not know yet. Shims only, no logic.
 #pragma once
 
 #include <bpf/bpf.h>
@@ -11,9 +11,12 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdint.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <xdp/libxdp.h>
@@ -28,7 +31,7 @@
 #endif
 _Static_assert(XDP_USE_SG == 1 << 4, "XDP_USE_SG");
 _Static_assert(XDP_PKT_CONTD == 1 << 0, "XDP_PKT_CONTD");
-_Static_assert(sizeof(struct xdp_desc) == 16, "a descriptor of the receive and transmit rings has 16 bytes");
+_Static_assert(sizeof(struct xdp_desc) == 16, "a descriptor has 16 bytes");
 
 /// Whether Swift sees the newest statistics layout: six 64-bit counters.
 _Static_assert(sizeof(struct xdp_statistics) == 48, "struct xdp_statistics has six counters");
@@ -39,9 +42,100 @@ static inline int cxdp_setns(int descriptor, int kind) {
 }
 static inline int cxdp_unshare(int kind) { return (int)syscall(SYS_unshare, kind); }
 
-// More of _GNU_SOURCE, for children and time-outs: pipe2(2), pidfd_open(2) and glibc's spawn attribute
-// that keeps the parent's descriptors (sockets that hold a queue!) out of the child.
+// libxdp's view of one socket's four rings. libxdp keeps pointers to these and never clears the
+// cached cursors: allocate once per socket, zeroed, at an address that stays.
+struct cxdp_rings {
+  struct xsk_ring_prod fill, transmit;
+  struct xsk_ring_cons receive, completion;
+};
+
+// More of _GNU_SOURCE, and constants newer than the headers or kept in headers that clash with
+// libc's.
+static inline int cxdp_memfd_create(const char *name, unsigned int flags) {
+  return (int)syscall(SYS_memfd_create, name, flags);
+}
+static inline int cxdp_dup3(int from, int to, int flags) {
+  return (int)syscall(SYS_dup3, from, to, flags);
+}
+static inline int cxdp_ppoll(void *set, unsigned long count, const void *timeout) {
+  return (int)syscall(SYS_ppoll, set, count, timeout, (void *)0, (unsigned long)0);
+}
+static inline int cxdp_fallocate(int file, int mode, long offset, long length) {
+  return (int)syscall(SYS_fallocate, file, mode, offset, length);
+}
+static inline int cxdp_capget(void *header, void *data) {
+  return (int)syscall(SYS_capget, header, data);
+}
+static inline int cxdp_capset(void *header, void *data) {
+  return (int)syscall(SYS_capset, header, data);
+}
+enum {
+  CXDP_MFD_CLOEXEC = 0x1, CXDP_MFD_ALLOW_SEALING = 0x2, CXDP_MFD_HUGETLB = 0x4,
+  CXDP_MFD_NOEXEC_SEAL = 0x8, CXDP_MFD_HUGE_2MB = 21 << 26,
+  CXDP_F_ADD_SEALS = 1033, CXDP_F_GET_SEALS = 1034,
+  CXDP_F_SEAL_SEAL = 0x1, CXDP_F_SEAL_SHRINK = 0x2, CXDP_F_SEAL_GROW = 0x4,
+  CXDP_F_SEAL_FUTURE_WRITE = 0x10,
+  CXDP_MADV_POPULATE_WRITE = 23, CXDP_MADV_COLLAPSE = 25,
+  CXDP_AF_XDP = 44, CXDP_SOL_XDP = 283,
+};
+#ifdef MADV_POPULATE_WRITE
+_Static_assert(MADV_POPULATE_WRITE == CXDP_MADV_POPULATE_WRITE, "MADV_POPULATE_WRITE");
+#endif
+#ifdef MADV_COLLAPSE
+_Static_assert(MADV_COLLAPSE == CXDP_MADV_COLLAPSE, "MADV_COLLAPSE");
+#endif
+
+// More of _GNU_SOURCE, for children and time-outs: pipe2(2), pidfd_open(2) and glibc's spawn
+// attribute that keeps the parent's descriptors (sockets that hold a queue!) out of the child.
 #include <spawn.h>
 static inline int cxdp_pipe(int ends[2], int flags) { return (int)syscall(SYS_pipe2, ends, flags); }
 static inline int cxdp_pidfd_open(int process) { return (int)syscall(SYS_pidfd_open, process, 0); }
 extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
+
+// Steering: flags that are macros or newer than the headers.
+enum { CXDP_BPF_F_XDP_HAS_FRAGS = 1 << 5 };
+#ifdef BPF_F_XDP_HAS_FRAGS
+_Static_assert(BPF_F_XDP_HAS_FRAGS == 1 << 5, "BPF_F_XDP_HAS_FRAGS");
+#endif
+
+// signalfd(2) of a set of signals, non-blocking; sigset_t here has more bits than the kernel reads.
+static inline int cxdp_signalfd(const sigset_t *signals) {
+  return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+// libbpf refuses an options structure whose padding is not zero, and Swift leaves padding
+// undefined: the structures are made here, cleared as a whole.
+#include <string.h>
+static inline int cxdp_query_programs(int interface, struct bpf_xdp_query_opts *answer) {
+  memset(answer, 0, sizeof *answer);
+  answer->sz = sizeof *answer;
+  return bpf_xdp_query(interface, 0, answer);
+}
+static inline int cxdp_link_program(int program, int interface, unsigned int flags) {
+  LIBBPF_OPTS(bpf_link_create_opts, options, .flags = flags);
+  return bpf_link_create(program, interface, BPF_XDP, &options);
+}
+static inline int cxdp_create_map(
+    enum bpf_map_type type, const char *name, unsigned int key_size, unsigned int value_size,
+    unsigned int entries, unsigned int flags, int inner_map) {
+  LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags, .inner_map_fd = (__u32)inner_map);
+  return bpf_map_create(type, name, key_size, value_size, entries, &options);
+}
+static inline struct bpf_object *cxdp_open_object(
+    const void *bytes, size_t size, const char *name, char *log, size_t log_size) {
+  LIBBPF_OPTS(
+      bpf_object_open_opts, options, .object_name = name, .kernel_log_buf = log,
+      .kernel_log_size = log_size);
+  return bpf_object__open_mem(bytes, size, &options);
+}
+// Runs a program on a packet; answers with its verdict, or a negative errno.
+static inline int cxdp_try_packet(
+    int program, const void *packet, unsigned int size, unsigned int interface,
+    unsigned int queue) {
+  struct xdp_md context = {.data_end = size, .ingress_ifindex = interface, .rx_queue_index = queue};
+  LIBBPF_OPTS(
+      bpf_test_run_opts, options, .data_in = packet, .data_size_in = size, .ctx_in = &context,
+      .ctx_size_in = sizeof context);
+  int result = bpf_prog_test_run_opts(program, &options);
+  return result ? result : (int)options.retval;
+}

@@ -1,7 +1,8 @@
 public import Synchronization
 
-/// The consuming end of a single-producer, single-consumer ring: the application's end of the receive
-/// and completion rings (and, in tests, the simulated kernel's end of the fill and transmit rings).
+/// The consuming end of a single-producer, single-consumer ring: the application's end of the
+/// receive and completion rings (and, in tests, the simulated kernel's end of the fill and transmit
+/// rings).
 ///
 /// `peek` opens a window of entries that are ready, `take` walks it, `release` gives what was taken
 /// back to the producer. Nothing is shared with the other end between `peek` and `release`.
@@ -31,7 +32,9 @@ public import Synchronization
     @inline(__always) get { limit &- head }
   }
 
-  /// Opens a window of at most `maximum` entries and returns how many there are. One acquiring load.
+  /// Opens a window of at most `maximum` entries and returns how many there are.
+  ///
+  /// One acquiring load.
   @inlinable @inline(__always)
   public mutating func peek(_ maximum: UInt32) -> UInt32 {
     let ready = unsafe producer.pointee.load(ordering: .acquiring) &- head
@@ -40,7 +43,9 @@ public import Synchronization
     return count
   }
 
-  /// The next entry of the window. The caller knows that there is one: `remaining` is not 0.
+  /// The next entry of the window.
+  ///
+  /// The caller knows that there is one: `remaining` is not 0.
   @inlinable @inline(__always)
   public mutating func take() -> Entry {
     assert(head != limit, "take() without an entry: look at `remaining` first")
@@ -50,18 +55,45 @@ public import Synchronization
     return entry
   }
 
-  /// Gives every entry taken so far back to the producer. One releasing store.
+  /// The entry at a position inside the window, modulo 2^32.
+  ///
+  /// For loops that keep the position in a register and say `advance` at the end.
+  @inlinable @inline(__always)
+  public func entry(at position: UInt32) -> Entry {
+    assert(position &- head < limit &- head, "an entry outside the window")
+    // In bounds: the mask keeps the index below `size`.
+    return unsafe entries[Int(truncatingIfNeeded: position & mask)]
+  }
+
+  /// Takes the window's entries up to `position`.
+  @inlinable @inline(__always)
+  public mutating func advance(to position: UInt32) {
+    assert(position &- head <= limit &- head, "beyond the window")
+    head = position
+  }
+
+  /// Gives every entry taken so far back to the producer.
+  ///
+  /// One releasing store.
   @inlinable @inline(__always)
   public mutating func release() {
     unsafe consumer.pointee.store(head, ordering: .releasing)
   }
 
-  /// How many entries the producer has published and nobody has taken. For ledgers, not for hot loops.
+  /// Which entry is taken next: how often something was taken since the ring began, modulo 2^32.
+  @inlinable public var position: UInt32 {
+    @inline(__always) get { head }
+  }
+
+  /// How many entries the producer has published and nobody has taken.
+  ///
+  /// For ledgers, not for hot loops.
   public var pending: UInt32 {
     unsafe producer.pointee.load(ordering: .acquiring) &- head
   }
 
-  /// The entry `offset` places after the next one to take, for ledgers; `offset` is below `pending`.
+  /// The entry `offset` places after the next one to take, for ledgers; `offset` is below
+  /// `pending`.
   public func pendingEntry(_ offset: UInt32) -> Entry {
     precondition(offset < pending, "entry \(offset) of \(pending) pending ones")
     return unsafe entries[Int(truncatingIfNeeded: (head &+ offset) & mask)]

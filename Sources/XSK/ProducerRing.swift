@@ -1,13 +1,15 @@
 public import Synchronization
 
 /// The producing end of a single-producer, single-consumer ring: the application's end of the fill
-/// and transmit rings (and, in tests, the simulated kernel's end of the receive and completion rings).
+/// and transmit rings (and, in tests, the simulated kernel's end of the receive and completion
+/// rings).
 ///
 /// `reserve` says how many entries have room, `put` writes one, `submit` shows what was put to the
 /// consumer. An entry put but not submitted is invisible to the other end.
 ///
-/// Vocabulary: `head` is where the next entry goes, `limit` the end of the known room; both count up
-/// and wrap at 2^32. Invariant: `producer word <= head <= limit <= consumer word + size`, modulo 2^32.
+/// Vocabulary: `head` is where the next entry goes, `limit` the end of the known room; both count
+/// up and wrap at 2^32. Invariant: `producer word <= head <= limit <= consumer word + size`, modulo
+/// 2^32.
 @frozen @safe public struct ProducerRing<Entry: BitwiseCopyable>: ~Copyable {
   @usableFromInline let entries: UnsafeMutablePointer<Entry>
   @usableFromInline let mask: UInt32
@@ -33,7 +35,9 @@ public import Synchronization
     @inline(__always) get { mask &+ 1 }
   }
 
-  /// How many entries can be put, at most `wanted`. Looks at the consumer's cursor only when the room
+  /// How many entries can be put, at most `wanted`.
+  ///
+  /// Looks at the consumer's cursor only when the room
   /// already known does not suffice.
   @inlinable @inline(__always)
   public mutating func reserve(_ wanted: UInt32) -> UInt32 {
@@ -44,7 +48,9 @@ public import Synchronization
     return room < wanted ? room : wanted
   }
 
-  /// Writes the next entry. The caller knows that there is room: `reserve` said so.
+  /// Writes the next entry.
+  ///
+  /// The caller knows that there is room: `reserve` said so.
   @inlinable @inline(__always)
   public mutating func put(_ entry: Entry) {
     assert(head != limit, "put() without room: ask reserve() first")
@@ -53,7 +59,27 @@ public import Synchronization
     head &+= 1
   }
 
-  /// Shows every entry put so far to the consumer. One releasing store.
+  /// Writes the entry at `position`: the ring's `position` or a later one that `reserve` gave room
+  /// for.
+  ///
+  /// For loops that keep the position in a register and say `advance` at the end.
+  @inlinable @inline(__always)
+  public mutating func put(_ entry: Entry, at position: UInt32) {
+    assert(position &- head < limit &- head, "put() without room: ask reserve() first")
+    // In bounds: the mask keeps the index below `size`.
+    unsafe entries[Int(truncatingIfNeeded: position & mask)] = entry
+  }
+
+  /// Counts the entries up to `position` as put.
+  @inlinable @inline(__always)
+  public mutating func advance(to position: UInt32) {
+    assert(position &- head <= limit &- head, "beyond the room")
+    head = position
+  }
+
+  /// Shows every entry put so far to the consumer.
+  ///
+  /// One releasing store.
   @inlinable @inline(__always)
   public mutating func submit() {
     unsafe producer.pointee.store(head, ordering: .releasing)
@@ -64,12 +90,16 @@ public import Synchronization
     @inline(__always) get { unsafe flags.pointee.load(ordering: .relaxed) & 1 != 0 }
   }
 
-  /// Entries the consumer has not taken, submitted or not. One acquiring load.
+  /// Entries the consumer has not taken, submitted or not.
+  ///
+  /// One acquiring load.
   @inlinable public var pending: UInt32 {
     @inline(__always) get { head &- (unsafe consumer.pointee.load(ordering: .acquiring)) }
   }
 
-  /// Entry `offset` of the `pending` ones, oldest first. For ledgers, not for hot loops; a consumer at
+  /// Entry `offset` of the `pending` ones, oldest first.
+  ///
+  /// For ledgers, not for hot loops; a consumer at
   /// work makes the answer old at once.
   public func pendingEntry(_ offset: UInt32) -> Entry {
     let oldest = unsafe consumer.pointee.load(ordering: .acquiring)
@@ -77,5 +107,7 @@ public import Synchronization
   }
 
   /// Where the next entry goes: how often something was put since the ring began, modulo 2^32.
-  public var position: UInt32 { head }
+  @inlinable public var position: UInt32 {
+    @inline(__always) get { head }
+  }
 }

@@ -1,6 +1,7 @@
 public import SystemPackage
 
 /// Why a control-plane operation failed, in one line: what was asked, why it cannot be, what to do.
+///
 /// The data plane never throws; it answers with optionals, verdicts and counters.
 public struct XDPError: Error, Sendable {
   /// What kind of trouble it is, for programs; `description` is for people.

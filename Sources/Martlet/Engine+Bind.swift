@@ -1,0 +1,168 @@
+internal import BasicContainers
+
+extension Engine {
+  /// Binds one queue of an interface; packets come once they are steered to the port.
+  ///
+  /// Ports of one engine stand on one rung of the mode ladder. The first bind chooses it; to choose
+  /// it for several interfaces at once, bind them as a set. Throws an error that says what to do;
+  /// then nothing is left behind.
+  public mutating func bind(
+    _ interface: String, queue: Int, mode: ModeRequest = .auto
+  ) throws(XDPError) -> Port {
+    let first = try bind([QueueName(interface, queue: queue)], mode: mode).first
+    guard let first else { preconditionFailure("one queue gives one port") }
+    return first
+  }
+
+  /// Binds a set of queues on the best rung of the mode ladder that all of them can have.
+  ///
+  /// `report(of:)` says which rung that is and which port decided. Throws if no permitted rung
+  /// works for all, or for a reason that no other rung would change; then nothing is left behind.
+  public mutating func bind(
+    _ queues: [QueueName], mode: ModeRequest = .auto
+  ) throws(XDPError) -> [Port] {
+    guard let umem = control.umem else {
+      throw XDPError(
+        .configuration, operation: "bind \(queues.first?.interface ?? "nothing")",
+        reason: "this engine's memory is not known to the kernel",
+        remedy: "make the engine without memory of your own")
+    }
+    try control.prepare()
+    let wanted = try interfaces(of: queues)
+    let rungs = control.rung.map { rung in mode.rungs.filter { $0 == rung } } ?? mode.rungs
+    var refusal: XDPError?
+    for rung in rungs {
+      do throws(XDPError) {
+        let reason = Self.reason(for: rung, asked: mode, after: refusal)
+        return try bind(wanted, of: umem, on: rung, because: reason)
+      } catch {
+        guard error.kind == .modeRefused, rung != rungs.last else { throw error }
+        refusal = refusal ?? error
+      }
+    }
+    throw XDPError(
+      .modeRefused, operation: "bind \(queues.map(\.interface).joined(separator: ", "))",
+      reason: "the engine's other ports stand on another rung than \(mode.rawValue)",
+      remedy: "bind all ports as one set, or ask for the mode the others have")
+  }
+
+  /// Adds a port whose rings lie in memory, with the other ends in a test's hands.
+  public mutating func bind(inMemory rings: consuming QueueRings) -> Port {
+    let socket = Socket(inMemory: rings)
+    let binding = PortBinding(
+      interface: socket.interface, queue: 0, mode: .copy, reason: "rings in memory")
+    return add(socket, binding)
+  }
+
+  /// Makes the interface behind each port pass on every frame as it is; undone when the engine
+  /// goes.
+  mutating func makeTransparent(_ interfaces: [Interface]) throws(XDPError) {
+    for interface in interfaces { try control.transparency.add(interface) }
+  }
+
+  private func interfaces(
+    of queues: [QueueName]
+  ) throws(XDPError) -> [(interface: Interface, queue: Int)] {
+    guard !queues.isEmpty, ports.count + queues.count <= Self.portLimit else {
+      throw XDPError(
+        .configuration, operation: "bind \(queues.count) queues",
+        reason: "an engine has 1 to \(Self.portLimit) ports, this one has \(ports.count)",
+        remedy: "use a further engine on a thread of its own")
+    }
+    var found: [(interface: Interface, queue: Int)] = []
+    for name in queues { found.append((try Interface(named: name.interface), name.queue)) }
+    return found
+  }
+
+  private static func reason(
+    for rung: BindMode, asked mode: ModeRequest, after refusal: XDPError?
+  ) -> String {
+    if mode != .auto { return "asked for" }
+    guard let refusal else {
+      return rung == .zeroCopy ? "every driver takes it" : "as the engine's other ports"
+    }
+    return "\(refusal.operation): \(refusal.reason)"
+  }
+
+  private mutating func bind(
+    _ wanted: [(interface: Interface, queue: Int)], of umem: UMEM, on rung: BindMode,
+    because reason: String
+  ) throws(XDPError) -> [Port] {
+    var options = BindOptions()
+    options.usesMultiBuffer = control.configuration.takesFragments
+    var sockets = RigidArray<Socket>(capacity: wanted.count)
+    for (interface, queue) in wanted {
+      sockets.append(try umem.bind(interface, queue: queue, mode: rung, options: options))
+    }
+    let interfaces = wanted.map(\.interface)
+    if control.configuration.isTransparent { try makeTransparent(interfaces) }
+    let attachments = try control.attach(interfaces, on: rung)
+    control.rung = rung
+    var added: [Port] = []
+    for (interface, queue) in wanted.reversed() {
+      guard let socket = sockets.popLast() else { preconditionFailure("one socket per queue") }
+      let binding = PortBinding(
+        interface: interface, queue: queue, mode: rung, reason: reason,
+        attachment: attachments[interface])
+      added.append(add(socket, binding))
+    }
+    try control.register(added.map { (ports[$0.index].socket.fileDescriptor, $0.index) })
+    return added.reversed()
+  }
+
+  private mutating func add(_ socket: consuming Socket, _ binding: PortBinding) -> Port {
+    let index = ports.count
+    control.poller.add(socket.fileDescriptor)
+    ports.append(PortState(socket: socket, fillDepth: fillDepth))
+    control.bindings.append(binding)
+    topUp(index)
+    return Port(index: index)
+  }
+}
+
+extension EngineControl {
+  /// Makes what every bound port needs: the link monitor.
+  mutating func prepare() throws(XDPError) {
+    guard links == nil else { return }
+    links = try LinkMonitor()
+    if let descriptor = links?.fileDescriptor {
+      poller.replace(at: Self.linkPlace, with: descriptor)
+    }
+  }
+
+  /// Attaches the steering program to interfaces that do not have it yet; all or none.
+  mutating func attach(
+    _ interfaces: [Interface], on rung: BindMode
+  ) throws(XDPError) -> [Interface: Attachment] {
+    if steering == nil {
+      steering = try SteeringProgram(
+        socketCapacity: Engine.portLimit * 4, acceptsFragments: configuration.takesFragments)
+    }
+    var attachments: [Interface: Attachment] = [:]
+    var fresh: [Interface] = []
+    for interface in interfaces where attachments[interface] == nil {
+      if let present = steering?.attachment(to: interface) {
+        attachments[interface] = present
+        continue
+      }
+      do throws(XDPError) {
+        attachments[interface] = try steering?.attach(
+          to: interface, mode: rung == .generic ? .generic : .native)
+        fresh.append(interface)
+      } catch {
+        for interface in fresh { steering?.detach(from: interface) }
+        throw error
+      }
+    }
+    return attachments
+  }
+
+  /// Lets the program steer to the sockets of ports, given as descriptor and index.
+  func register(_ sockets: [(descriptor: Int32, index: Int)]) throws(XDPError) {
+    for (descriptor, index) in sockets {
+      let binding = bindings[index]
+      try steering?.register(
+        socket: descriptor, interface: binding.interface, queue: binding.queue)
+    }
+  }
+}

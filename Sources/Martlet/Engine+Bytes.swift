@@ -1,0 +1,51 @@
+internal import BasicContainers
+
+extension Engine {
+  /// The bytes of a frame, to read; of its first fragment if it has several.
+  ///
+  /// While the view is in use, the frame cannot be spent and the engine cannot be changed: that
+  /// does not compile. Cost: one bounds check.
+  @inlinable @inline(__always) @_lifetime(borrow self, borrow frame)
+  public func bytes(of frame: borrowing Frame) -> RawSpan {
+    memory.span(at: frame.address, count: firstByteCount(of: frame))
+  }
+
+  /// The bytes of a frame, to read and write; of its first fragment if it has several.
+  ///
+  /// Excludes every other use of the frame while the view is in use.
+  @inlinable @inline(__always) @_lifetime(borrow self, &frame)
+  public func mutableBytes(of frame: inout Frame) -> MutableRawSpan {
+    memory.mutableSpan(at: frame.address, count: firstByteCount(of: frame))
+  }
+
+  /// The bytes of fragment `number` of a frame, to read; number 0 is what `bytes(of:)` gives.
+  ///
+  /// Traps if the frame has no such fragment. Time grows with `number`.
+  @_lifetime(borrow self, borrow frame)
+  public func bytes(of frame: borrowing Frame, fragment number: Int) -> RawSpan {
+    precondition(number >= 0 && number < frame.fragmentCount, "the frame has no fragment \(number)")
+    if number == 0 { return bytes(of: frame) }
+    var fragment = links.first(at: frame.address)
+    for _ in 0..<number { fragment = links.next(after: fragment.address) }
+    return memory.span(at: fragment.address, count: Int(fragment.count))
+  }
+
+  /// Makes the packet of a frame of one fragment `byteCount` bytes long; what follows it is
+  /// undefined.
+  ///
+  /// Returns false and changes nothing if the frame has several fragments or its chunk no room for
+  /// that.
+  public func setByteCount(_ byteCount: Int, of frame: inout Frame) -> Bool {
+    let room = allocator.chunkSize - Int(frame.address - allocator.base(of: frame.address))
+    guard frame.fragments == 1, byteCount > 0, byteCount <= room else { return false }
+    frame.byteCount = byteCount
+    return true
+  }
+
+  @inlinable @inline(__always)
+  func firstByteCount(of frame: borrowing Frame) -> Int {
+    frame.fragments == 1
+      ? Int(truncatingIfNeeded: frame.count)
+      : Int(truncatingIfNeeded: links.first(at: frame.address).count)
+  }
+}

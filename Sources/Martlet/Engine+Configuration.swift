@@ -1,0 +1,94 @@
+extension Engine {
+  /// What an engine is made of.
+  ///
+  /// Defaults serve two ports at a few million packets a second. Checked in one place, when the
+  /// engine is made.
+  public struct Configuration: Sendable, Hashable {
+    /// Bytes of packet memory: all frames of all ports.
+    ///
+    /// Pinned when the first port is bound.
+    public var memory = 8 << 20
+    /// The pages asked for; `memoryReport` says what was got and why.
+    public var pages = PageKind.small
+    /// Bytes of a chunk, 2,048 or 4,096: the longest packet it holds is 256 bytes and `headroom`
+    /// shorter.
+    public var chunkSize = 2048
+    /// Bytes left free in front of each received packet, beside the kernel's own 256.
+    public var headroom = 0
+    /// Entries of each of a port's rings, a power of two.
+    public var ringSize = 2048
+    /// Frames that each port's fill ring is kept stocked with.
+    ///
+    /// Nil shares half of the memory among two ports; for more ports say how many each gets.
+    public var fillDepth: Int?
+    /// Most packets `receive` walks before it publishes and flushes.
+    public var burst = 64
+    /// Bytes that only `.critical` allocations can take.
+    public var reserve = 0
+    /// The flow groups; the first is `FlowGroup.shared`.
+    public var groups = [FlowGroup.Configuration()]
+    /// Whether packets longer than a chunk are taken, in several fragments (`XDP_USE_SG`, Linux
+    /// 6.6).
+    public var takesFragments = false
+    /// Whether `wait` returns at once instead of sleeping until there is something to do.
+    public var isSpinning = false
+    /// Whether interfaces are made to pass on every frame as it was sent: promiscuous mode on;
+    /// receive VLAN stripping, LRO and hardware GRO off.
+    ///
+    /// All of it is undone when the engine goes.
+    public var isTransparent = false
+    /// Whether `wait` throws when an interface vanishes; otherwise the other ports go on.
+    public var endsWhenInterfaceGoes = true
+
+    /// The defaults.
+    public init() {}
+  }
+}
+
+extension Engine.Configuration {
+  /// Fill entries per port: half of the memory for receiving, so that the other half can be sent,
+  /// held or wait to be completed.
+  var effectiveFillDepth: Int {
+    min(ringSize, fillDepth ?? max(1, memory / chunkSize / 4))
+  }
+
+  /// What the kernel is told about the memory.
+  var chunks: UMEM.Configuration {
+    var chunks = UMEM.Configuration()
+    chunks.chunkSize = chunkSize
+    chunks.headroom = headroom
+    chunks.fillSize = ringSize
+    chunks.completionSize = ringSize
+    chunks.receiveSize = ringSize
+    chunks.transmitSize = ringSize
+    return chunks
+  }
+
+  func validated() throws(XDPError) {
+    try chunks.validate(byteCount: memory)
+    guard burst > 0, burst <= ringSize else {
+      throw refusal(
+        "a burst of \(burst) packets is not possible", "choose 1 to the ring size, \(ringSize)")
+    }
+    let most = min(ringSize, memory / chunkSize)
+    if let fillDepth {
+      guard fillDepth > 0, fillDepth <= most else {
+        throw refusal("a fill depth of \(fillDepth) is not possible", "choose 1 to \(most)")
+      }
+    }
+  }
+
+  func makeAllocator() throws(XDPError) -> FrameAllocator {
+    do {
+      return try FrameAllocator(
+        FrameAllocator.Configuration(
+          byteCount: memory, chunkSize: chunkSize, reserve: reserve, groups: groups))
+    } catch {
+      throw refusal("\(error)", "change the engine's configuration")
+    }
+  }
+
+  private func refusal(_ reason: String, _ remedy: String) -> XDPError {
+    XDPError(.configuration, operation: "make an engine", reason: reason, remedy: remedy)
+  }
+}

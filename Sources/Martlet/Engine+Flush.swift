@@ -1,0 +1,63 @@
+internal import BasicContainers
+
+extension Engine {
+  /// Publishes what was sent on every port, kicks the kernel where it asks for it and drains the
+  /// completions.
+  ///
+  /// Costs one system call per port and 32 packets in copy mode; nothing if nothing was sent.
+  public mutating func flush() {
+    var stalled = 0
+    for place in 0..<dirty.count {
+      let index = dirty[place]
+      if push(index) {
+        ports[index].isDirty = false
+      } else {
+        dirty[stalled] = index
+        stalled += 1
+      }
+    }
+    dirty.removeLast(dirty.count - stalled)
+  }
+
+  /// Publishes the port's transmit ring, kicks the kernel and drains completions.
+  ///
+  /// False if the kernel would not take everything for now: the next flush tries again.
+  @usableFromInline @discardableResult
+  mutating func push(_ index: Int) -> Bool {
+    guard !ports[index].isRetired else {
+      // Nobody will ever send what was given to a port whose interface is gone.
+      ports[index].retire(unsent: UInt64(allocator.reclaim(from: index).transmit))
+      return true
+    }
+    ports[index].countSent()
+    ports[index].socket.rings.transmit.submit()
+    let isDone = kick(index)
+    drainCompletions(index)
+    return isDone
+  }
+
+  /// Kicks until the kernel has taken every descriptor or takes no more for now.
+  ///
+  /// One `sendto` moves at most 32 packets in copy mode, and none while the completion ring is
+  /// full.
+  private mutating func kick(_ index: Int) -> Bool {
+    var mayDrain = true
+    while ports[index].socket.rings.transmit.needsWakeup {
+      let pending = ports[index].socket.rings.transmit.pending
+      guard pending != 0 else { return true }
+      switch ports[index].socket.kick() {
+      case .done, .again:
+        guard ports[index].socket.rings.transmit.pending == pending else { continue }
+        guard mayDrain else { return false }
+        mayDrain = false
+        drainCompletions(index)
+      case .down:
+        return false
+      case .gone:
+        // `wait` finds out and calls the frames home.
+        return true
+      }
+    }
+    return true
+  }
+}

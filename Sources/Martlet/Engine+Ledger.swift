@@ -1,0 +1,73 @@
+internal import BasicContainers
+
+extension Engine {
+  /// Where every granule is, and whether the two books agree.
+  ///
+  /// Time grows with the memory: for once a second, not for every burst.
+  public func ledger() -> FrameLedger {
+    let table = allocator.ledger()
+    var ledger = FrameLedger(
+      total: table.total, free: table.free, fill: table.fill, received: table.received,
+      held: table.held, transmit: table.transmit)
+    for index in 0..<ports.count where !ports[index].isRetired {
+      let received = pendingReceived(index)
+      ledger.fill -= received
+      ledger.received += received
+      let completed = pendingCompleted(index)
+      ledger.transmit -= completed
+      ledger.completion += completed
+    }
+    ledger.isConserved = firstDisagreement() == nil
+    return ledger
+  }
+
+  /// What the allocator's table and the rings' positions disagree on; nil if they agree.
+  ///
+  /// For people who look for a bug. Time grows with the memory and the ports.
+  public func firstDisagreement() -> String? {
+    if let broken = allocator.audit() { return broken }
+    for index in 0..<ports.count {
+      let posted = Int(ports[index].posted)
+      let filling = allocator.count(in: .fill(index))
+      guard filling == posted else {
+        return "port \(index): \(filling) frames are in fill, the rings say \(posted)"
+      }
+      let inFlight = Int(ports[index].inFlight)
+      let sending = allocator.count(in: .transmit(index))
+      guard sending == inFlight else {
+        return "port \(index): \(sending) frames are in transmit, the rings say \(inFlight)"
+      }
+    }
+    let held = allocator.count(in: .received) + allocator.count(in: .held)
+    guard held == tokens else {
+      return "the application has \(held) frames, the tokens say \(tokens)"
+    }
+    return nil
+  }
+
+  /// In debug builds, traps if a frame is lost or in two places.
+  @usableFromInline
+  func assertConserved() {
+    assert(firstDisagreement() == nil, firstDisagreement() ?? "")
+  }
+
+  private func pendingReceived(_ index: Int) -> Int {
+    var granules = 0
+    for offset in 0..<ports[index].socket.rings.receive.pending {
+      let address = ports[index].socket.rings.receive.pendingEntry(offset).address
+      guard allocator.custody(of: address) == .fill(index) else { continue }
+      granules += allocator.granuleCount(at: address)
+    }
+    return granules
+  }
+
+  private func pendingCompleted(_ index: Int) -> Int {
+    var granules = 0
+    for offset in 0..<ports[index].socket.rings.completion.pending {
+      let address = ports[index].socket.rings.completion.pendingEntry(offset)
+      guard allocator.custody(of: address) == .transmit(index) else { continue }
+      granules += allocator.granuleCount(at: address)
+    }
+    return granules
+  }
+}

@@ -1,0 +1,138 @@
+public import BasicContainers
+
+extension Engine {
+  /// The next packet of the port's burst, or nil at the burst's end.
+  ///
+  /// Nil means that the burst is over (64 packets, or fewer when fewer were there): rings are
+  /// published and what was sent is on its way. The next call begins a new burst, and returns nil
+  /// again if nothing has arrived. Never blocks and never allocates; spend the frame by `send`,
+  /// `release` or `settle`.
+  @inlinable @inline(__always)
+  public mutating func receive(from port: Port) -> Frame? {
+    if ports[port.index].socket.rings.receive.remaining == 0 {
+      guard turn(port.index) else { return nil }
+    }
+    let descriptor = ports[port.index].socket.rings.receive.take()
+    guard memory.holds(descriptor),
+      allocator.transfer(descriptor.address, from: .fill(port.index), to: .received)
+    else { return receiveUnusual(descriptor, from: port) }
+    ports[port.index].counters.receivedBytes &+= descriptor.extent
+    tokens &+= 1
+    return Frame(
+      address: descriptor.address, count: descriptor.byteCount,
+      origin: UInt16(truncatingIfNeeded: port.index), fragments: 1, memory: memory.identity)
+  }
+
+  /// Takes a jumbo packet, or goes on behind what names no frame of the port.
+  @usableFromInline @inline(never)
+  mutating func receiveUnusual(_ descriptor: Descriptor, from port: Port) -> Frame? {
+    if let frame = accept(descriptor, from: port.index) { return frame }
+    return receive(from: port)
+  }
+
+  /// At the end of a burst closes it; otherwise opens the next one.
+  ///
+  /// True if there are packets to take.
+  @usableFromInline @inline(never)
+  mutating func turn(_ index: Int) -> Bool {
+    if ports[index].isBursting {
+      ports[index].isBursting = false
+      closeBurst(index)
+      return false
+    }
+    guard openBurst(index) != 0 else {
+      if !dirty.isEmpty { flush() }
+      return false
+    }
+    ports[index].isBursting = true
+    return true
+  }
+
+  /// Drains the port's completions, tops its fill ring up and opens a window of packets.
+  @inlinable
+  mutating func openBurst(_ index: Int) -> UInt32 {
+    drainCompletions(index)
+    topUp(index)
+    return ports[index].socket.rings.receive.peek(burst)
+  }
+
+  /// Gives the walked entries back, publishes the fill ring and flushes what was sent.
+  @inlinable
+  mutating func closeBurst(_ index: Int) {
+    ports[index].countReceived()
+    ports[index].socket.rings.receive.release()
+    ports[index].socket.rings.fill.submit()
+    if !dirty.isEmpty { flush() }
+  }
+
+  /// Gives the port's fill ring frames until it has its depth or none is free, and publishes them.
+  @inlinable
+  mutating func topUp(_ index: Int) {
+    var missing = fillRoom(index, atMost: .max)
+    guard missing != 0 else { return }
+    while missing != 0,
+      let address = allocator.allocate(byteCount: allocator.chunkSize, custody: .fill(index))
+    {
+      ports[index].socket.rings.fill.put(address)
+      missing &-= 1
+    }
+    ports[index].socket.rings.fill.submit()
+  }
+
+  /// Takes back what the kernel has sent: to the port's own fill ring while that wants frames, else
+  /// to the allocator.
+  ///
+  /// A completion that names no frame this port was sending is counted and ignored.
+  @inlinable
+  mutating func drainCompletions(_ index: Int) {
+    let count = ports[index].socket.rings.completion.peek(.max)
+    guard count != 0 else { return }
+    let start = ports[index].socket.rings.completion.position
+    let end = start &+ count
+    let recycled = start &+ fillRoom(index, atMost: count)
+    // The fill ring's position follows the completion ring's at this distance, less what is
+    // refused.
+    let distance = ports[index].socket.rings.fill.position &- start
+    var position = start
+    var strangers: UInt32 = 0
+    while position != recycled {
+      let address = ports[index].socket.rings.completion.entry(at: position)
+      if allocator.transfer(address, from: .transmit(index), to: .fill(index)) {
+        ports[index].socket.rings.fill.put(
+          allocator.base(of: address), at: position &+ distance &- strangers)
+      } else {
+        strangers &+= 1
+      }
+      position &+= 1
+    }
+    ports[index].socket.rings.fill.advance(to: recycled &+ distance &- strangers)
+    while position != end {
+      let address = ports[index].socket.rings.completion.entry(at: position)
+      position &+= 1
+      if !allocator.release(address, from: .transmit(index)) { strangers &+= 1 }
+    }
+    ports[index].socket.rings.fill.submit()
+    ports[index].socket.rings.completion.advance(to: end)
+    ports[index].socket.rings.completion.release()
+    // What names no frame of this port completes nothing: the frames are still in flight.
+    ports[index].transmitOrigin &-= strangers
+    ports[index].counters.untrusted &+= UInt64(strangers)
+  }
+
+  /// How many frames the port's fill ring wants and has room for, at most `count`.
+  @inlinable @inline(__always)
+  mutating func fillRoom(_ index: Int, atMost count: UInt32) -> UInt32 {
+    let depth = ports[index].fillDepth
+    let posted = ports[index].posted
+    guard posted < depth else { return 0 }
+    let wanted = depth &- posted
+    return ports[index].socket.rings.fill.reserve(wanted < count ? wanted : count)
+  }
+
+  /// Counts a received descriptor that names no frame of the port; it used no fill entry.
+  mutating func refuseDescriptor(_ index: Int) {
+    ports[index].counters.untrusted &+= 1
+    ports[index].counters.receivedPackets &-= 1
+    ports[index].fillOrigin &-= 1
+  }
+}

@@ -1,0 +1,34 @@
+internal import BasicContainers
+
+extension Engine {
+  /// What a port is and what went through it so far.
+  ///
+  /// One system call.
+  public func report(of port: Port) -> PortReport {
+    let binding = control.bindings[port.index]
+    let counters = ports[port.index].counters
+    let rings = ports[port.index].uncounted
+    let kernel = ports[port.index].socket.statistics()
+    var report = PortReport(
+      interface: binding.interface.name, queue: binding.queue, mode: binding.mode,
+      modeReason: binding.reason, attachment: binding.attachment, state: binding.state)
+    report.received.packets = counters.receivedPackets &+ UInt64(rings.received)
+    report.received.bytes = counters.receivedBytes
+    report.sent.packets = counters.sentPackets &+ UInt64(rings.sent)
+    report.sent.bytes = counters.sentBytes
+    report.dropped.verdict = counters.dropVerdict
+    report.dropped.transmitFull = counters.dropTransmitFull
+    report.dropped.broken = counters.dropBroken
+    report.dropped.interfaceGone = counters.dropPortGone
+    report.untrusted = counters.untrusted
+    guard let kernel else { return report }
+    report.dropped.receiveRingFull = kernel.receiveRingFull
+    report.dropped.fillEmpty = kernel.fillRingEmpty
+    report.dropped.transmitInvalid = kernel.transmitInvalid
+    // The kernel counts a packet without a frame in both; what is left was too long.
+    report.dropped.tooLong =
+      kernel.receiveDropped &- min(kernel.fillRingEmpty, kernel.receiveDropped)
+    report.sent.packets &-= min(kernel.transmitInvalid, report.sent.packets)
+    return report
+  }
+}

@@ -1,0 +1,30 @@
+extension Engine {
+  /// Steers the packets that match to a port: those that arrive on its interface and queue.
+  ///
+  /// Rules are asked in the order they were given; the first that matches decides. What no rule
+  /// names goes to the kernel. Throws if the port is in memory or there are more rules than the
+  /// program holds.
+  public mutating func steer(_ match: Match, to port: Port) throws(XDPError) {
+    let binding = control.bindings[port.index]
+    try append(Rule(match, .socket, interface: binding.interface, queue: binding.queue))
+  }
+
+  /// Steers the packets that match to whichever port stands on the queue they arrive on.
+  public mutating func steer(_ match: Match) throws(XDPError) {
+    try append(Rule(match, .socket))
+  }
+
+  /// Leaves the packets that match to the kernel, before later rules can take them.
+  public mutating func leaveToKernel(_ match: Match) throws(XDPError) {
+    try append(Rule(match, .kernel))
+  }
+
+  private mutating func append(_ rule: Rule) throws(XDPError) {
+    guard control.steering != nil else {
+      throw XDPError(
+        .configuration, operation: "steer packets", reason: "no interface is bound",
+        remedy: "bind a port first")
+    }
+    try control.steering?.append(rule)
+  }
+}

@@ -1,0 +1,110 @@
+internal import BasicContainers
+
+extension Engine {
+  /// Flushes, then sleeps until a packet is there, something changed, or `timeout` has passed.
+  ///
+  /// False only after `stop()`: `while try engine.wait() { ... }` is the loop. Returns at once if
+  /// packets are there already, and always in spin mode. Before it sleeps, completions are drained
+  /// and fill rings topped up on every port. If a port's kernel would not take everything, it tries
+  /// again every millisecond. Nil waits for ever. Throws when an interface has vanished, its frames
+  /// having come home, unless the configuration says to go on. One system call when it sleeps, none
+  /// otherwise.
+  public mutating func wait(timeout: Duration? = nil) throws(XDPError) -> Bool {
+    flush()
+    var isPending = false
+    for index in 0..<ports.count {
+      drainCompletions(index)
+      topUp(index)
+      if ports[index].socket.rings.receive.pending != 0 { isPending = true }
+    }
+    assertConserved()
+    if control.stop.isRequested { return false }
+    if isPending || isSpinning {
+      control.skippedPolls += 1
+      // The file descriptors have their turn also when packets never cease.
+      guard control.skippedPolls >= Self.pollInterval else { return true }
+    }
+    control.skippedPolls = 0
+    let limit: Duration? = isPending || isSpinning ? .zero : sleepLimit(timeout)
+    if control.poller.wait(timeout: limit) != 0 { try look() }
+    return !control.stop.isRequested
+  }
+
+  /// Ends the loop: the next `wait` returns false.
+  ///
+  /// `stopSignal` does the same from another thread.
+  public func stop() { control.stop.request() }
+
+  /// Ends the loop from any thread, or from a signal handler.
+  public var stopSignal: StopSignal { control.stop }
+
+  /// Lets SIGINT and SIGTERM end the loop instead of the process, for as long as the engine lives.
+  public mutating func stopOnSignals() throws(XDPError) {
+    guard control.signals == nil else { return }
+    control.signals = try SignalWatch()
+    if let descriptor = control.signals?.fileDescriptor {
+      control.poller.replace(at: EngineControl.signalPlace, with: descriptor)
+    }
+  }
+
+  /// How many waits may go by without a look at the file descriptors.
+  private static let pollInterval = 256
+
+  /// What is stuck in a transmit ring has no event: it is tried again after a millisecond.
+  private func sleepLimit(_ timeout: Duration?) -> Duration? {
+    guard !dirty.isEmpty else { return timeout }
+    let retry = Duration.milliseconds(1)
+    return min(timeout ?? retry, retry)
+  }
+
+  /// Finds out what woke the poll, other than packets.
+  private mutating func look() throws(XDPError) {
+    if control.signals != nil, control.poller.isReady(at: EngineControl.signalPlace),
+      control.signals?.drain() == true
+    {
+      control.stop.request()
+    }
+    if control.links != nil, control.poller.isReady(at: EngineControl.linkPlace),
+      control.links?.drain() == true
+    {
+      try checkLinks()
+    }
+  }
+
+  /// Looks at the interface of every port: which went down, came up, or is gone.
+  private mutating func checkLinks() throws(XDPError) {
+    var lost: Interface?
+    for index in 0..<ports.count {
+      let binding = control.bindings[index]
+      guard binding.state != .gone, binding.interface.index != 0 else { continue }
+      let state = binding.interface.state()
+      control.bindings[index].state = state
+      if state == .gone {
+        bringHome(index)
+        lost = binding.interface
+      }
+    }
+    guard let lost, control.configuration.endsWhenInterfaceGoes else { return }
+    throw XDPError(
+      .interfaceGone, operation: "forward on \(lost.name)",
+      reason: "the interface vanished; its frames came home",
+      remedy: "start again when it is back")
+  }
+
+  /// Calls every frame home from a port whose interface is gone, and takes the port out of service.
+  private mutating func bringHome(_ index: Int) {
+    // The kernel unbinds the socket under the lock that every ethtool request takes: after one it
+    // no longer touches the memory.
+    _ = control.bindings[index].interface.driver()
+    drainCompletions(index)
+    let lost = allocator.reclaim(from: index)
+    ports[index].retire(unsent: UInt64(lost.transmit))
+    control.poller.replace(at: EngineControl.firstPortPlace + index, with: -1)
+    var kept = 0
+    for place in 0..<dirty.count where dirty[place] != index {
+      dirty[kept] = dirty[place]
+      kept += 1
+    }
+    dirty.removeLast(dirty.count - kept)
+  }
+}

@@ -1,0 +1,89 @@
+public import BasicContainers
+
+/// Binds queues of interfaces over one UMEM and moves frames between them: one engine, one thread.
+///
+/// Every frame is in one place: free, with the kernel to be filled, received, held by the
+/// application, or with the kernel to be sent. `ledger()` says how much is where; what the
+/// allocator's table says and what the rings' positions say must agree (`FrameLedger.isConserved`),
+/// and debug builds check it.
+///
+/// When rings are touched:
+/// - `receive` walks a burst of at most `burst` packets and returns nil at its end. At that point,
+/// once
+/// per burst, it gives the receive ring's entries back, publishes the fill ring and flushes.
+/// - A flush publishes what was sent on every port, kicks the kernel where it asks for it and
+/// drains the
+/// completions. It runs at the end of a burst, in `wait`, and in `flush()`.
+/// - Completions are also drained at the start of a burst, and in `allocate` when nothing is free.
+/// Completed frames go straight to the port's own fill ring while that has less than its depth.
+public struct Engine: ~Copyable {
+  // First, so that it goes first: programs are detached before the sockets they steer to are
+  // closed.
+  var control: EngineControl
+  @usableFromInline var ports: RigidArray<PortState>
+  @usableFromInline var allocator: FrameAllocator
+  @usableFromInline let memory: PacketMemory
+  /// Numbers of the ports with something to submit or kick.
+  @usableFromInline var dirty: RigidArray<Int>
+  /// How the fragments of jumbo packets hang together; empty without multi-buffer.
+  @usableFromInline var links: FragmentTable
+  @usableFromInline let burst: UInt32
+  /// Frames (chunks) that the application has.
+  @usableFromInline var tokens = 0
+  let fillDepth: UInt32
+  let isSpinning: Bool
+
+  /// Most ports an engine can have.
+  public static let portLimit = 256
+
+  /// An engine without ports: its packet memory is reserved, no interface is touched.
+  ///
+  /// Throws if the configuration is impossible or there is not enough memory. Costs about a
+  /// millisecond per 2 MiB of memory, which is populated here.
+  public init(_ configuration: Configuration = Configuration()) throws(XDPError) {
+    try configuration.validated()
+    let region = try MemoryRegion(byteCount: configuration.memory, pages: configuration.pages)
+    let umem = try UMEM(region: region, configuration: configuration.chunks)
+    let control = try EngineControl(umem: umem, configuration: configuration)
+    try self.init(configuration, memory: umem.memory(), control: control)
+  }
+
+  /// An engine over memory that no kernel knows: for tests with both ends of the rings in user
+  /// space.
+  ///
+  /// Needs no root. `bind(inMemory:)` gives it ports.
+  public init(_ configuration: Configuration, memory: consuming PacketMemory) throws(XDPError) {
+    try configuration.validated()
+    guard memory.byteCount >= configuration.memory else {
+      throw XDPError(
+        .configuration, operation: "make an engine",
+        reason: "the memory has \(memory.byteCount) bytes, not \(configuration.memory)",
+        remedy: "make it larger or the configuration smaller")
+    }
+    let control = try EngineControl(umem: nil, configuration: configuration)
+    try self.init(configuration, memory: memory, control: control)
+  }
+
+  private init(
+    _ configuration: Configuration, memory: consuming PacketMemory, control: consuming EngineControl
+  ) throws(XDPError) {
+    let allocator = try configuration.makeAllocator()
+    links = FragmentTable(
+      chunkCount: configuration.takesFragments ? allocator.chunkCount : 0,
+      chunkSize: configuration.chunkSize)
+    self.control = control
+    self.allocator = allocator
+    self.memory = memory
+    ports = RigidArray(capacity: Self.portLimit)
+    dirty = RigidArray(capacity: Self.portLimit)
+    burst = UInt32(configuration.burst)
+    fillDepth = UInt32(configuration.effectiveFillDepth)
+    isSpinning = configuration.isSpinning
+  }
+
+  /// Bytes of the longest frame that `allocate` can give.
+  public var maximumFrame: Int { allocator.maximumFrame }
+
+  /// The ports, in the order of binding.
+  public var allPorts: [Port] { (0..<ports.count).map { Port(index: $0) } }
+}

@@ -1,0 +1,51 @@
+/// The engine's control plane: what is set up once and looked at when something changes.
+struct EngineControl: ~Copyable {
+  /// The program that steers packets to the sockets; nil until a port is bound.
+  var steering: SteeringProgram?
+  /// Nil for an engine over memory that no kernel knows.
+  let umem: UMEM?
+  let configuration: Engine.Configuration
+  let stop: StopSignal
+  /// Says that some interface changed; nil until a port is bound.
+  var links: LinkMonitor?
+  /// SIGINT and SIGTERM, once the application asked for them to stop the engine.
+  var signals: SignalWatch?
+  var poller: Poller
+  /// Per port: what was bound and how.
+  var bindings: [PortBinding] = []
+  /// Per interface: what was changed for transparency, to be undone at the end.
+  var transparency: TransparencyList
+  /// The rung that the bound ports stand on; nil until a port is bound.
+  var rung: BindMode?
+  /// Calls of `wait` that did not look at the file descriptors.
+  var skippedPolls = 0
+
+  static let stopPlace = 0
+  static let linkPlace = 1
+  static let signalPlace = 2
+  static let firstPortPlace = 3
+
+  init(umem: UMEM?, configuration: Engine.Configuration) throws(XDPError) {
+    let stop = try StopSignal()
+    var poller = Poller(capacity: Engine.portLimit + Self.firstPortPlace)
+    poller.add(stop.fileDescriptor)
+    poller.add(-1)
+    poller.add(-1)
+    self.umem = umem
+    self.configuration = configuration
+    self.stop = stop
+    self.poller = poller
+    transparency = TransparencyList()
+  }
+}
+
+/// What one port is bound to, and what became of it.
+struct PortBinding {
+  var interface: Interface
+  var queue: Int
+  var mode: BindMode
+  /// Why the port stands on this rung, or why it stands on no higher one.
+  var reason: String
+  var attachment: Attachment?
+  var state = LinkState.up
+}

@@ -1,0 +1,100 @@
+/// Passes packets between two interfaces, or back out of one, as a closure decides.
+///
+/// It takes every frame that arrives, in order per direction and queue; queue `q` of one side goes
+/// to queue `q` of the other, or where that has fewer, to `q` modulo their number. All queues are
+/// served by the thread that runs it.
+public struct Forwarder: ~Copyable {
+  /// The engine underneath: ports, ledger, reports.
+  public var engine: Engine
+  /// Where packets of each port go, by port.
+  @usableFromInline let routes: [Route]
+
+  /// One direction between two ports.
+  @usableFromInline struct Route: Sendable {
+    @usableFromInline let source: Port
+    @usableFromInline let destination: Port
+  }
+
+  /// Which queues of an interface a forwarder serves.
+  public enum Queues: Sendable, Hashable {
+    /// Every receive queue the interface has.
+    case all
+    /// One queue alone.
+    case only(Int)
+
+    func names(of interface: String) throws(XDPError) -> [QueueName] {
+      switch self {
+      case .all: try QueueName.all(of: interface)
+      case .only(let queue): [QueueName(interface, queue: queue)]
+      }
+    }
+  }
+
+  /// A forwarder between `left` and `right`, or one that sends back out of `left` if that is all.
+  ///
+  /// Takes over what arrives on the interfaces; the kernel sees nothing of it until the forwarder
+  /// goes. Memory is shared evenly among the ports unless the configuration says otherwise. Throws
+  /// an error that says what to do; then nothing is left behind.
+  public init(
+    _ left: String, _ right: String? = nil, queues: Queues = .all, mode: ModeRequest = .auto,
+    configuration: Engine.Configuration = .transparent
+  ) throws(XDPError) {
+    let leftQueues = try queues.names(of: left)
+    let rightQueues = if let right { try queues.names(of: right) } else { [QueueName]() }
+    let names = leftQueues + rightQueues
+    var configuration = configuration
+    if configuration.fillDepth == nil {
+      let share = configuration.memory / configuration.chunkSize / (2 * names.count)
+      configuration.fillDepth = max(1, min(configuration.ringSize, share))
+    }
+    var engine = try Engine(configuration)
+    let ports = try engine.bind(names, mode: mode)
+    try engine.steer(.everything)
+    routes = Self.routes(
+      Array(ports.prefix(leftQueues.count)), Array(ports.dropFirst(leftQueues.count)))
+    self.engine = engine
+  }
+
+  /// Forwards until `stop`, SIGINT or SIGTERM: asks `decide` about every packet.
+  ///
+  /// Throws when an interface vanishes. Allocates nothing while it runs.
+  @inlinable
+  public mutating func run(_ decide: (inout Packet) -> Verdict) throws(XDPError) {
+    try engine.stopOnSignals()
+    while try engine.wait() { turn(decide) }
+  }
+
+  /// Takes one burst off every port and returns how many packets that were.
+  ///
+  /// For loops of one's own: `while try forwarder.engine.wait(timeout: ...) { forwarder.turn { ...
+  /// } }`.
+  @inlinable @inline(__always) @discardableResult
+  public mutating func turn(_ decide: (inout Packet) -> Verdict) -> Int {
+    var count = 0
+    for index in routes.indices {
+      count &+= engine.forward(
+        from: routes[index].source, to: routes[index].destination, decide)
+    }
+    return count
+  }
+
+  private static func routes(_ left: [Port], _ right: [Port]) -> [Route] {
+    guard !right.isEmpty else { return left.map { Route(source: $0, destination: $0) } }
+    let there = left.enumerated().map { number, port in
+      Route(source: port, destination: right[number % right.count])
+    }
+    let back = right.enumerated().map { number, port in
+      Route(source: port, destination: left[number % left.count])
+    }
+    return there + back
+  }
+}
+
+extension Engine.Configuration {
+  /// The defaults for something that must pass on every frame as it was sent.
+  public static var transparent: Engine.Configuration {
+    var configuration = Engine.Configuration()
+    configuration.isTransparent = true
+    return configuration
+  }
+}

@@ -1,0 +1,119 @@
+/// One queue of one interface, bound by an engine: the name the application calls it by.
+@frozen public struct Port: Hashable, Sendable {
+  /// The port's number in its engine, counting from 0 in the order of binding.
+  public let index: Int
+
+  @inlinable @inline(__always)
+  init(index: Int) { self.index = index }
+}
+
+/// What the engine keeps per port for the data plane: the socket with its rings, and counters.
+///
+/// Invariants: `posted` entries were given to the fill ring and have not come back as packets;
+/// `inFlight` descriptors were given to the transmit ring and have not come back as completions.
+/// Both follow from the rings' positions, so no packet pays for them, and the ledger compares them
+/// with the allocator's table, which is kept frame by frame.
+@usableFromInline struct PortState: ~Copyable {
+  @usableFromInline var socket: Socket
+  /// Fill entries wanted with the kernel; 0 once the port is gone.
+  @usableFromInline var fillDepth: UInt32
+  /// `fill.position - receive.position` when nothing is posted.
+  @usableFromInline var fillOrigin: UInt32
+  /// `transmit.position - completion.position` when nothing is in flight.
+  @usableFromInline var transmitOrigin: UInt32
+  /// Whether the engine has something to submit or kick on this port's transmit ring.
+  @usableFromInline var isDirty = false
+  /// Whether the interface is gone: packets for the port are dropped.
+  @usableFromInline var isRetired = false
+  /// Whether a burst is open: packets of the receive ring's window are being walked.
+  @usableFromInline var isBursting = false
+  /// Where the receive and transmit rings stood when `counters` last took their packets over.
+  @usableFromInline var countedReceive: UInt32
+  @usableFromInline var countedTransmit: UInt32
+  @usableFromInline var counters = PortCounters()
+
+  init(socket: consuming Socket, fillDepth: UInt32) {
+    fillOrigin = socket.rings.fill.position &- socket.rings.receive.position
+    transmitOrigin = socket.rings.transmit.position &- socket.rings.completion.position
+    countedReceive = socket.rings.receive.position
+    countedTransmit = socket.rings.transmit.position
+    self.socket = socket
+    self.fillDepth = fillDepth
+  }
+
+  @inlinable var posted: UInt32 {
+    @inline(__always) get {
+      socket.rings.fill.position &- socket.rings.receive.position &- fillOrigin
+    }
+  }
+
+  @inlinable var inFlight: UInt32 {
+    @inline(__always) get {
+      socket.rings.transmit.position &- socket.rings.completion.position &- transmitOrigin
+    }
+  }
+}
+
+extension PortState {
+  /// Adds the packets walked since the last time to the counter: one per descriptor.
+  ///
+  /// Whoever takes a descriptor that is not one packet corrects the counter there and then.
+  @inlinable @inline(__always)
+  mutating func countReceived() {
+    let position = socket.rings.receive.position
+    counters.receivedPackets &+= UInt64(position &- countedReceive)
+    countedReceive = position
+  }
+
+  /// Packets on the rings that the counters do not have yet.
+  var uncounted: (received: UInt32, sent: UInt32) {
+    (
+      socket.rings.receive.position &- countedReceive,
+      socket.rings.transmit.position &- countedTransmit
+    )
+  }
+
+  /// Takes the port out of service: nothing is posted or in flight any more, and nothing will be.
+  ///
+  /// `unsent` packets were on their way when the interface went.
+  mutating func retire(unsent: UInt64) {
+    countReceived()
+    countSent()
+    // What stands on the receive ring was called home with the rest.
+    let waiting = socket.rings.receive.peek(.max)
+    socket.rings.receive.advance(to: socket.rings.receive.position &+ waiting)
+    socket.rings.receive.release()
+    countedReceive = socket.rings.receive.position
+    fillDepth = 0
+    isDirty = false
+    isRetired = true
+    fillOrigin = socket.rings.fill.position &- socket.rings.receive.position
+    transmitOrigin = socket.rings.transmit.position &- socket.rings.completion.position
+    counters.sentPackets &-= unsent
+    counters.dropPortGone &+= unsent
+  }
+
+  /// Adds the packets put on the transmit ring since the last time to the counter.
+  @inlinable @inline(__always)
+  mutating func countSent() {
+    let position = socket.rings.transmit.position
+    counters.sentPackets &+= UInt64(position &- countedTransmit)
+    countedTransmit = position
+  }
+}
+
+/// What the data plane itself counts; the kernel's own counters are read from the socket.
+@usableFromInline struct PortCounters {
+  @usableFromInline var receivedPackets: UInt64 = 0
+  @usableFromInline var receivedBytes: UInt64 = 0
+  @usableFromInline var sentPackets: UInt64 = 0
+  @usableFromInline var sentBytes: UInt64 = 0
+  @usableFromInline var dropVerdict: UInt64 = 0
+  @usableFromInline var dropTransmitFull: UInt64 = 0
+  /// Packets of several fragments that were incomplete, or that nobody asked for.
+  @usableFromInline var dropBroken: UInt64 = 0
+  /// Descriptors and completions that named no frame of this port.
+  @usableFromInline var untrusted: UInt64 = 0
+  /// Packets that were to be sent when the interface went away.
+  @usableFromInline var dropPortGone: UInt64 = 0
+}

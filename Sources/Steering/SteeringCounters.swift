@@ -1,0 +1,16 @@
+/// Packets of one interface by what the program did with them, since it was attached.
+///
+/// What happens behind the program - a full receive ring, for example - is counted by the socket.
+public struct SteeringCounters: Sendable, Hashable {
+  /// To the kernel, because a rule says so or no rule names them.
+  public var kernel: UInt64 = 0
+  /// Redirected to the socket of their queue.
+  public var socket: UInt64 = 0
+  /// Meant for a socket, but their queue has none: to the kernel.
+  public var noSocket: UInt64 = 0
+  /// Dropped by a rule.
+  public var dropped: UInt64 = 0
+
+  /// None yet.
+  public init() {}
+}

@@ -1,0 +1,43 @@
+import CXDP
+public import XSK
+
+extension SteeringProgram {
+  /// Makes an AF_XDP socket the destination of one queue, in place of the one before.
+  ///
+  /// The socket must be bound to that queue of that interface: the kernel drops what is redirected
+  /// elsewhere. Its place empties itself when the socket is closed.
+  public func register(
+    socket descriptor: Int32, interface: Interface, queue: Int
+  ) throws(XDPError) {
+    var slot = UInt32(try socketSlot(interface, queue))
+    var value = descriptor
+    // The kernel reads four bytes of each.
+    let result = unsafe bpf_map_update_elem(object.sockets, &slot, &value, 0)
+    guard result == 0 else { throw mapError("steer to the socket of queue \(queue)", result) }
+  }
+
+  /// Takes the socket away from a queue: what is meant for it goes to the kernel.
+  public func unregister(interface: Interface, queue: Int) throws(XDPError) {
+    removeSocket(try socketSlot(interface, queue))
+  }
+
+  func removeSocket(_ slot: Int) {
+    var slot = UInt32(slot)
+    // Four bytes; that the place is empty already is fine.
+    _ = unsafe bpf_map_delete_elem(object.sockets, &slot)
+  }
+
+  private func socketSlot(_ interface: Interface, _ queue: Int) throws(XDPError) -> Int {
+    guard let port = port(interface) else {
+      throw XDPError(
+        .configuration, operation: "steer to a socket of \(interface.name)",
+        reason: "the program is not attached there", remedy: "attach it first")
+    }
+    guard port.sockets.indices.contains(port.sockets.lowerBound + queue) else {
+      throw XDPError(
+        .noSuchQueue, operation: "steer to queue \(queue) of \(interface.name)",
+        reason: "it has \(port.sockets.count) queues", remedy: "use 0 to \(port.sockets.count - 1)")
+    }
+    return port.sockets.lowerBound + queue
+  }
+}

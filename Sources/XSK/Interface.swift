@@ -1,0 +1,152 @@
+import CXDP
+import Glibc
+import SystemPackage
+
+/// A network interface of the calling thread's network namespace.
+public struct Interface: Sendable, Hashable {
+  /// Its name when it was looked up, such as "eth0".
+  public let name: String
+  /// The kernel's number for it (`ifindex`).
+  ///
+  /// It stays when the interface is renamed.
+  public let index: UInt32
+
+  init(name: String, index: UInt32) {
+    self.name = name
+    self.index = index
+  }
+
+  /// Looks an interface up by name.
+  ///
+  /// Throws `.noSuchInterface`, which names those that exist.
+  public init(named name: String) throws(XDPError) {
+    // A C string for the length of the call.
+    let index = unsafe if_nametoindex(name)
+    guard index != 0 else {
+      throw XDPError(
+        .noSuchInterface, operation: "use \(name)", reason: "there is no such interface here",
+        remedy: Interface.remedyListingNames(), errno: Errno(rawValue: errno))
+    }
+    self.init(name: name, index: index)
+  }
+
+  /// The names of all interfaces of the calling thread's network namespace, in the kernel's order.
+  public static func names() -> [String] {
+    guard let list = unsafe if_nameindex() else { return [] }
+    defer { unsafe if_freenameindex(list) }
+    var names: [String] = []
+    var entry = unsafe list
+    // The list ends with an entry whose index is 0 (if_nameindex(3)).
+    while unsafe entry.pointee.if_index != 0, let name = unsafe entry.pointee.if_name {
+      names.append(unsafe String(cString: name))
+      unsafe entry += 1
+    }
+    return names
+  }
+
+  private static func remedyListingNames() -> String {
+    let names = names()
+    guard !names.isEmpty else { return "this network namespace has no interface at all" }
+    let shown = names.prefix(8).joined(separator: ", ")
+    return "name one of: \(shown)" + (names.count > 8 ? " and \(names.count - 8) more" : "")
+  }
+}
+
+/// Whether an interface can carry packets.
+public enum LinkState: Sendable, Hashable {
+  /// Set up by the administrator (`IFF_UP`); a cable may still be missing.
+  case up
+  /// There, but not up.
+  case down
+  /// No longer there.
+  case gone
+}
+
+extension Interface {
+  /// Whether the interface is up, down or gone.
+  ///
+  /// A few system calls.
+  public func state() -> LinkState {
+    guard case .success(let flags) = control(SIOCGIFFLAGS) else { return .gone }
+    return Int(flags.native(UInt16.self, at: 0)) & Int(IFF_UP) != 0 ? .up : .down
+  }
+
+  /// Bytes of the largest packet the interface carries, without the Ethernet header.
+  ///
+  /// Throws `.interfaceGone` if it vanished.
+  public func mtu() throws(XDPError) -> Int {
+    switch control(SIOCGIFMTU) {
+    case .success(let mtu): return Int(mtu.native(Int32.self, at: 0))
+    case .failure(let errno): throw gone("read the MTU of \(name)", errno)
+    }
+  }
+
+  /// The six bytes of the interface's Ethernet address; nil if it has none or vanished.
+  public var hardwareAddress: [UInt8]? {
+    // A `struct sockaddr`: the family, 1 for Ethernet (`ARPHRD_ETHER`), then the bytes.
+    guard case .success(let address) = control(SIOCGIFHWADDR),
+      address.native(UInt16.self, at: 0) == 1
+    else { return nil }
+    return [UInt8](address.dropFirst(2).prefix(6))
+  }
+
+  /// The name of the interface's driver, such as "virtio_net"; nil if it does not say.
+  public func driver() -> String? {
+    var answer = [UInt8](native: UInt32(ETHTOOL_GDRVINFO))
+    answer += [UInt8](repeating: 0, count: MemoryLayout<ethtool_drvinfo>.size - answer.count)
+    guard ethtool(&answer) == nil else { return nil }
+    // `cmd`, then the driver's name in 32 bytes that end with a zero.
+    return String(decoding: answer[4..<36].prefix { $0 != 0 }, as: UTF8.self)
+  }
+
+  /// The error for an interface that answers no more.
+  func gone(_ operation: String, _ errno: Errno) -> XDPError {
+    XDPError(
+      .interfaceGone, operation: operation, reason: "the interface is gone",
+      remedy: "look it up again by name once it is back", errno: errno)
+  }
+}
+
+extension Interface {
+  /// The interface's present name: the ioctls and libxdp want names, and a name may change.
+  func currentName() -> String? {
+    var space = [CChar](repeating: 0, count: Int(IF_NAMESIZE))
+    // IF_NAMESIZE bytes, as if_indextoname(3) wants, with a zero at the end.
+    guard unsafe if_indextoname(index, &space) != nil else { return nil }
+    return String(decoding: space.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+
+  /// Runs one interface ioctl and answers with what the kernel put behind the name.
+  ///
+  /// Laid out as `struct ifreq`: the name in 16 bytes (`IFNAMSIZ`), then a union of 24 bytes.
+  func control(_ code: Int32, argument: UInt = 0) -> Result<ArraySlice<UInt8>, Errno> {
+    guard let name = currentName() else { return .failure(.noSuchAddressOrDevice) }
+    let kind = Int32(SOCK_DGRAM.rawValue) | O_CLOEXEC
+    guard let socket = OwnedDescriptor(socket(AF_INET, kind, 0)) else {
+      return .failure(Errno(rawValue: errno))
+    }
+    var request = [UInt8](name.utf8.prefix(15))
+    request += [UInt8](repeating: 0, count: 16 - request.count)
+    request += [UInt8](native: argument)
+    // Only the size of the type is used.
+    request += [UInt8](repeating: 0, count: unsafe MemoryLayout<ifreq>.size - request.count)
+    // The request has the size of a `struct ifreq` and outlives the call.
+    guard unsafe ioctl(socket.value, UInt(code), &request) == 0 else {
+      return .failure(Errno(rawValue: errno))
+    }
+    return .success(request[16...])
+  }
+
+  /// Runs the ethtool command at the start of `command`, which has room for the whole answer.
+  ///
+  /// Nil is success (`SIOCETHTOOL`).
+  func ethtool(_ command: inout [UInt8]) -> Errno? {
+    // The array stays put for the length of the call, and every caller sizes it for the answer.
+    unsafe command.withUnsafeMutableBytes { bytes in
+      switch control(SIOCETHTOOL, argument: UInt(bitPattern: bytes.baseAddress)) {
+      case .success: nil
+      case .failure(let errno): errno
+      }
+    }
+  }
+}

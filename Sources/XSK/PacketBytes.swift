@@ -1,0 +1,32 @@
+/// The bytes of one packet in a UMEM, to be lent out as spans; made by `PacketMemory`.
+///
+/// Not copyable, so that a writable span excludes every other view made from it.
+@frozen @safe public struct PacketBytes: ~Copyable, ~Escapable {
+  @usableFromInline let base: UnsafeMutableRawPointer
+  /// Number of bytes.
+  public let count: Int
+
+  @inlinable @inline(__always) @_lifetime(borrow memory)
+  init(base: UnsafeMutableRawPointer, count: Int, in memory: borrowing PacketMemory) {
+    unsafe self.base = base
+    self.count = count
+  }
+
+  /// The bytes, to read.
+  @inlinable public var span: RawSpan {
+    @inline(__always) @_lifetime(borrow self) get {
+      // `count` bytes are mapped at `base` for as long as the memory is borrowed, hence `self`.
+      let span = unsafe RawSpan(_unsafeStart: base, byteCount: count)
+      return unsafe _overrideLifetime(span, borrowing: self)
+    }
+  }
+
+  /// The bytes, to read and write.
+  @inlinable public var mutableSpan: MutableRawSpan {
+    @inline(__always) @_lifetime(&self) mutating get {
+      // As in `span`; `&self` keeps other views away while this one is in use.
+      let span = unsafe MutableRawSpan(_unsafeStart: base, byteCount: count)
+      return unsafe _overrideLifetime(span, mutating: &self)
+    }
+  }
+}

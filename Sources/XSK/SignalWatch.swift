@@ -1,0 +1,56 @@
+import CXDP
+import Glibc
+import SystemPackage
+
+/// Turns SIGINT and SIGTERM into something a poll set can wait for (`signalfd`).
+///
+/// While it lives, the calling thread does not die of them; threads it starts inherit that. What
+/// was blocked before is blocked again when it goes.
+public struct SignalWatch: ~Copyable {
+  private let descriptor: OwnedDescriptor
+  private let before: sigset_t
+
+  /// Takes SIGINT and SIGTERM over for the calling thread.
+  public init() throws(XDPError) {
+    var wanted = sigset_t()
+    var before = sigset_t()
+    // Both sets are ours; the kernel reads one and writes the other.
+    unsafe sigemptyset(&wanted)
+    unsafe sigaddset(&wanted, SIGINT)
+    unsafe sigaddset(&wanted, SIGTERM)
+    unsafe pthread_sigmask(SIG_BLOCK, &wanted, &before)
+    guard let descriptor = OwnedDescriptor(unsafe cxdp_signalfd(&wanted)) else {
+      let failure = Errno(rawValue: errno)
+      unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
+      throw XDPError(
+        .system, operation: "watch for SIGINT and SIGTERM", reason: "no signalfd (\(failure))",
+        remedy: "look at the limits (ulimit -a)", errno: failure)
+    }
+    self.descriptor = descriptor
+    self.before = before
+  }
+
+  deinit {
+    // A signal that came and was not drained must not end the program now.
+    _ = drain()
+    var mask = before
+    unsafe pthread_sigmask(SIG_SETMASK, &mask, nil)
+  }
+
+  /// Readable when a signal came.
+  ///
+  /// The watch owns it.
+  public var fileDescriptor: Int32 { descriptor.value }
+
+  /// Takes every signal that came and says whether there was one.
+  ///
+  /// Never waits.
+  public func drain() -> Bool {
+    var came = false
+    var information = signalfd_siginfo()
+    let size = MemoryLayout<signalfd_siginfo>.size
+    // The kernel writes one whole structure or nothing.
+    while unsafe read(descriptor.value, &information, size) == size { came = true }
+    return came
+  }
+}

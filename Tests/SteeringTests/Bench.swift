@@ -1,0 +1,47 @@
+import MartletTestKit
+import Steering
+import Testing
+import XSK
+
+/// A program attached to one end of a veth pair, with a socket on queue 0.
+struct Bench: ~Copyable {
+  var program: SteeringProgram
+  let near: Interface
+  let pair: VethPair
+  let socket: Socket
+
+  /// Everything in the current namespace.
+  init(queueCount: Int = 2, mode: AttachMode = .native) throws {
+    let pair = try VethPair("near", "far") { $0.queueCount = queueCount }
+    let near = try Interface(named: "near")
+    let umem = try UMEM(region: MemoryRegion(byteCount: 1 << 20))
+    let socket = try umem.bind(near, queue: 0, mode: .copy)
+    var program = try SteeringProgram(socketCapacity: 8)
+    try program.attach(to: near, mode: mode)
+    try program.register(socket: socket.fileDescriptor, interface: near, queue: 0)
+    self.program = program
+    self.near = near
+    self.pair = pair
+    self.socket = socket
+  }
+
+  func trial(_ packet: [UInt8], queue: Int = 0) throws -> Action {
+    try program.trial(of: packet, interface: near, queue: queue)
+  }
+}
+
+/// The same numbers in every run.
+struct SplitMix: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
+
+let sockets = KernelFeature.sockets
+let needsSockets: Comment = Comment(rawValue: sockets.reason)

@@ -1,0 +1,109 @@
+import MartletTestKit
+import Steering
+import Testing
+import XSK
+
+/// Rules changed while the program is attached.
+@Suite(.enabled(if: sockets.isExpected, needsSockets))
+struct RuleTests {
+  static let arp = PacketBuilder().arpRequest()
+  static let udp = PacketBuilder().udp()
+
+  @Test func withoutRulesEverythingGoesToTheKernel() async throws {
+    try await withNetworkNamespace {
+      let bench = try Bench()
+      #expect(try bench.trial(Self.udp) == .kernel)
+      let counters = try bench.program.counters(of: bench.near)
+      #expect(counters.kernel == 1 && counters.noSocket == 0)
+    }
+  }
+
+  @Test func setRulesReplacesThem() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      // More changes than there are places to write a set to, and each leaves less than the one
+      // before.
+      let both = [Rule(.arp, .drop), Rule(.ipProtocol(17), .drop)]
+      for _ in 0..<3 {
+        try bench.program.setRules(both)
+        #expect(try bench.trial(Self.arp) == .drop && bench.trial(Self.udp) == .drop)
+        try bench.program.setRules([Rule(.ipProtocol(17), .socket)])
+        #expect(try bench.trial(Self.arp) == .kernel && bench.trial(Self.udp) == .socket)
+        try bench.program.setRules([])
+        #expect(try bench.trial(Self.arp) == .kernel && bench.trial(Self.udp) == .kernel)
+      }
+    }
+  }
+
+  @Test func appendComesBehind() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      try bench.program.append(Rule(.arp, .drop))
+      try bench.program.append(Rule(.arp, .socket))
+      #expect(try bench.trial(Self.arp) == .drop && bench.trial(Self.udp) == .kernel)
+      try bench.program.append(Rule(.everything, .socket))
+      #expect(try bench.trial(Self.arp) == .drop && bench.trial(Self.udp) == .socket)
+      try bench.program.append(Rule(.ipProtocol(17), .drop))
+      #expect(try bench.trial(Self.udp) == .socket, "nothing is left for a rule behind everything")
+    }
+  }
+
+  @Test func sixtyFourRulesAndNoMore() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      var rules = (0..<63).map { Rule(.udp(destinationPort: UInt16($0)), .kernel) }
+      rules.append(Rule(.arp, .drop))
+      // Twice: the last entry of either place.
+      for _ in 0..<2 {
+        try bench.program.setRules(rules)
+        #expect(try bench.trial(Self.arp) == .drop)
+      }
+      // A rule for everything takes no room.
+      try bench.program.append(Rule(.everything, .socket))
+      #expect(try bench.trial(Self.udp) == .socket)
+      var isRefused = false
+      do throws(XDPError) {
+        try bench.program.setRules(rules + [Rule(.icmp, .drop)])
+      } catch {
+        isRefused = error.kind == .configuration
+      }
+      #expect(isRefused)
+      #expect(try bench.trial(Self.arp) == .drop, "a refused change changes nothing")
+    }
+  }
+
+  @Test func interfacesAreToldApart() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      _ = try VethPair("other", "peer")
+      let other = try Interface(named: "other")
+      try bench.program.attach(to: other, mode: .generic)
+      try bench.program.setRules([
+        Rule(.arp, .drop, interface: other), Rule(.everything, .socket),
+      ])
+      #expect(try bench.trial(Self.arp) == .socket)
+      #expect(try bench.program.trial(of: Self.arp, interface: other) == .drop)
+      // Its queue 0 has no socket: the sockets of two interfaces do not mix.
+      #expect(try bench.program.trial(of: Self.udp, interface: other) == .kernel)
+      #expect(try bench.program.counters(of: other).noSocket == 1)
+      bench.program.detach(from: other)
+      try bench.program.attach(to: other, mode: .generic)
+      #expect(try bench.program.counters(of: other) == SteeringCounters())
+    }
+  }
+
+  @Test func trafficGoesWhereTheRulesSay() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench(queueCount: 1)
+      try bench.program.setRules([Rule(.ipProtocol(17), .socket), Rule(.icmp, .drop)])
+      let far = try PacketTap(bench.pair.far)
+      let kernel = try PacketTap(bench.pair.near, etherType: 0x0806)
+      for _ in 0..<5 {
+        try far.send([Self.udp, PacketBuilder().icmpEcho(), Self.arp])
+      }
+      for _ in 0..<5 { #expect(try kernel.receive(timeout: .seconds(5)) == Self.arp) }
+      let counters = try bench.program.counters(of: bench.near)
+      #expect(counters.socket == 5 && counters.dropped == 5 && counters.kernel == 5)
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import Glibc
+import MartletTestKit
+import Testing
+import XSK
+
+@Suite(.timeLimit(.minutes(1))) struct PollerTests {
+  @Test("A stop is seen by flag and by event, from any thread, once and for all")
+  func stop() throws {
+    let stop = try StopSignal()
+    var poller = Poller(capacity: 2)
+    let place = poller.add(stop.fileDescriptor)
+    #expect(!stop.isRequested)
+    expectEqual(poller.wait(timeout: .zero), 0)
+    expect(!poller.isReady(at: place))
+    let other = TestThread {
+      stop.request()
+      stop.request()
+    }
+    expectEqual(poller.wait(timeout: nil), 1)
+    expect(poller.isReady(at: place))
+    #expect(stop.isRequested)
+    expectEqual(poller.wait(timeout: .seconds(1)), 1)
+    try other.join()
+  }
+
+  @Test("A wait lasts as long as asked, below a millisecond too")
+  func timeout() {
+    var poller = Poller(capacity: 1)
+    for timeout in [Duration.microseconds(300), .milliseconds(20)] {
+      let begin = ContinuousClock.now
+      expectEqual(poller.wait(timeout: timeout), 0)
+      #expect(ContinuousClock.now - begin >= timeout)
+    }
+    let begin = ContinuousClock.now
+    expectEqual(poller.wait(timeout: .seconds(-1)), 0)
+    #expect(ContinuousClock.now - begin < .seconds(1))
+  }
+
+  @Test("An empty place and a replaced descriptor are not waited for")
+  func replace() throws {
+    let (ready, quiet) = (try StopSignal(), try StopSignal())
+    ready.request()
+    var poller = Poller(capacity: 2)
+    poller.add(quiet.fileDescriptor)
+    let place = poller.add(ready.fileDescriptor)
+    expectEqual(poller.wait(timeout: .seconds(1)), 1)
+    expect(!poller.isReady(at: 0))
+    poller.replace(at: place, with: -1)
+    expectEqual(poller.wait(timeout: .zero), 0)
+    poller.replace(at: place, with: ready.fileDescriptor)
+    expectEqual(poller.wait(timeout: .zero), 1)
+    expect(poller.isReady(at: place))
+    poller.replace(at: place, with: ready.fileDescriptor, events: .writable)
+    expectEqual(poller.wait(timeout: .zero), 1)
+  }
+
+  @Test("A signal does not end a wait, nor make it longer")
+  func interrupted() throws {
+    signal(SIGURG) { _ in }
+    let waiting = TestThread {
+      // The threads that tests run on block signals, and new threads do as their makers.
+      var urgent = sigset_t()
+      // The set outlives the calls.
+      unsafe sigemptyset(&urgent)
+      unsafe sigaddset(&urgent, SIGURG)
+      unsafe pthread_sigmask(SIG_UNBLOCK, &urgent, nil)
+      let waiter = pthread_self()
+      let done = try StopSignal()
+      // A wait that began anew at each signal would last as long as they come: ten seconds.
+      let interrupting = TestThread {
+        for _ in 0..<2000 where !done.isRequested {
+          usleep(5000)
+          pthread_kill(waiter, SIGURG)
+        }
+      }
+      var poller = Poller(capacity: 1)
+      let begin = ContinuousClock.now
+      expectEqual(poller.wait(timeout: .milliseconds(60)), 0)
+      let lasted = ContinuousClock.now - begin
+      // The thread that is signalled must not end before the signals do.
+      done.request()
+      try interrupting.join()
+      return lasted
+    }
+    let lasted = try waiting.join()
+    #expect(lasted >= .milliseconds(60))
+    #expect(lasted < .seconds(10))
+  }
+}
