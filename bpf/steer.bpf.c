@@ -61,6 +61,17 @@ struct ipv6_header {
   u32 destination[4];
 } __attribute__((packed, aligned(2)));
 
+struct arp_packet {
+  u16 hardware;
+  u16 protocol;
+  u16 lengths; /* of a hardware address, then of a protocol address */
+  u16 operation;
+  u8 sender_hardware[6];
+  u8 sender_address[4];
+  u8 target_hardware[6];
+  u8 target_address[4];
+} __attribute__((packed, aligned(2)));
+
 /* Options and routing: 8 * (length + 1) bytes. The fragment header: 8 bytes. */
 struct ipv6_extension {
   u8 next_header;
@@ -116,10 +127,23 @@ GLOBAL int read_ipv4(struct xdp_md *context, struct packet_key *key, u32 at) {
     return 0;
   key->ip_version = 4;
   key->protocol = ip->protocol;
-  key->known |= KNOWN_IP | KNOWN_PROTOCOL;
+  key->known |= KNOWN_IP | KNOWN_PROTOCOL | KNOWN_DESTINATION;
   __builtin_memcpy(key->destination, &ip->destination, 4);
   if (!(ip->fragment & swap16(0x3fff))) /* no more fragments, and the first */
     read_ports(context, key, at + header, total - header);
+  return 0;
+}
+
+/* The address that ARP for IPv4 over Ethernet asks for or answers to. */
+GLOBAL int read_arp(struct xdp_md *context, struct packet_key *key, u32 at) {
+  struct arp_packet *arp = bytes_at(context, at, sizeof *arp);
+  if (!key || !arp)
+    return 0;
+  if (arp->hardware != swap16(1) || arp->protocol != swap16(0x0800) ||
+      arp->lengths != swap16(0x0604))
+    return 0;
+  __builtin_memcpy(key->destination, arp->target_address, 4);
+  key->known |= KNOWN_DESTINATION;
   return 0;
 }
 
@@ -143,7 +167,7 @@ GLOBAL int read_ipv6(struct xdp_md *context, struct packet_key *key, u32 at) {
   if (!key || !ip || (ip->version_class & 0xf0) != 0x60)
     return 0;
   key->ip_version = 6;
-  key->known |= KNOWN_IP;
+  key->known |= KNOWN_IP | KNOWN_DESTINATION;
   __builtin_memcpy(key->destination, ip->destination, 16);
   u32 left = swap16(ip->payload_length);
   u32 next = ip->next_header;
@@ -192,6 +216,8 @@ GLOBAL int read_packet(struct xdp_md *context, struct packet_key *key) {
     read_ipv4(context, key, at + 2);
   else if (*ether_type == swap16(0x86dd))
     read_ipv6(context, key, at + 2);
+  else if (*ether_type == swap16(0x0806))
+    read_arp(context, key, at + 2);
   return 0;
 }
 

@@ -13,7 +13,13 @@
 enum action { TO_KERNEL = 0, TO_SOCKET = 1, TO_NOBODY = 2 };
 
 /* Which fields of a packet_key were really in the packet. */
-enum known { KNOWN_ETHER_TYPE = 1, KNOWN_IP = 2, KNOWN_PROTOCOL = 4, KNOWN_PORTS = 8 };
+enum known {
+  KNOWN_ETHER_TYPE = 1,
+  KNOWN_IP = 2,
+  KNOWN_PROTOCOL = 4,
+  KNOWN_PORTS = 8,
+  KNOWN_DESTINATION = 16,
+};
 
 /* What a rule may ask about a packet: what was not there is zero and not `known`. */
 struct packet_key {
@@ -25,7 +31,7 @@ struct packet_key {
   u16 destination_port;
   u32 interface;
   u32 queue;
-  u8 destination[16]; /* an IPv4 address stands in the first four bytes */
+  u8 destination[16]; /* an IPv4 address, or whom ARP asks for, stands in the first four bytes */
 };
 
 /* A packet matches if it equals `value` in every bit that `mask` has. */
