@@ -32,8 +32,8 @@ public struct Forwarder: ~Copyable {
     _ left: String, _ right: String? = nil, queues: Queues = .all, mode: ModeRequest = .auto,
     configuration: Engine.Configuration = .transparent
   ) throws(XDPError) {
-    let leftQueues = try Self.names(left, queues)
-    let rightQueues = if let right { try Self.names(right, queues) } else { [QueueName]() }
+    let leftQueues = try queues.names(on: left)
+    let rightQueues = if let right { try queues.names(on: right) } else { [QueueName]() }
     let names = leftQueues + rightQueues
     var configuration = configuration
     if configuration.fillDepth == nil {
@@ -71,18 +71,6 @@ public struct Forwarder: ~Copyable {
     return count
   }
 
-  private static func names(
-    _ interface: String, _ queues: Queues
-  ) throws(XDPError) -> [QueueName] {
-    switch queues {
-    case .only(let queue):
-      return [QueueName(interface, queue: queue)]
-    case .all:
-      let count = try Interface(named: interface).queueCounts().receive
-      return (0..<max(1, count)).map { QueueName(interface, queue: $0) }
-    }
-  }
-
   private static func routes(_ left: [Port], _ right: [Port]) -> [Route] {
     guard !right.isEmpty else { return left.map { Route(source: $0, destination: $0) } }
     let there = left.enumerated().map { number, port in
@@ -92,6 +80,21 @@ public struct Forwarder: ~Copyable {
       Route(source: port, destination: left[number % left.count])
     }
     return there + back
+  }
+}
+
+extension Forwarder.Queues {
+  /// The queues that are meant on an interface, to bind.
+  ///
+  /// Throws if there is no such interface and all its queues are meant.
+  public func names(on interface: String) throws(XDPError) -> [QueueName] {
+    switch self {
+    case .only(let queue):
+      return [QueueName(interface, queue: queue)]
+    case .all:
+      let count = try Interface(named: interface).queueCounts().receive
+      return (0..<max(1, count)).map { QueueName(interface, queue: $0) }
+    }
   }
 }
 
