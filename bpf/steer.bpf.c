@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-// Steering: which packets go to the AF_XDP socket of their queue, which to the kernel, which nowhere.
+// Steering: which packets go to the AF_XDP socket of their queue, to the kernel, or nowhere.
 //
-// With no rules the default action holds and the packet is not even looked at: that is the transparent
-// wire. Otherwise the headers are read once into a key, and the first rule whose masked value equals the
-// masked key decides.
+// With no rules the default action holds and the packet is not even looked at: that is the
+// transparent wire. Otherwise the headers are read once into a key, and the first rule whose masked
+// value equals the masked key decides.
 //
-// It must load with and without BPF_F_XDP_HAS_FRAGS: only the first fragment of a packet is ever read.
+// It must load with and without BPF_F_XDP_HAS_FRAGS: only a packet's first fragment is ever read.
 #include "kernel.h"
 #include "steer.h"
 
@@ -79,7 +79,7 @@ enum extension { HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, OPTIONS = 60 };
 /* No header is looked for beyond this offset: the verifier wants a bound. */
 #define FARTHEST 4096
 
-/* `byte_count` bytes of the packet from `offset` on, or null if its first fragment does not have them. */
+/* `byte_count` bytes from `offset` on, or null if the first fragment does not have them. */
 INLINE void *bytes_at(struct xdp_md *context, u32 offset, u32 byte_count) {
   void *data = (void *)(long)context->data;
   void *end = (void *)(long)context->data_end;
@@ -88,7 +88,7 @@ INLINE void *bytes_at(struct xdp_md *context, u32 offset, u32 byte_count) {
   return data + offset;
 }
 
-/* The destination port of a UDP or TCP header at `at`, where the IP packet has `left` bytes left. */
+/* The destination port of a UDP or TCP header at `at`; the IP packet has `left` bytes left. */
 GLOBAL int read_ports(struct xdp_md *context, struct packet_key *key, u32 at, u32 left) {
   if (!key)
     return 0;
@@ -127,8 +127,8 @@ INLINE int is_extension(u32 next) {
   return next == HOP_BY_HOP || next == ROUTING || next == FRAGMENT || next == OPTIONS;
 }
 
-/* Of the extension header at `at`: the next header (bits 0...7), whether this is a fragment (bit 8) and the
-   length (bits 16...31); 0 if it is not there. */
+/* Of the extension header at `at`: the next header (bits 0...7), whether this is a fragment (bit 8)
+   and the length (bits 16...31); 0 if it is not there. */
 GLOBAL u32 read_extension(struct xdp_md *context, u32 at, u32 kind) {
   struct ipv6_extension *extension = bytes_at(context, at, sizeof *extension);
   if (!extension)
@@ -155,7 +155,7 @@ GLOBAL int read_ipv6(struct xdp_md *context, struct packet_key *key, u32 at) {
       return 0;
     at += next >> 16;
     left -= next >> 16;
-    if (next >> 8 & 1) /* what follows is extension or protocol of the whole, not of this fragment */
+    if (next >> 8 & 1) /* what follows belongs to the whole, not to this fragment */
       break;
   }
   int fragment = next >> 8 & 1;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * What the steering program and the library agree on. RuleTable.swift writes the same layout by hand and a
- * test compares the sizes; numbers are in host order, packet fields in network order.
+ * What the steering program and the library agree on. RuleEntry.swift and SettingsPage.swift write
+ * the same layout by hand. Numbers are in host order, packet fields in network order.
  */
 #pragma once
 
 /* Rules of one set. There are two sets: one in use, one to be written. */
 #define RULES_PER_SET 64
-/* Interfaces that one program serves: attaching a further one is cheap, a further program is not. */
+/* Interfaces of one program: attaching a further one is cheap, a further program is not. */
 #define PORTS 16
 
 enum action { TO_KERNEL = 0, TO_SOCKET = 1, TO_NOBODY = 2 };

@@ -21,6 +21,16 @@ public struct Forwarder: ~Copyable {
     case all
     /// One queue alone.
     case only(Int)
+
+    /// The queues that are meant on `interface`, to bind.
+    ///
+    /// Throws if all are meant and there is no such interface.
+    public func names(of interface: String) throws(XDPError) -> [QueueName] {
+      switch self {
+      case .all: try QueueName.all(of: interface)
+      case .only(let queue): [QueueName(interface, queue: queue)]
+      }
+    }
   }
 
   /// A forwarder between `left` and `right`, or one that sends back out of `left` if that is all.
@@ -32,8 +42,8 @@ public struct Forwarder: ~Copyable {
     _ left: String, _ right: String? = nil, queues: Queues = .all, mode: ModeRequest = .auto,
     configuration: Engine.Configuration = .transparent
   ) throws(XDPError) {
-    let leftQueues = try queues.names(on: left)
-    let rightQueues = if let right { try queues.names(on: right) } else { [QueueName]() }
+    let leftQueues = try queues.names(of: left)
+    let rightQueues = if let right { try queues.names(of: right) } else { [QueueName]() }
     let names = leftQueues + rightQueues
     var configuration = configuration
     if configuration.fillDepth == nil {
@@ -80,21 +90,6 @@ public struct Forwarder: ~Copyable {
       Route(source: port, destination: left[number % left.count])
     }
     return there + back
-  }
-}
-
-extension Forwarder.Queues {
-  /// The queues that are meant on an interface, to bind.
-  ///
-  /// Throws if there is no such interface and all its queues are meant.
-  public func names(on interface: String) throws(XDPError) -> [QueueName] {
-    switch self {
-    case .only(let queue):
-      return [QueueName(interface, queue: queue)]
-    case .all:
-      let count = try Interface(named: interface).queueCounts().receive
-      return (0..<max(1, count)).map { QueueName(interface, queue: $0) }
-    }
   }
 }
 

@@ -37,7 +37,7 @@ struct Generator: ~Copyable, Worker {
     }
     var engine = try Engine(configuration)
     ports = try engine.bind(
-      try command.options.queue.names(on: command.interface), mode: command.options.mode)
+      try command.options.queue.names(of: command.interface), mode: command.options.mode)
     let own = interface.hardwareAddress.map { bytes in
       MACAddress(rawValue: bytes.reduce(0) { $0 << 8 | UInt64($1) })
     }
