@@ -22,7 +22,10 @@ public struct Forwarder: ~Copyable {
     /// One queue alone.
     case only(Int)
 
-    func names(of interface: String) throws(XDPError) -> [QueueName] {
+    /// The queues that are meant on `interface`, to bind.
+    ///
+    /// Throws if all are meant and there is no such interface.
+    public func names(of interface: String) throws(XDPError) -> [QueueName] {
       switch self {
       case .all: try QueueName.all(of: interface)
       case .only(let queue): [QueueName(interface, queue: queue)]
