@@ -58,6 +58,13 @@ public struct Forwarder: ~Copyable {
     self.engine = engine
   }
 
+  /// A forwarder over an engine of one's own: both directions between two of its ports, or back out
+  /// of `left` if that is all.
+  public init(_ engine: consuming Engine, _ left: Port, _ right: Port? = nil) {
+    routes = Self.routes([left], right.map { [$0] } ?? [])
+    self.engine = engine
+  }
+
   /// Forwards until `stop`, SIGINT or SIGTERM: asks `decide` about every packet.
   ///
   /// Throws when an interface vanishes. Allocates nothing while it runs.
