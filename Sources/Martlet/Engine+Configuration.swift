@@ -8,7 +8,7 @@ extension Engine {
     ///
     /// Pinned when the first port is bound.
     public var memory = 8 << 20
-    /// The pages asked for; `memoryReport` says what was got and why.
+    /// The pages asked for; `Engine.pages` and `pageFallback` say what was got and why.
     public var pages = PageKind.small
     /// Bytes of a chunk, 2,048 or 4,096: the longest packet it holds is 256 bytes and `headroom`
     /// shorter.
