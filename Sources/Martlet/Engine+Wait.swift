@@ -48,7 +48,7 @@ extension Engine {
   }
 
   /// How many bursts, of all ports together, may go by without a look at the file descriptors.
-  private static let pollInterval = 256
+  private static let pollInterval = 32
 
   /// What is stuck in a transmit ring has no event: it is tried again after a millisecond.
   private func sleepLimit(_ timeout: Duration?) -> Duration? {
