@@ -65,11 +65,11 @@ extension Engine {
     if !dirty.isEmpty { flush() }
   }
 
-  /// Gives the port's fill ring frames until it has its depth or none is free, and publishes them.
+  /// Gives the port's fill ring frames until it has its depth or none is free, and publishes them,
+  /// with those that were put there between bursts.
   @inlinable
   mutating func topUp(_ index: Int) {
     var missing = fillRoom(index, atMost: .max)
-    guard missing != 0 else { return }
     while missing != 0,
       let address = allocator.allocate(byteCount: allocator.chunkSize, custody: .fill(index))
     {

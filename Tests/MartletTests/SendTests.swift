@@ -146,7 +146,7 @@ import Testing
       expectEqual(bench.kernels[2].transmitAll(), [packet(round)])
     }
     expectEqual(bench.kernels[1].transmitAll(), packets(0..<3))
-    bench.engine.flush()
+    expect(try bench.engine.wait(timeout: .zero))
     bench.check()
     expectEqual(bench.places(), [40, 24, 0, 0, 0, 0])
   }
