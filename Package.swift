@@ -9,7 +9,8 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-/// Libraries that return views whose lifetime is tied to a frame also need this; clients need nothing.
+/// Libraries that return views whose lifetime is tied to a frame also need this; clients need
+/// nothing.
 let library = strict + [.enableExperimentalFeature("Lifetimes")]
 
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
@@ -48,10 +49,12 @@ let package = Package(
       name: "MartletTool", dependencies: ["Martlet", system, arguments], path: "tools/martlet",
       swiftSettings: strict),
     .executableTarget(
-      name: "forward", dependencies: ["Martlet"], path: "examples/forward", exclude: ["README.md"],
+      name: "forward", dependencies: ["Martlet", system], path: "examples/forward",
+      exclude: ["README.md"],
       swiftSettings: strict),
     .executableTarget(
-      name: "echo", dependencies: ["Martlet"], path: "examples/echo", exclude: ["README.md"],
+      name: "echo", dependencies: ["Martlet", system], path: "examples/echo",
+      exclude: ["README.md"],
       swiftSettings: strict),
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: library),
     .testTarget(
@@ -70,6 +73,12 @@ let package = Package(
     .testTarget(
       name: "MartletTestKitTests", dependencies: ["MartletTestKit", "XSK"], swiftSettings: strict),
     .testTarget(name: "MisuseTests", dependencies: ["Martlet"], swiftSettings: strict),
+    .executableTarget(
+      name: "ReadmeForwarder", dependencies: ["Martlet"], path: "Tests/ReadmeForwarder",
+      swiftSettings: strict),
+    .testTarget(
+      name: "ReadmeTests", dependencies: ["MartletTestKit", "ReadmeForwarder", system],
+      swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

@@ -21,6 +21,13 @@ public struct Forwarder: ~Copyable {
     case all
     /// One queue alone.
     case only(Int)
+
+    func names(of interface: String) throws(XDPError) -> [QueueName] {
+      switch self {
+      case .all: try QueueName.all(of: interface)
+      case .only(let queue): [QueueName(interface, queue: queue)]
+      }
+    }
   }
 
   /// A forwarder between `left` and `right`, or one that sends back out of `left` if that is all.
@@ -32,8 +39,8 @@ public struct Forwarder: ~Copyable {
     _ left: String, _ right: String? = nil, queues: Queues = .all, mode: ModeRequest = .auto,
     configuration: Engine.Configuration = .transparent
   ) throws(XDPError) {
-    let leftQueues = try Self.names(left, queues)
-    let rightQueues = if let right { try Self.names(right, queues) } else { [QueueName]() }
+    let leftQueues = try queues.names(of: left)
+    let rightQueues = if let right { try queues.names(of: right) } else { [QueueName]() }
     let names = leftQueues + rightQueues
     var configuration = configuration
     if configuration.fillDepth == nil {
@@ -69,18 +76,6 @@ public struct Forwarder: ~Copyable {
         from: routes[index].source, to: routes[index].destination, decide)
     }
     return count
-  }
-
-  private static func names(
-    _ interface: String, _ queues: Queues
-  ) throws(XDPError) -> [QueueName] {
-    switch queues {
-    case .only(let queue):
-      return [QueueName(interface, queue: queue)]
-    case .all:
-      let count = try Interface(named: interface).queueCounts().receive
-      return (0..<max(1, count)).map { QueueName(interface, queue: $0) }
-    }
   }
 
   private static func routes(_ left: [Port], _ right: [Port]) -> [Route] {

@@ -19,17 +19,3 @@ public enum ModeRequest: String, Sendable, Hashable, CaseIterable {
     }
   }
 }
-
-/// One queue of one interface, by name: what to bind.
-public struct QueueName: Sendable, Hashable {
-  /// The interface's name, such as "eth0".
-  public var interface: String
-  /// The queue's number, counting from 0.
-  public var queue: Int
-
-  /// Queue `queue` of the interface `interface`.
-  public init(_ interface: String, queue: Int) {
-    self.interface = interface
-    self.queue = queue
-  }
-}

@@ -14,6 +14,12 @@
     rawValue = high | UInt64(d) &<< 16 | UInt64(e) &<< 8 | UInt64(f)
   }
 
+  /// The address with these bytes, in the order of the wire; nil unless there are six.
+  public init?(bytes: [UInt8]) {
+    guard bytes.count == 6 else { return nil }
+    self.init(rawValue: bytes.reduce(0) { $0 &<< 8 | UInt64($1) })
+  }
+
   /// ff:ff:ff:ff:ff:ff, every station.
   @inlinable public static var broadcast: MACAddress { MACAddress(rawValue: .max) }
 
