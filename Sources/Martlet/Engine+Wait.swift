@@ -4,17 +4,20 @@ extension Engine {
   /// Flushes, then sleeps until a packet is there, something changed, or `timeout` has passed.
   ///
   /// False only after `stop()`: `while try engine.wait() { ... }` is the loop. Returns at once if
-  /// packets are there already, and always in spin mode. Before it sleeps, completions are drained
-  /// and fill rings topped up on every port. If a port's kernel would not take everything, it tries
+  /// packets are there already, and always in spin mode. Before it sleeps, completions are drained,
+  /// fill rings topped up and taken receive entries given back on every port. If a port's kernel would not take everything, it tries
   /// again every millisecond. Nil waits for ever. Throws when an interface has vanished, its frames
   /// having come home, unless the configuration says to go on. One system call when it sleeps, none
   /// otherwise.
   public mutating func wait(timeout: Duration? = nil) throws(XDPError) -> Bool {
     flush()
     var isPending = false
+    // First all completions: what one port has sent may be what another needs to receive.
+    for index in 0..<ports.count { drainCompletions(index) }
     for index in 0..<ports.count {
-      drainCompletions(index)
       topUp(index)
+      // Of a burst that is not at its end too: a full ring would take no packet to wake up for.
+      ports[index].socket.rings.receive.release()
       if ports[index].socket.rings.receive.pending != 0 { isPending = true }
     }
     assertConserved()
