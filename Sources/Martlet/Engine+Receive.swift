@@ -53,6 +53,7 @@ extension Engine {
   mutating func openBurst(_ index: Int) -> UInt32 {
     drainCompletions(index)
     topUp(index)
+    if ports[index].posted == 0 { relieve(index) }
     return ports[index].socket.rings.receive.peek(burst)
   }
 
@@ -77,6 +78,13 @@ extension Engine {
       missing &-= 1
     }
     ports[index].socket.rings.fill.submit()
+  }
+
+  /// For a port without a frame to receive into: takes back what every port has sent, and tops up.
+  @usableFromInline @inline(never)
+  mutating func relieve(_ index: Int) {
+    for other in 0..<ports.count { drainCompletions(other) }
+    topUp(index)
   }
 
   /// Takes back what the kernel has sent: to the port's own fill ring while that wants frames, else
