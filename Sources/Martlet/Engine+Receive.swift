@@ -26,8 +26,14 @@ extension Engine {
   /// Takes a jumbo packet, or goes on behind what names no frame of the port.
   @usableFromInline @inline(never)
   mutating func receiveUnusual(_ descriptor: Descriptor, from port: Port) -> Frame? {
-    if let frame = accept(descriptor, from: port.index) { return frame }
-    return receive(from: port)
+    var descriptor = descriptor
+    while true {
+      if let frame = accept(descriptor, from: port.index) { return frame }
+      if ports[port.index].socket.rings.receive.remaining == 0 {
+        guard turn(port.index) else { return nil }
+      }
+      descriptor = ports[port.index].socket.rings.receive.take()
+    }
   }
 
   /// At the end of a burst closes it; otherwise opens the next one.
