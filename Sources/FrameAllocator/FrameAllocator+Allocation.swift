@@ -54,6 +54,14 @@ extension FrameAllocator {
     return true
   }
 
+  /// Whether a frame that one use gives back may go on to another without the allocator.
+  ///
+  /// Not while the reserve or a group is owed something, which every frame that comes back has to
+  /// serve first, and not with several groups: the frame would stay in its group's account.
+  @inlinable public var mayPassOn: Bool {
+    @inline(__always) get { freeCount >= reserve &+ owed && groups.count == 1 }
+  }
+
   @inlinable
   mutating func restore(_ number: Int) {
     let group = Int(owners[number])

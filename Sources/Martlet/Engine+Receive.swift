@@ -93,8 +93,8 @@ extension Engine {
     topUp(index)
   }
 
-  /// Takes back what the kernel has sent: to the port's own fill ring while that wants frames, else
-  /// to the allocator.
+  /// Takes back what the kernel has sent: to the port's own fill ring while that wants frames and
+  /// nobody was promised them, else to the allocator.
   ///
   /// A completion that names no frame this port was sending is counted and ignored.
   @inlinable
@@ -103,7 +103,7 @@ extension Engine {
     guard count != 0 else { return }
     let start = ports[index].socket.rings.completion.position
     let end = start &+ count
-    let recycled = start &+ fillRoom(index, atMost: count)
+    let recycled = start &+ (allocator.mayPassOn ? fillRoom(index, atMost: count) : 0)
     // The fill ring's position follows the completion ring's at this distance, less what is
     // refused.
     let distance = ports[index].socket.rings.fill.position &- start

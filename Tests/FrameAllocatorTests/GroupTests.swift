@@ -92,4 +92,20 @@ import Testing
     expect(allocator.allocate(byteCount: 1, group: first) != nil)
     expectSound(allocator)
   }
+
+  @Test("Frames pass from use to use only while nobody was promised them")
+  func passingOn() throws {
+    var allocator = try makeAllocator(chunks: 4, reserve: 1, groups: [.init(guarantee: 2048)])
+    expect(allocator.mayPassOn)
+    for _ in 0..<3 {
+      expect(allocator.allocate(byteCount: 1) != nil)
+      expect(allocator.mayPassOn)
+    }
+    expect(allocator.allocate(byteCount: 1, permission: .critical) != nil)
+    expect(!allocator.mayPassOn)
+    expect(allocator.release(0))
+    expect(allocator.mayPassOn)
+    let several = try makeAllocator(chunks: 4, groups: [.init(), .init()])
+    expect(!several.mayPassOn)
+  }
 }

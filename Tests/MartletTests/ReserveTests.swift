@@ -57,9 +57,11 @@ import Testing
       $0.configuration.fillDepth = 16
     }
     let group = FlowGroup(index: 1)
+    var shelf = Shelf()
     for number in 0..<5 {
       // The fill ring wants frames when the completions come.
       bench.arrive(number * 4..<number * 4 + 4)
+      while let frame = bench.engine.receive(from: bench.ports[0]) { shelf.put(frame) }
       for _ in 0..<2 {
         guard let frame = bench.engine.allocate(byteCount: 60, group: group) else {
           return expect(false)
@@ -69,9 +71,10 @@ import Testing
       expect(bench.engine.allocate(byteCount: 60, group: group) == nil)
       bench.engine.flush()
       expectEqual(bench.kernels[0].transmitAll().count, 2)
-      expectEqual(bench.takeAll().count, 4)
+      expectEqual(bench.takeAll(), [])
       bench.check()
     }
+    while let frame = shelf.take() { bench.engine.release(frame) }
     expect(try bench.engine.wait(timeout: .zero))
     expectEqual(bench.places(), [48, 16, 0, 0, 0, 0])
   }
