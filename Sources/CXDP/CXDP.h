@@ -139,3 +139,8 @@ static inline int cxdp_try_packet(
   int result = bpf_prog_test_run_opts(program, &options);
   return result ? result : (int)options.retval;
 }
+
+// sched_setaffinity(2) of the calling thread, _GNU_SOURCE again: `bits` is `count` words of processors.
+static inline int cxdp_pin(const uint64_t *bits, size_t count) {
+  return (int)syscall(SYS_sched_setaffinity, 0, count * sizeof *bits, bits);
+}

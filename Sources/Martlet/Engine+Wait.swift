@@ -24,7 +24,7 @@ extension Engine {
     assertConserved()
     if control.stop.isRequested { return false }
     if isPending || isSpinning {
-      control.skippedPolls += 1
+      control.skippedPolls += max(1, ports.count)
       // The file descriptors have their turn also when packets never cease.
       guard control.skippedPolls >= Self.pollInterval else { return true }
     }
@@ -51,7 +51,7 @@ extension Engine {
     }
   }
 
-  /// How many waits may go by without a look at the file descriptors.
+  /// How many bursts, of all ports together, may go by without a look at the file descriptors.
   private static let pollInterval = 256
 
   /// What is stuck in a transmit ring has no event, and no completion has one: it is tried again
