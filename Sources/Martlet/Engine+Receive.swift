@@ -26,8 +26,14 @@ extension Engine {
   /// Takes a jumbo packet, or goes on behind what names no frame of the port.
   @usableFromInline @inline(never)
   mutating func receiveUnusual(_ descriptor: Descriptor, from port: Port) -> Frame? {
-    if let frame = accept(descriptor, from: port.index) { return frame }
-    return receive(from: port)
+    var descriptor = descriptor
+    while true {
+      if let frame = accept(descriptor, from: port.index) { return frame }
+      if ports[port.index].socket.rings.receive.remaining == 0 {
+        guard turn(port.index) else { return nil }
+      }
+      descriptor = ports[port.index].socket.rings.receive.take()
+    }
   }
 
   /// At the end of a burst closes it; otherwise opens the next one.
@@ -53,6 +59,7 @@ extension Engine {
   mutating func openBurst(_ index: Int) -> UInt32 {
     drainCompletions(index)
     topUp(index)
+    if ports[index].posted == 0 { relieve(index) }
     return ports[index].socket.rings.receive.peek(burst)
   }
 
@@ -65,11 +72,11 @@ extension Engine {
     if !dirty.isEmpty { flush() }
   }
 
-  /// Gives the port's fill ring frames until it has its depth or none is free, and publishes them.
+  /// Gives the port's fill ring frames until it has its depth or none is free, and publishes them,
+  /// with those that were put there between bursts.
   @inlinable
   mutating func topUp(_ index: Int) {
     var missing = fillRoom(index, atMost: .max)
-    guard missing != 0 else { return }
     while missing != 0,
       let address = allocator.allocate(byteCount: allocator.chunkSize, custody: .fill(index))
     {
@@ -79,8 +86,15 @@ extension Engine {
     ports[index].socket.rings.fill.submit()
   }
 
-  /// Takes back what the kernel has sent: to the port's own fill ring while that wants frames, else
-  /// to the allocator.
+  /// For a port without a frame to receive into: takes back what every port has sent, and tops up.
+  @usableFromInline @inline(never)
+  mutating func relieve(_ index: Int) {
+    for other in 0..<ports.count { drainCompletions(other) }
+    topUp(index)
+  }
+
+  /// Takes back what the kernel has sent: to the port's own fill ring while that wants frames and
+  /// nobody was promised them, else to the allocator.
   ///
   /// A completion that names no frame this port was sending is counted and ignored.
   @inlinable
@@ -89,7 +103,7 @@ extension Engine {
     guard count != 0 else { return }
     let start = ports[index].socket.rings.completion.position
     let end = start &+ count
-    let recycled = start &+ fillRoom(index, atMost: count)
+    let recycled = start &+ (allocator.mayPassOn ? fillRoom(index, atMost: count) : 0)
     // The fill ring's position follows the completion ring's at this distance, less what is
     // refused.
     let distance = ports[index].socket.rings.fill.position &- start
