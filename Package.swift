@@ -9,7 +9,8 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-/// Libraries that return views whose lifetime is tied to a frame also need this; clients need nothing.
+/// Libraries that return views whose lifetime is tied to a frame also need this; clients need
+/// nothing.
 let library = strict + [.enableExperimentalFeature("Lifetimes")]
 
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")

@@ -99,15 +99,15 @@ extension Engine {
     let attachments = try control.attach(interfaces, on: rung)
     control.rung = rung
     var added: [Port] = []
-    for (interface, queue) in wanted.reversed() {
-      guard let socket = sockets.popLast() else { preconditionFailure("one socket per queue") }
+    for (interface, queue) in wanted {
+      let socket = sockets.remove(at: 0)
       let binding = PortBinding(
         interface: interface, queue: queue, mode: rung, reason: reason,
         attachment: attachments[interface])
       added.append(add(socket, binding))
     }
     try control.register(added.map { (ports[$0.index].socket.fileDescriptor, $0.index) })
-    return added.reversed()
+    return added
   }
 
   private mutating func add(_ socket: consuming Socket, _ binding: PortBinding) -> Port {

@@ -22,6 +22,14 @@ extension Engine {
     markDirty(port.index)
   }
 
+  /// How many frames `send` can take for the port before it has to flush, or drop one.
+  ///
+  /// For loops that make packets and would rather wait than drop. Looks at the kernel's cursor.
+  @inlinable
+  public mutating func sendRoom(of port: Port) -> Int {
+    Int(ports[port.index].socket.rings.transmit.reserve(.max))
+  }
+
   /// Gives a frame back without sending it: to the fill ring of the port it came from if that wants
   /// frames, else to the allocator.
   @inlinable @inline(__always)

@@ -20,7 +20,7 @@ extension Engine {
     assertConserved()
     if control.stop.isRequested { return false }
     if isPending || isSpinning {
-      control.skippedPolls += 1
+      control.skippedPolls += max(1, ports.count)
       // The file descriptors have their turn also when packets never cease.
       guard control.skippedPolls >= Self.pollInterval else { return true }
     }
@@ -47,7 +47,7 @@ extension Engine {
     }
   }
 
-  /// How many waits may go by without a look at the file descriptors.
+  /// How many bursts, of all ports together, may go by without a look at the file descriptors.
   private static let pollInterval = 256
 
   /// What is stuck in a transmit ring has no event: it is tried again after a millisecond.

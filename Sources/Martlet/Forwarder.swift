@@ -22,7 +22,10 @@ public struct Forwarder: ~Copyable {
     /// One queue alone.
     case only(Int)
 
-    func names(of interface: String) throws(XDPError) -> [QueueName] {
+    /// The queues that are meant on `interface`, to bind.
+    ///
+    /// Throws if all are meant and there is no such interface.
+    public func names(of interface: String) throws(XDPError) -> [QueueName] {
       switch self {
       case .all: try QueueName.all(of: interface)
       case .only(let queue): [QueueName(interface, queue: queue)]
@@ -52,6 +55,13 @@ public struct Forwarder: ~Copyable {
     try engine.steer(.everything)
     routes = Self.routes(
       Array(ports.prefix(leftQueues.count)), Array(ports.dropFirst(leftQueues.count)))
+    self.engine = engine
+  }
+
+  /// A forwarder over an engine of one's own: both directions between two of its ports, or back out
+  /// of `left` if that is all.
+  public init(_ engine: consuming Engine, _ left: Port, _ right: Port? = nil) {
+    routes = Self.routes([left], right.map { [$0] } ?? [])
     self.engine = engine
   }
 

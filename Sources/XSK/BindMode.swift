@@ -1,7 +1,7 @@
 /// How packets get between the driver and packet memory.
-public enum BindMode: Sendable, Hashable, CaseIterable {
+public enum BindMode: String, Sendable, Hashable, CaseIterable {
   /// The NIC reads and writes packet memory itself (`XDP_ZEROCOPY`).
-  case zeroCopy
+  case zeroCopy = "zero-copy"
   /// The driver runs the XDP program, the kernel copies (`XDP_COPY`).
   case copy
   /// The kernel runs the XDP program late, on a packet of its own, and copies.

@@ -1,0 +1,37 @@
+// The hot loops as one writes them in C with libxdp's inline functions, over rings in memory.
+#pragma once
+#include <stdint.h>
+
+struct queue;
+
+// One queue with rings of `ring` entries over `chunks` chunks of 2,048 bytes, `posted` of them on
+// the fill ring. Ends the program if there is no memory.
+struct queue *queue_make(uint32_t ring, uint32_t chunks, uint32_t posted);
+void queue_free(struct queue *q);
+
+// The kernel's end: takes `count` chunks off the fill ring and hands packets of 64 bytes up in them.
+void queue_deliver(struct queue *q, uint32_t count);
+// The kernel's end: sends whatever stands on the transmit ring. Returns how many that were.
+uint32_t queue_transmit(struct queue *q);
+// Descriptors and completions that were not believed: 0, or the loops compare nothing.
+uint64_t queue_refused(const struct queue *q);
+
+// Each loop handles one burst of at most `burst` packets and returns how many there were.
+
+// With the checks and the ledger that Martlet keeps: an address and length inside the memory, a
+// frame that this queue was given, a custody per frame, packets and bytes counted.
+uint32_t checked_forward(struct queue *q, uint32_t burst);
+uint32_t checked_swap16(struct queue *q, uint32_t burst);
+uint32_t checked_swap64(struct queue *q, uint32_t burst);
+uint32_t checked_drop(struct queue *q, uint32_t burst);
+uint32_t checked_generate(struct queue *q, uint32_t burst);
+
+// Without: what comes back is believed and nothing is counted.
+uint32_t plain_forward(struct queue *q, uint32_t burst);
+uint32_t plain_swap16(struct queue *q, uint32_t burst);
+uint32_t plain_swap64(struct queue *q, uint32_t burst);
+uint32_t plain_drop(struct queue *q, uint32_t burst);
+uint32_t plain_generate(struct queue *q, uint32_t burst);
+
+// What a call costs.
+uint32_t nothing(struct queue *q, uint32_t burst);
