@@ -43,7 +43,8 @@ public struct VethPair: Sendable {
       + ["numrxqueues", "\(options.queueCount)"]
     let place = options.farNamespace.map { ["netns", $0.path] } ?? []
     try runProgram(
-      ["ip", "link", "add", near] + kind + ["type", "veth", "peer", "name", far] + kind + place)
+      ["ip", "link", "add", "name", near] + kind + ["type", "veth", "peer", "name", far] + kind
+        + place)
     try Self.bringUp(near)
     try Self.inside(options.farNamespace) { try Self.bringUp(far) }
     try Self.settle(near, address: options.nearAddress)
