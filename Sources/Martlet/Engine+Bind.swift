@@ -37,7 +37,7 @@ extension Engine {
         return try bind(wanted, of: umem, on: rung, because: reason)
       } catch {
         guard error.kind == .modeRefused, rung != rungs.last else { throw error }
-        refusal = refusal ?? error
+        refusal = error
       }
     }
     throw XDPError(
