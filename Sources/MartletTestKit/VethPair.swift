@@ -53,7 +53,7 @@ public struct VethPair: Sendable {
 
   private static func bringUp(_ name: String) throws {
     try runProgram(["ethtool", "-K", name] + offloads.flatMap { [$0, "off"] })
-    try runProgram(["ip", "link", "set", name, "up"])
+    try runProgram(["ip", "link", "set", "dev", name, "up"])
   }
 
   private static func settle(_ name: String, address: String?) throws {
