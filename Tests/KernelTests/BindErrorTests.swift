@@ -36,7 +36,7 @@ struct BindErrorTests {
   func notUp() async throws {
     try await Self.expectRefusal(.interfaceDown, saying: ["near is not up", "ip link set near up"])
     {
-      try runProgram(["ip", "link", "set", "near", "down"])
+      try runProgram(["ip", "link", "set", "dev", "near", "down"])
     }
   }
 
@@ -48,14 +48,14 @@ struct BindErrorTests {
   @Test("MTU too large: which chunk would do")
   func mtuFitsLargerChunk() async throws {
     try await Self.expectRefusal(.packetTooLong, saying: ["3022", "1792", "chunks of 4096"]) {
-      try runProgram(["ip", "link", "set", "near", "mtu", "3000"])
+      try runProgram(["ip", "link", "set", "dev", "near", "mtu", "3000"])
     }
   }
 
   @Test("MTU beyond every chunk: multi-buffer would do")
   func mtuFitsNoChunk() async throws {
     try await Self.expectRefusal(.packetTooLong, saying: ["9022", "multi-buffer"]) {
-      try runProgram(["ip", "link", "set", "near", "mtu", "9000"])
+      try runProgram(["ip", "link", "set", "dev", "near", "mtu", "9000"])
     }
   }
 
@@ -109,9 +109,11 @@ struct BindErrorTests {
     }
   }
 
-  @Test("Without a capability: which one", arguments: [
-    (Capability.netRaw, "CAP_NET_RAW"), (.netAdmin, "CAP_NET_ADMIN"),
-  ])
+  @Test(
+    "Without a capability: which one",
+    arguments: [
+      (Capability.netRaw, "CAP_NET_RAW"), (.netAdmin, "CAP_NET_ADMIN"),
+    ])
   func notPermitted(_ capability: Capability, _ name: String) async throws {
     try await withNetworkNamespace {
       _ = try VethPair("near", "far")
@@ -147,10 +149,10 @@ struct BindErrorTests {
   @Test("More memory than there is: refused before the kernel is asked")
   func moreThanThereIs() throws {
     var configuration = Engine.Configuration()
-    configuration.memory = 1 << 46
+    configuration.memory = 1 << 40
     do throws(XDPError) {
       _ = try Engine(configuration)
-      Issue.record("64 TiB were found")
+      Issue.record("a tebibyte was found")
     } catch {
       #expect(error.kind == .memoryLimit)
     }

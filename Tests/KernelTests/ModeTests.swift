@@ -82,9 +82,11 @@ struct ModeTests {
     }
   }
 
-  @Test("What is demanded is given, and the reason says that it was asked for", arguments: [
-    ModeRequest.copy, .generic,
-  ])
+  @Test(
+    "What is demanded is given, and the reason says that it was asked for",
+    arguments: [
+      ModeRequest.copy, .generic,
+    ])
   func demanded(_ mode: ModeRequest) async throws {
     try await withNetworkNamespace {
       _ = try VethPair("near", "far")
@@ -123,11 +125,12 @@ private func isAttached(_ interface: String, _ mode: AttachMode) throws -> Bool 
 /// A veth of one receive queue whose peer sends on two: the driver refuses native XDP.
 private func makeLopsidedPair(_ near: String, _ far: String) throws {
   try runProgram([
-    "ip", "link", "add", near, "numrxqueues", "1", "type", "veth", "peer", "name", far,
+    "ip", "link", "add", "name", near, "numrxqueues", "1", "type", "veth", "peer", "name", far,
     "numtxqueues", "2",
   ])
+  try runProgram(["ethtool", "-L", far, "tx", "2"])
   for name in [near, far] {
     try runProgram(["ethtool", "-K", name, "tx", "off", "txvlan", "off"])
-    try runProgram(["ip", "link", "set", name, "up"])
+    try runProgram(["ip", "link", "set", "dev", name, "up"])
   }
 }

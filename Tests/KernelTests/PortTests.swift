@@ -6,9 +6,11 @@ private let sockets = KernelFeature.sockets
 
 @Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(2)))
 struct PortTests {
-  @Test("Two ports: frames received on one are sent on the other", arguments: [
-    ModeRequest.copy, .generic,
-  ])
+  @Test(
+    "Two ports: frames received on one are sent on the other",
+    arguments: [
+      ModeRequest.copy, .generic,
+    ])
   func twoPorts(_ mode: ModeRequest) async throws {
     try await withNetworkNamespace {
       _ = try VethPair("a", "peer-a")

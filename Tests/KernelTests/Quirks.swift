@@ -16,7 +16,8 @@ struct Quirks {
     try await withNetworkNamespace {
       _ = try VethPair("near", "far")
       var bare = try BareSocket("near")
-      expectEqual(try bare.send([Descriptor(address: 0x309, byteCount: 60)], completing: 1), [0x308])
+      expectEqual(
+        try bare.send([Descriptor(address: 0x309, byteCount: 60)], completing: 1), [0x308])
     }
   }
 

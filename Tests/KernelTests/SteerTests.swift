@@ -72,10 +72,14 @@ struct SteerTests {
     Case(testDescription: "UDP port", match: .udp(destinationPort: 7)) { $0.hasPrefix("udp7") },
     Case(testDescription: "TCP port", match: .tcp(destinationPort: 80)) { $0.hasPrefix("tcp80") },
     Case(testDescription: "EtherType", match: .etherType(experimental)) { $0 == "other" },
-    Case(testDescription: "UDP port to an IPv4 address",
-      match: .udp(destinationPort: 7).to(IPv4Address(192, 0, 2, 9))) { $0 == "udp7 to 9" },
-    Case(testDescription: "everything to an IPv4 address",
-      match: Match.everything.to(IPv4Address(192, 0, 2, 9))) { $0 == "udp7 to 9" },
+    Case(
+      testDescription: "UDP port to an IPv4 address",
+      match: .udp(destinationPort: 7).to(IPv4Address(192, 0, 2, 9))
+    ) { $0 == "udp7 to 9" },
+    Case(
+      testDescription: "everything to an IPv4 address",
+      match: Match.everything.to(IPv4Address(192, 0, 2, 9))
+    ) { $0 == "udp7 to 9" },
   ]
 
   /// Packets of all kinds, by name.

@@ -92,7 +92,7 @@ struct TeardownTests {
     try await withNetworkNamespace {
       _ = try VethPair("a", "peer-a")
       _ = try VethPair("b", "peer-b")
-      try runProgram(["ip", "link", "set", "b", "down"])
+      try runProgram(["ip", "link", "set", "dev", "b", "down"])
       var engine = try Engine()
       do throws(XDPError) {
         _ = try engine.bind([QueueName("a", queue: 0), QueueName("b", queue: 0)])
@@ -102,7 +102,7 @@ struct TeardownTests {
       }
       expectEqual(engine.allPorts.count, 0)
       try expectNothingAttached(to: "a", "b")
-      try runProgram(["ip", "link", "set", "b", "up"])
+      try runProgram(["ip", "link", "set", "dev", "b", "up"])
       let ports = try engine.bind([QueueName("a", queue: 0), QueueName("b", queue: 0)])
       expectEqual(ports.count, 2)
       engine.expectConserved()

@@ -40,9 +40,11 @@ struct TransparencyTests {
     return frames
   }()
 
-  @Test("Every kind of frame passes unchanged, in both directions", arguments: [
-    ModeRequest.copy, .generic,
-  ])
+  @Test(
+    "Every kind of frame passes unchanged, in both directions",
+    arguments: [
+      ModeRequest.copy, .generic,
+    ])
   func everyKind(_ mode: ModeRequest) async throws {
     try await withNetworkNamespace {
       _ = try VethPair("left", "client")

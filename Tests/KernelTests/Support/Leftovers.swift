@@ -40,13 +40,14 @@ func openFiles() -> Set<String> {
     })
 }
 
-/// Lines of /proc/self/maps that map one of the files.
+/// Lines of /proc/self/maps that map one of the sockets or memory files.
+///
+/// Maps of BPF share one inode over the whole machine and cannot be told apart.
 func mappings(of files: Set<String>) throws -> [Substring] {
   try runProgram(["cat", "/proc/\(getpid())/maps"]).split(separator: "\n").filter { line in
     let words = line.split(separator: " ")
     guard words.count > 5 else { return false }
     return files.contains(String(words[4]))
-      && (words[5].hasPrefix("socket:") || words[5].hasPrefix("anon_inode:")
-        || words[5].hasPrefix("/memfd:"))
+      && (words[5].hasPrefix("socket:") || words[5].hasPrefix("/memfd:"))
   }
 }
