@@ -1,7 +1,8 @@
 import MartletTestKit
 
-/// Two hosts with the current namespace between them: `client` - `left` ... `right` - `server`.
+/// Two hosts with the current namespace between them.
 ///
+/// The interfaces are `client` - `left`, here, and `right` - `server`.
 /// Nothing connects `left` and `right` but what a test puts there.
 struct Crossing: Sendable {
   let client: NetworkNamespace
