@@ -84,6 +84,12 @@ public struct Engine: ~Copyable {
   /// Bytes of the longest frame that `allocate` can give.
   public var maximumFrame: Int { allocator.maximumFrame }
 
+  /// The pages that packet memory lies in; nil for memory that no kernel knows.
+  public var pages: PageKind? { control.umem?.pages }
+
+  /// Why packet memory lies in other pages than were asked for; nil if it does not.
+  public var pageFallback: String? { control.umem?.fallback }
+
   /// The ports, in the order of binding.
   public var allPorts: [Port] { (0..<ports.count).map { Port(index: $0) } }
 }

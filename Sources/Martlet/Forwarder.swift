@@ -47,8 +47,7 @@ public struct Forwarder: ~Copyable {
     let names = leftQueues + rightQueues
     var configuration = configuration
     if configuration.fillDepth == nil {
-      let share = configuration.memory / configuration.chunkSize / (2 * names.count)
-      configuration.fillDepth = max(1, min(configuration.ringSize, share))
+      configuration.fillDepth = configuration.fillShare(among: names.count)
     }
     var engine = try Engine(configuration)
     let ports = try engine.bind(names, mode: mode)
