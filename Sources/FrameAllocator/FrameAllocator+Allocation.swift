@@ -48,7 +48,7 @@ extension FrameAllocator {
   @inlinable @inline(__always) @discardableResult
   public mutating func release(_ address: UInt64) -> Bool {
     guard let number = chunk(at: address),
-      custodies[number] & Custody.applicationMask == Custody.received.rawValue
+      Custody(rawValue: custodies[number]).isWithApplication
     else { return false }
     restore(number)
     return true
