@@ -100,6 +100,8 @@ extension Engine {
     let lost = allocator.reclaim(from: index)
     ports[index].retire(unsent: UInt64(lost.transmit))
     control.poller.replace(at: EngineControl.firstPortPlace + index, with: -1)
+    // Its place among the steered interfaces is free for the one that comes in its stead.
+    control.steering?.detach(from: control.bindings[index].interface)
     var kept = 0
     for place in 0..<dirty.count where dirty[place] != index {
       dirty[kept] = dirty[place]
