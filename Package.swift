@@ -79,6 +79,8 @@ let package = Package(
     .testTarget(
       name: "ReadmeTests", dependencies: ["MartletTestKit", "ReadmeForwarder", system],
       swiftSettings: strict),
+    .testTarget(
+      name: "ToolTests", dependencies: ["CXDP", "MartletTestKit", "XSK"], swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

@@ -9,9 +9,7 @@ extension Engine {
   /// `release` or `settle`.
   @inlinable @inline(__always)
   public mutating func receive(from port: Port) -> Frame? {
-    if ports[port.index].socket.rings.receive.remaining == 0 {
-      guard turn(port.index) else { return nil }
-    }
+    guard ports[port.index].socket.rings.receive.remaining != 0 else { return turn(port) }
     let descriptor = ports[port.index].socket.rings.receive.take()
     guard memory.holds(descriptor),
       allocator.transfer(descriptor.address, from: .fill(port.index), to: .received)
@@ -26,26 +24,28 @@ extension Engine {
   /// Takes a jumbo packet, or goes on behind what names no frame of the port.
   @usableFromInline @inline(never)
   mutating func receiveUnusual(_ descriptor: Descriptor, from port: Port) -> Frame? {
-    if let frame = accept(descriptor, from: port.index) { return frame }
-    return receive(from: port)
+    var descriptor = descriptor
+    while true {
+      if let frame = accept(descriptor, from: port.index) { return frame }
+      if ports[port.index].socket.rings.receive.remaining == 0 { return turn(port) }
+      descriptor = ports[port.index].socket.rings.receive.take()
+    }
   }
 
-  /// At the end of a burst closes it; otherwise opens the next one.
-  ///
-  /// True if there are packets to take.
+  /// At the end of a burst closes it; otherwise opens the next one and takes its first packet.
   @usableFromInline @inline(never)
-  mutating func turn(_ index: Int) -> Bool {
-    if ports[index].isBursting {
-      ports[index].isBursting = false
-      closeBurst(index)
-      return false
+  mutating func turn(_ port: Port) -> Frame? {
+    if ports[port.index].isBursting {
+      ports[port.index].isBursting = false
+      closeBurst(port.index)
+      return nil
     }
-    guard openBurst(index) != 0 else {
+    guard openBurst(port.index) != 0 else {
       if !dirty.isEmpty { flush() }
-      return false
+      return nil
     }
-    ports[index].isBursting = true
-    return true
+    ports[port.index].isBursting = true
+    return receive(from: port)
   }
 
   /// Drains the port's completions, tops its fill ring up and opens a window of packets.
@@ -53,6 +53,7 @@ extension Engine {
   mutating func openBurst(_ index: Int) -> UInt32 {
     drainCompletions(index)
     topUp(index)
+    if ports[index].posted == 0 { relieve(index) }
     return ports[index].socket.rings.receive.peek(burst)
   }
 
@@ -65,11 +66,11 @@ extension Engine {
     if !dirty.isEmpty { flush() }
   }
 
-  /// Gives the port's fill ring frames until it has its depth or none is free, and publishes them.
+  /// Gives the port's fill ring frames until it has its depth or none is free, and publishes them,
+  /// with those that were put there between bursts.
   @inlinable
   mutating func topUp(_ index: Int) {
     var missing = fillRoom(index, atMost: .max)
-    guard missing != 0 else { return }
     while missing != 0,
       let address = allocator.allocate(byteCount: allocator.chunkSize, custody: .fill(index))
     {
@@ -79,33 +80,38 @@ extension Engine {
     ports[index].socket.rings.fill.submit()
   }
 
-  /// Takes back what the kernel has sent: to the port's own fill ring while that wants frames, else
-  /// to the allocator.
+  /// For a port without a frame to receive into: takes back what every port has sent, and tops up.
+  @usableFromInline @inline(never)
+  mutating func relieve(_ index: Int) {
+    for other in 0..<ports.count { drainCompletions(other) }
+    topUp(index)
+  }
+
+  /// Takes back what the kernel has sent: to the port's own fill ring while that wants frames and
+  /// nobody was promised them, else to the allocator.
   ///
   /// A completion that names no frame this port was sending is counted and ignored.
   @inlinable
   mutating func drainCompletions(_ index: Int) {
     let count = ports[index].socket.rings.completion.peek(.max)
     guard count != 0 else { return }
-    let start = ports[index].socket.rings.completion.position
-    let end = start &+ count
-    let recycled = start &+ fillRoom(index, atMost: count)
-    // The fill ring's position follows the completion ring's at this distance, less what is
-    // refused.
-    let distance = ports[index].socket.rings.fill.position &- start
-    var position = start
-    var strangers: UInt32 = 0
+    var position = ports[index].socket.rings.completion.position
+    let end = position &+ count
+    let recycled = position &+ (allocator.mayPassOn ? fillRoom(index, atMost: count) : 0)
+    // From the completion ring's position to the fill ring's: one less with every stranger.
+    let distance = ports[index].socket.rings.fill.position &- position
+    var following = distance
     while position != recycled {
       let address = ports[index].socket.rings.completion.entry(at: position)
       if allocator.transfer(address, from: .transmit(index), to: .fill(index)) {
-        ports[index].socket.rings.fill.put(
-          allocator.base(of: address), at: position &+ distance &- strangers)
+        ports[index].socket.rings.fill.put(allocator.base(of: address), at: position &+ following)
       } else {
-        strangers &+= 1
+        following &-= 1
       }
       position &+= 1
     }
-    ports[index].socket.rings.fill.advance(to: recycled &+ distance &- strangers)
+    ports[index].socket.rings.fill.advance(to: recycled &+ following)
+    var strangers = distance &- following
     while position != end {
       let address = ports[index].socket.rings.completion.entry(at: position)
       position &+= 1

@@ -10,7 +10,7 @@ extension Engine {
   public mutating func send(_ frame: consuming Frame, to port: Port) {
     let frame = frame.spend(in: memory.identity)
     tokens &-= 1
-    guard frame.fragments == 1, ports[port.index].socket.rings.transmit.reserve(1) != 0 else {
+    guard frame.fragments == 1, ports[port.index].socket.rings.transmit.hasRoom() else {
       return sendUnusual(frame, to: port.index)
     }
     guard allocator.transferFromApplication(frame.address, to: .transmit(port.index)) else {
@@ -88,7 +88,7 @@ extension Engine {
   @inlinable @inline(__always)
   mutating func recycle(_ address: UInt64, to index: Int) {
     if index < ports.count, ports[index].posted < ports[index].fillDepth,
-      ports[index].socket.rings.fill.reserve(1) != 0,
+      ports[index].socket.rings.fill.hasRoom(),
       allocator.transferFromApplication(address, to: .fill(index))
     {
       ports[index].socket.rings.fill.put(allocator.base(of: address))
