@@ -70,7 +70,7 @@ struct ForwardTests {
         return
       }
       #expect(seconds > 0 && seconds < 20)
-      #expect(report["frames", "total"]?.integer == 16 << 20 >> 6)
+      #expect(report["frames", "total"]?.integer == (16 << 20) >> 6)
       let ports = try #require(report["ports"]?.elements)
       #expect(
         ports.map { $0["interface"] } == ["left", "left", "right", "right"].map { .string($0) })
