@@ -147,7 +147,8 @@ struct WaitTests {
       let forwarder = try crossing.startForward()
       let flood = try crossing.client.run { try Flood("client") }
       forwarder.signal(number)
-      #expect(try forwarder.wait(timeout: patience) == .exited(0))
+      let status = try forwarder.wait(timeout: patience)
+      #expect(status == .exited(0))
       try flood.finish()
       try expectNothingAttached(to: "left", "right")
     }
