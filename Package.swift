@@ -9,7 +9,8 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
-/// Libraries that return views whose lifetime is tied to a frame also need this; clients need nothing.
+/// Libraries that return views whose lifetime is tied to a frame also need this; clients need
+/// nothing.
 let library = strict + [.enableExperimentalFeature("Lifetimes")]
 
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
@@ -67,11 +68,19 @@ let package = Package(
     .testTarget(
       name: "MartletTests", dependencies: ["Martlet", "MartletTestKit"], swiftSettings: strict),
     .testTarget(
-      name: "KernelTests", dependencies: ["Martlet", "MartletTestKit", "CXDP"],
+      name: "KernelTests", dependencies: ["Martlet", "MartletTestKit", "CXDP", system],
       swiftSettings: strict),
     .testTarget(
       name: "MartletTestKitTests", dependencies: ["MartletTestKit", "XSK"], swiftSettings: strict),
     .testTarget(name: "MisuseTests", dependencies: ["Martlet"], swiftSettings: strict),
+    .executableTarget(
+      name: "ReadmeForwarder", dependencies: ["Martlet"], path: "Tests/ReadmeForwarder",
+      swiftSettings: strict),
+    .testTarget(
+      name: "ReadmeTests", dependencies: ["MartletTestKit", "ReadmeForwarder", system],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ToolTests", dependencies: ["CXDP", "MartletTestKit", "XSK"], swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

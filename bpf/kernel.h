@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * What the steering program needs of the kernel's interface, and nothing else. Own declarations instead
- * of the machine's headers: the object is committed and rebuilt for comparison, and the type information
- * in it must not change with the distribution.
+ * What the steering program needs of the kernel's interface, and nothing else. Own declarations
+ * instead of the machine's headers: the object is committed and rebuilt for comparison, and the
+ * type information in it must not change with the distribution.
  */
 #pragma once
 
@@ -13,8 +13,9 @@ typedef unsigned long long u64;
 
 #define SECTION(name) __attribute__((section(name), used))
 #define INLINE static inline __attribute__((always_inline))
-/* The verifier walks a global function once and knows nothing of its result, however it is called: without
-   them the ways through the program multiply, and loading takes seconds instead of milliseconds. */
+/* The verifier walks a global function once and knows nothing of its result, however it is called:
+   without them the ways through the program multiply, and loading takes seconds instead of
+   milliseconds. */
 #define GLOBAL __attribute__((noinline))
 
 /* How libbpf reads a map's definition from the type information. */

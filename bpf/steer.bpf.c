@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-// Steering: which packets go to the AF_XDP socket of their queue, which to the kernel, which nowhere.
+// Steering: which packets go to the AF_XDP socket of their queue, to the kernel, or nowhere.
 //
-// With no rules the default action holds and the packet is not even looked at: that is the transparent
-// wire. Otherwise the headers are read once into a key, and the first rule whose masked value equals the
-// masked key decides.
+// With no rules the default action holds and the packet is not even looked at: that is the
+// transparent wire. Otherwise the headers are read once into a key, and the first rule whose masked
+// value equals the masked key decides.
 //
-// It must load with and without BPF_F_XDP_HAS_FRAGS: only the first fragment of a packet is ever read.
+// It must load with and without BPF_F_XDP_HAS_FRAGS: only a packet's first fragment is ever read.
 #include "kernel.h"
 #include "steer.h"
 
@@ -61,6 +61,17 @@ struct ipv6_header {
   u32 destination[4];
 } __attribute__((packed, aligned(2)));
 
+struct arp_packet {
+  u16 hardware;
+  u16 protocol;
+  u16 lengths; /* of a hardware address, then of a protocol address */
+  u16 operation;
+  u8 sender_hardware[6];
+  u8 sender_address[4];
+  u8 target_hardware[6];
+  u8 target_address[4];
+} __attribute__((packed, aligned(2)));
+
 /* Options and routing: 8 * (length + 1) bytes. The fragment header: 8 bytes. */
 struct ipv6_extension {
   u8 next_header;
@@ -79,7 +90,7 @@ enum extension { HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, OPTIONS = 60 };
 /* No header is looked for beyond this offset: the verifier wants a bound. */
 #define FARTHEST 4096
 
-/* `byte_count` bytes of the packet from `offset` on, or null if its first fragment does not have them. */
+/* `byte_count` bytes from `offset` on, or null if the first fragment does not have them. */
 INLINE void *bytes_at(struct xdp_md *context, u32 offset, u32 byte_count) {
   void *data = (void *)(long)context->data;
   void *end = (void *)(long)context->data_end;
@@ -88,7 +99,7 @@ INLINE void *bytes_at(struct xdp_md *context, u32 offset, u32 byte_count) {
   return data + offset;
 }
 
-/* The destination port of a UDP or TCP header at `at`, where the IP packet has `left` bytes left. */
+/* The destination port of a UDP or TCP header at `at`; the IP packet has `left` bytes left. */
 GLOBAL int read_ports(struct xdp_md *context, struct packet_key *key, u32 at, u32 left) {
   if (!key)
     return 0;
@@ -116,10 +127,23 @@ GLOBAL int read_ipv4(struct xdp_md *context, struct packet_key *key, u32 at) {
     return 0;
   key->ip_version = 4;
   key->protocol = ip->protocol;
-  key->known |= KNOWN_IP | KNOWN_PROTOCOL;
+  key->known |= KNOWN_IP | KNOWN_PROTOCOL | KNOWN_DESTINATION;
   __builtin_memcpy(key->destination, &ip->destination, 4);
   if (!(ip->fragment & swap16(0x3fff))) /* no more fragments, and the first */
     read_ports(context, key, at + header, total - header);
+  return 0;
+}
+
+/* The address that ARP for IPv4 over Ethernet asks for or answers to. */
+GLOBAL int read_arp(struct xdp_md *context, struct packet_key *key, u32 at) {
+  struct arp_packet *arp = bytes_at(context, at, sizeof *arp);
+  if (!key || !arp)
+    return 0;
+  if (arp->hardware != swap16(1) || arp->protocol != swap16(0x0800) ||
+      arp->lengths != swap16(0x0604))
+    return 0;
+  __builtin_memcpy(key->destination, arp->target_address, 4);
+  key->known |= KNOWN_DESTINATION;
   return 0;
 }
 
@@ -127,8 +151,8 @@ INLINE int is_extension(u32 next) {
   return next == HOP_BY_HOP || next == ROUTING || next == FRAGMENT || next == OPTIONS;
 }
 
-/* Of the extension header at `at`: the next header (bits 0...7), whether this is a fragment (bit 8) and the
-   length (bits 16...31); 0 if it is not there. */
+/* Of the extension header at `at`: the next header (bits 0...7), whether this is a fragment (bit 8)
+   and the length (bits 16...31); 0 if it is not there. */
 GLOBAL u32 read_extension(struct xdp_md *context, u32 at, u32 kind) {
   struct ipv6_extension *extension = bytes_at(context, at, sizeof *extension);
   if (!extension)
@@ -143,7 +167,7 @@ GLOBAL int read_ipv6(struct xdp_md *context, struct packet_key *key, u32 at) {
   if (!key || !ip || (ip->version_class & 0xf0) != 0x60)
     return 0;
   key->ip_version = 6;
-  key->known |= KNOWN_IP;
+  key->known |= KNOWN_IP | KNOWN_DESTINATION;
   __builtin_memcpy(key->destination, ip->destination, 16);
   u32 left = swap16(ip->payload_length);
   u32 next = ip->next_header;
@@ -155,7 +179,7 @@ GLOBAL int read_ipv6(struct xdp_md *context, struct packet_key *key, u32 at) {
       return 0;
     at += next >> 16;
     left -= next >> 16;
-    if (next >> 8 & 1) /* what follows is extension or protocol of the whole, not of this fragment */
+    if (next >> 8 & 1) /* what follows belongs to the whole, not to this fragment */
       break;
   }
   int fragment = next >> 8 & 1;
@@ -192,6 +216,8 @@ GLOBAL int read_packet(struct xdp_md *context, struct packet_key *key) {
     read_ipv4(context, key, at + 2);
   else if (*ether_type == swap16(0x86dd))
     read_ipv6(context, key, at + 2);
+  else if (*ether_type == swap16(0x0806))
+    read_arp(context, key, at + 2);
   return 0;
 }
 

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * What the steering program and the library agree on. RuleTable.swift writes the same layout by hand and a
- * test compares the sizes; numbers are in host order, packet fields in network order.
+ * What the steering program and the library agree on. RuleEntry.swift and SettingsPage.swift write
+ * the same layout by hand. Numbers are in host order, packet fields in network order.
  */
 #pragma once
 
 /* Rules of one set. There are two sets: one in use, one to be written. */
 #define RULES_PER_SET 64
-/* Interfaces that one program serves: attaching a further one is cheap, a further program is not. */
+/* Interfaces of one program: attaching a further one is cheap, a further program is not. */
 #define PORTS 16
 
 enum action { TO_KERNEL = 0, TO_SOCKET = 1, TO_NOBODY = 2 };
 
 /* Which fields of a packet_key were really in the packet. */
-enum known { KNOWN_ETHER_TYPE = 1, KNOWN_IP = 2, KNOWN_PROTOCOL = 4, KNOWN_PORTS = 8 };
+enum known {
+  KNOWN_ETHER_TYPE = 1,
+  KNOWN_IP = 2,
+  KNOWN_PROTOCOL = 4,
+  KNOWN_PORTS = 8,
+  KNOWN_DESTINATION = 16,
+};
 
 /* What a rule may ask about a packet: what was not there is zero and not `known`. */
 struct packet_key {
@@ -25,7 +31,7 @@ struct packet_key {
   u16 destination_port;
   u32 interface;
   u32 queue;
-  u8 destination[16]; /* an IPv4 address stands in the first four bytes */
+  u8 destination[16]; /* an IPv4 address, or whom ARP asks for, stands in the first four bytes */
 };
 
 /* A packet matches if it equals `value` in every bit that `mask` has. */

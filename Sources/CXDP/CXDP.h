@@ -1,5 +1,5 @@
-// The C that Martlet stands on: libxdp, libbpf and the kernel's if_xdp, with what Debian 12's headers
-// (Linux 6.1) do not know yet. Shims only, no logic.
+// The C that Martlet stands on: libxdp, libbpf and the kernel's if_xdp, with what Debian 12's
+// headers (Linux 6.1) do not know yet. Shims only, no logic.
 #pragma once
 
 #include <bpf/bpf.h>
@@ -31,7 +31,7 @@
 #endif
 _Static_assert(XDP_USE_SG == 1 << 4, "XDP_USE_SG");
 _Static_assert(XDP_PKT_CONTD == 1 << 0, "XDP_PKT_CONTD");
-_Static_assert(sizeof(struct xdp_desc) == 16, "a descriptor of the receive and transmit rings has 16 bytes");
+_Static_assert(sizeof(struct xdp_desc) == 16, "a descriptor has 16 bytes");
 
 /// Whether Swift sees the newest statistics layout: six 64-bit counters.
 _Static_assert(sizeof(struct xdp_statistics) == 48, "struct xdp_statistics has six counters");
@@ -42,26 +42,33 @@ static inline int cxdp_setns(int descriptor, int kind) {
 }
 static inline int cxdp_unshare(int kind) { return (int)syscall(SYS_unshare, kind); }
 
-// libxdp's view of one socket's four rings. libxdp keeps pointers to these and never clears the cached
-// cursors: allocate once per socket, zeroed, at an address that stays.
+// libxdp's view of one socket's four rings. libxdp keeps pointers to these and never clears the
+// cached cursors: allocate once per socket, zeroed, at an address that stays.
 struct cxdp_rings {
   struct xsk_ring_prod fill, transmit;
   struct xsk_ring_cons receive, completion;
 };
 
-// More of _GNU_SOURCE, and constants newer than the headers or kept in headers that clash with libc's.
+// More of _GNU_SOURCE, and constants newer than the headers or kept in headers that clash with
+// libc's.
 static inline int cxdp_memfd_create(const char *name, unsigned int flags) {
   return (int)syscall(SYS_memfd_create, name, flags);
 }
-static inline int cxdp_dup3(int from, int to, int flags) { return (int)syscall(SYS_dup3, from, to, flags); }
+static inline int cxdp_dup3(int from, int to, int flags) {
+  return (int)syscall(SYS_dup3, from, to, flags);
+}
 static inline int cxdp_ppoll(void *set, unsigned long count, const void *timeout) {
   return (int)syscall(SYS_ppoll, set, count, timeout, (void *)0, (unsigned long)0);
 }
 static inline int cxdp_fallocate(int file, int mode, long offset, long length) {
   return (int)syscall(SYS_fallocate, file, mode, offset, length);
 }
-static inline int cxdp_capget(void *header, void *data) { return (int)syscall(SYS_capget, header, data); }
-static inline int cxdp_capset(void *header, void *data) { return (int)syscall(SYS_capset, header, data); }
+static inline int cxdp_capget(void *header, void *data) {
+  return (int)syscall(SYS_capget, header, data);
+}
+static inline int cxdp_capset(void *header, void *data) {
+  return (int)syscall(SYS_capset, header, data);
+}
 enum {
   CXDP_MFD_CLOEXEC = 0x1, CXDP_MFD_ALLOW_SEALING = 0x2, CXDP_MFD_HUGETLB = 0x4,
   CXDP_MFD_NOEXEC_SEAL = 0x8, CXDP_MFD_HUGE_2MB = 21 << 26,
@@ -78,8 +85,8 @@ _Static_assert(MADV_POPULATE_WRITE == CXDP_MADV_POPULATE_WRITE, "MADV_POPULATE_W
 _Static_assert(MADV_COLLAPSE == CXDP_MADV_COLLAPSE, "MADV_COLLAPSE");
 #endif
 
-// More of _GNU_SOURCE, for children and time-outs: pipe2(2), pidfd_open(2) and glibc's spawn attribute
-// that keeps the parent's descriptors (sockets that hold a queue!) out of the child.
+// More of _GNU_SOURCE, for children and time-outs: pipe2(2), pidfd_open(2) and glibc's spawn
+// attribute that keeps the parent's descriptors (sockets that hold a queue!) out of the child.
 #include <spawn.h>
 static inline int cxdp_pipe(int ends[2], int flags) { return (int)syscall(SYS_pipe2, ends, flags); }
 static inline int cxdp_pidfd_open(int process) { return (int)syscall(SYS_pidfd_open, process, 0); }
@@ -96,8 +103,8 @@ static inline int cxdp_signalfd(const sigset_t *signals) {
   return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-// libbpf refuses an options structure whose padding is not zero, and Swift leaves padding undefined:
-// the structures are made here, cleared as a whole.
+// libbpf refuses an options structure whose padding is not zero, and Swift leaves padding
+// undefined: the structures are made here, cleared as a whole.
 #include <string.h>
 static inline int cxdp_query_programs(int interface, struct bpf_xdp_query_opts *answer) {
   memset(answer, 0, sizeof *answer);
@@ -123,11 +130,17 @@ static inline struct bpf_object *cxdp_open_object(
 }
 // Runs a program on a packet; answers with its verdict, or a negative errno.
 static inline int cxdp_try_packet(
-    int program, const void *packet, unsigned int size, unsigned int interface, unsigned int queue) {
+    int program, const void *packet, unsigned int size, unsigned int interface,
+    unsigned int queue) {
   struct xdp_md context = {.data_end = size, .ingress_ifindex = interface, .rx_queue_index = queue};
   LIBBPF_OPTS(
       bpf_test_run_opts, options, .data_in = packet, .data_size_in = size, .ctx_in = &context,
       .ctx_size_in = sizeof context);
   int result = bpf_prog_test_run_opts(program, &options);
   return result ? result : (int)options.retval;
+}
+
+// sched_setaffinity(2) of the calling thread, _GNU_SOURCE again: `bits` is `count` words of processors.
+static inline int cxdp_pin(const uint64_t *bits, size_t count) {
+  return (int)syscall(SYS_sched_setaffinity, 0, count * sizeof *bits, bits);
 }

@@ -1,14 +1,15 @@
 extension FrameAllocator {
   /// A frame of at least `byteCount` bytes for `group`, in custody `custody`.
   ///
-  /// Returns its address, or nil if `byteCount` is not in `1 ... maximumFrame`, the group is
+  /// The custody may not be `.free`. Returns its address, or nil if `byteCount` is not in `1 ... maximumFrame`, the group is
   /// unknown or at its quota, or only the reserve (without `.critical`) or what others are
   /// guaranteed is left. Constant time, no heap allocation.
-  @inlinable
+  @inlinable @inline(__always)
   public mutating func allocate(
     byteCount: Int, group: FlowGroup = .shared, permission: Permission = .normal,
     custody: Custody = .held
   ) -> UInt64? {
+    assert(custody != .free, "a frame that is given is not free")
     guard byteCount > 0, byteCount <= chunkSize, UInt(bitPattern: group.index) < groups.count,
       freeCount != 0
     else { return nil }
@@ -51,6 +52,14 @@ extension FrameAllocator {
     else { return false }
     restore(number)
     return true
+  }
+
+  /// Whether a frame that one use gives back may go on to another without the allocator.
+  ///
+  /// Not while the reserve or a group is owed something, which every frame that comes back has to
+  /// serve first, and not with several groups: the frame would stay in its group's account.
+  @inlinable public var mayPassOn: Bool {
+    @inline(__always) get { freeCount >= reserve &+ owed && groups.count == 1 }
   }
 
   @inlinable

@@ -61,7 +61,8 @@ extension FrameAllocator.Configuration {
     let owed = accounts.reduce(0) { $0 + $1.guarantee }
     let reserveChunks = chunks(toHold: reserve)
     guard reserveChunks + owed <= chunkCount else {
-      throw .overcommitted(asked: (reserveChunks + owed) * chunkSize, byteCount: byteCount)
+      let (asked, overflow) = (reserveChunks + owed).multipliedReportingOverflow(by: chunkSize)
+      throw .overcommitted(asked: overflow ? .max : asked, byteCount: byteCount)
     }
     return Plan(chunkCount: chunkCount, reserve: reserveChunks, owed: owed, groups: accounts)
   }

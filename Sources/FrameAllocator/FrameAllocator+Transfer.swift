@@ -13,12 +13,13 @@ extension FrameAllocator {
 
   /// Moves a frame that the application has, received or held, to custody `custody`.
   ///
-  /// Returns false and changes nothing if the application does not have it.
+  /// That may not be `.free`: `release` frees. Returns false and changes nothing if the application does not have it.
   @inlinable @inline(__always)
   public mutating func transferFromApplication(_ address: UInt64, to custody: Custody) -> Bool {
     guard let number = chunk(at: address),
       Custody(rawValue: custodies[number]).isWithApplication
     else { return false }
+    assert(custody != .free, "a frame is freed by release")
     custodies[number] = custody.rawValue
     return true
   }

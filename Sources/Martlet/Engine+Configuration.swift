@@ -8,7 +8,7 @@ extension Engine {
     ///
     /// Pinned when the first port is bound.
     public var memory = 8 << 20
-    /// The pages asked for; `memoryReport` says what was got and why.
+    /// The pages asked for; `Engine.pages` and `pageFallback` say what was got and why.
     public var pages = PageKind.small
     /// Bytes of a chunk, 2,048 or 4,096: the longest packet it holds is 256 bytes and `headroom`
     /// shorter.
@@ -19,7 +19,8 @@ extension Engine {
     public var ringSize = 2048
     /// Frames that each port's fill ring is kept stocked with.
     ///
-    /// Nil shares half of the memory among two ports; for more ports say how many each gets.
+    /// Nil shares three quarters of the memory among two ports; for more ports say how many each
+    /// gets.
     public var fillDepth: Int?
     /// Most packets `receive` walks before it publishes and flushes.
     public var burst = 64
@@ -46,10 +47,15 @@ extension Engine {
 }
 
 extension Engine.Configuration {
-  /// Fill entries per port: half of the memory for receiving, so that the other half can be sent,
-  /// held or wait to be completed.
-  var effectiveFillDepth: Int {
-    min(ringSize, fillDepth ?? max(1, memory / chunkSize / 4))
+  /// Fill entries per port, unless the configuration says how many.
+  var effectiveFillDepth: Int { fillDepth ?? fillShare(among: 2) }
+
+  /// Fill entries for each of `portCount` ports: together three quarters of the memory.
+  ///
+  /// A burst that comes while the application does not run must find room; the last quarter is what
+  /// can be sent, held or completed meanwhile.
+  func fillShare(among portCount: Int) -> Int {
+    max(1, min(ringSize, memory / chunkSize * 3 / (4 * portCount)))
   }
 
   /// What the kernel is told about the memory.

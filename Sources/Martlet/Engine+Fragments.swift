@@ -24,7 +24,7 @@ extension Engine {
     _ first: Fragment, byteCount: UInt32, fragments: UInt16, from index: Int
   ) -> Frame {
     ports[index].counters.receivedBytes &+= UInt64(byteCount)
-    tokens &+= 1
+    tokens &+= Int(fragments)
     return Frame(
       address: first.address, count: byteCount, origin: UInt16(truncatingIfNeeded: index),
       fragments: fragments, memory: memory.identity)
@@ -104,6 +104,7 @@ extension Engine {
   @usableFromInline @inline(never)
   mutating func sendUnusual(_ frame: Frame.Remains, to index: Int) {
     let count = UInt32(frame.fragments)
+    tokens &-= Int(count) &- 1
     if ports[index].socket.rings.transmit.reserve(count) < count { push(index) }
     guard ports[index].socket.rings.transmit.reserve(count) == count else {
       ports[index].counters.dropTransmitFull &+= 1
@@ -135,6 +136,7 @@ extension Engine {
   /// Gives every fragment of a frame back to the port it came from.
   @usableFromInline @inline(never)
   mutating func releaseFragments(_ frame: Frame.Remains) {
+    tokens &-= Int(frame.fragments) &- 1
     releasePieces(
       from: firstFragment(of: frame), count: frame.fragments,
       to: Int(truncatingIfNeeded: frame.origin))
@@ -146,7 +148,9 @@ extension Engine {
       allocator.release(frame.address)
       return
     }
-    releaseFragments(frame)
+    releasePieces(
+      from: firstFragment(of: frame), count: frame.fragments,
+      to: Int(truncatingIfNeeded: frame.origin))
   }
 
   private mutating func releasePieces(from first: Fragment, count: UInt16, to index: Int) {

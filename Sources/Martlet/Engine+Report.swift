@@ -1,6 +1,13 @@
 internal import BasicContainers
 
 extension Engine {
+  /// Whether the interface of a port is up, down or gone, as `wait` saw it last.
+  ///
+  /// No system call: cheap enough to be asked after every burst.
+  public func linkState(of port: Port) -> LinkState {
+    control.bindings[port.index].state
+  }
+
   /// What a port is and what went through it so far.
   ///
   /// One system call.

@@ -4,23 +4,27 @@ extension Engine {
   /// Flushes, then sleeps until a packet is there, something changed, or `timeout` has passed.
   ///
   /// False only after `stop()`: `while try engine.wait() { ... }` is the loop. Returns at once if
-  /// packets are there already, and always in spin mode. Before it sleeps, completions are drained
-  /// and fill rings topped up on every port. If a port's kernel would not take everything, it tries
-  /// again every millisecond. Nil waits for ever. Throws when an interface has vanished, its frames
+  /// packets are there already, and always in spin mode. Before it sleeps, completions are drained,
+  /// fill rings topped up and taken receive entries given back on every port. Where a port's kernel
+  /// would not take everything, or a port can receive nothing until something was sent, it returns
+  /// after a millisecond. Nil waits for ever. Throws when an interface has vanished, its frames
   /// having come home, unless the configuration says to go on. One system call when it sleeps, none
   /// otherwise.
   public mutating func wait(timeout: Duration? = nil) throws(XDPError) -> Bool {
     flush()
     var isPending = false
+    // First all completions: what one port has sent may be what another needs to receive.
+    for index in 0..<ports.count { drainCompletions(index) }
     for index in 0..<ports.count {
-      drainCompletions(index)
       topUp(index)
+      // Of a burst that is not at its end too: a full ring would take no packet to wake up for.
+      ports[index].socket.rings.receive.release()
       if ports[index].socket.rings.receive.pending != 0 { isPending = true }
     }
     assertConserved()
     if control.stop.isRequested { return false }
     if isPending || isSpinning {
-      control.skippedPolls += 1
+      control.skippedPolls += max(1, ports.count)
       // The file descriptors have their turn also when packets never cease.
       guard control.skippedPolls >= Self.pollInterval else { return true }
     }
@@ -47,14 +51,26 @@ extension Engine {
     }
   }
 
-  /// How many waits may go by without a look at the file descriptors.
+  /// How many bursts, of all ports together, may go by without a look at the file descriptors.
   private static let pollInterval = 256
 
-  /// What is stuck in a transmit ring has no event: it is tried again after a millisecond.
+  /// What is stuck in a transmit ring has no event, and no completion has one: it is tried again
+  /// after a millisecond.
   private func sleepLimit(_ timeout: Duration?) -> Duration? {
-    guard !dirty.isEmpty else { return timeout }
+    guard !dirty.isEmpty || needsCompletions else { return timeout }
     let retry = Duration.milliseconds(1)
     return min(timeout ?? retry, retry)
+  }
+
+  /// Whether a port has no frame to receive into while frames are on their way out.
+  private var needsCompletions: Bool {
+    var isStarved = false
+    var isSending = false
+    for index in 0..<ports.count where !ports[index].isRetired {
+      if ports[index].posted == 0 { isStarved = true }
+      if ports[index].inFlight != 0 { isSending = true }
+    }
+    return isStarved && isSending
   }
 
   /// Finds out what woke the poll, other than packets.

@@ -8,12 +8,15 @@ public import BasicContainers
 /// and debug builds check it.
 ///
 /// When rings are touched:
-/// - `receive` walks a burst of at most `burst` packets and returns nil at its end. At that point, once
-///   per burst, it gives the receive ring's entries back, publishes the fill ring and flushes.
-/// - A flush publishes what was sent on every port, kicks the kernel where it asks for it and drains the
-///   completions. It runs at the end of a burst, in `wait`, and in `flush()`.
-/// - Completions are also drained at the start of a burst, and in `allocate` when nothing is free.
-///   Completed frames go straight to the port's own fill ring while that has less than its depth.
+/// - `receive` walks a burst of at most `burst` packets and returns nil at its end. At that point,
+/// once
+/// per burst, it gives the receive ring's entries back, publishes the fill ring and flushes.
+/// - A flush publishes what was sent on every port, kicks the kernel where it asks for it and
+/// drains the
+/// completions. It runs at the end of a burst, in `wait`, and in `flush()`.
+/// - Completions are also drained at the start of a burst, and those of every port when the burst's
+///   port has no frame to receive into, and in `allocate` when nothing is free.
+/// Completed frames go straight to the port's own fill ring while that has less than its depth.
 public struct Engine: ~Copyable {
   // First, so that it goes first: programs are detached before the sockets they steer to are
   // closed.
@@ -81,6 +84,12 @@ public struct Engine: ~Copyable {
 
   /// Bytes of the longest frame that `allocate` can give.
   public var maximumFrame: Int { allocator.maximumFrame }
+
+  /// The pages that packet memory lies in; nil for memory that no kernel knows.
+  public var pages: PageKind? { control.umem?.pages }
+
+  /// Why packet memory lies in other pages than were asked for; nil if it does not.
+  public var pageFallback: String? { control.umem?.fallback }
 
   /// The ports, in the order of binding.
   public var allPorts: [Port] { (0..<ports.count).map { Port(index: $0) } }

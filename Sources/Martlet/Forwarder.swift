@@ -22,7 +22,10 @@ public struct Forwarder: ~Copyable {
     /// One queue alone.
     case only(Int)
 
-    func names(of interface: String) throws(XDPError) -> [QueueName] {
+    /// The queues that are meant on `interface`, to bind.
+    ///
+    /// Throws if all are meant and there is no such interface.
+    public func names(of interface: String) throws(XDPError) -> [QueueName] {
       switch self {
       case .all: try QueueName.all(of: interface)
       case .only(let queue): [QueueName(interface, queue: queue)]
@@ -44,8 +47,7 @@ public struct Forwarder: ~Copyable {
     let names = leftQueues + rightQueues
     var configuration = configuration
     if configuration.fillDepth == nil {
-      let share = configuration.memory / configuration.chunkSize / (2 * names.count)
-      configuration.fillDepth = max(1, min(configuration.ringSize, share))
+      configuration.fillDepth = configuration.fillShare(among: names.count)
     }
     var engine = try Engine(configuration)
     let ports = try engine.bind(names, mode: mode)

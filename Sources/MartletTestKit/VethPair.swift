@@ -43,17 +43,22 @@ public struct VethPair: Sendable {
       + ["numrxqueues", "\(options.queueCount)"]
     let place = options.farNamespace.map { ["netns", $0.path] } ?? []
     try runProgram(
-      ["ip", "link", "add", near] + kind + ["type", "veth", "peer", "name", far] + kind + place)
-    try Self.bringUp(near, address: options.nearAddress)
-    try Self.inside(options.farNamespace) { try Self.bringUp(far, address: options.farAddress) }
-    try waitForCarrier(near)
-    try Self.inside(options.farNamespace) { try waitForCarrier(far) }
+      ["ip", "link", "add", "name", near] + kind + ["type", "veth", "peer", "name", far] + kind
+        + place)
+    try Self.bringUp(near)
+    try Self.inside(options.farNamespace) { try Self.bringUp(far) }
+    try Self.settle(near, address: options.nearAddress)
+    try Self.inside(options.farNamespace) { try Self.settle(far, address: options.farAddress) }
   }
 
-  private static func bringUp(_ name: String, address: String?) throws {
+  private static func bringUp(_ name: String) throws {
     try runProgram(["ethtool", "-K", name] + offloads.flatMap { [$0, "off"] })
-    if let address { try runProgram(["ip", "address", "add", address, "dev", name]) }
-    try runProgram(["ip", "link", "set", name, "up"])
+    try runProgram(["ip", "link", "set", "dev", name, "up"])
+  }
+
+  private static func settle(_ name: String, address: String?) throws {
+    try waitForCarrier(name)
+    if let address { try assignAddress(address, to: name) }
   }
 
   private static func inside(_ namespace: NetworkNamespace?, _ body: () throws -> Void) throws {
@@ -63,14 +68,3 @@ public struct VethPair: Sendable {
 
 /// ethtool's names of what is turned off.
 private let offloads = ["rx", "tx", "sg", "tso", "gso", "gro", "txvlan", "rxvlan"]
-
-/// Waits until the kernel passes frames through an interface that is up.
-///
-/// The end that was brought up first gets its carrier, and with it its queues, from a kernel
-/// thread, a moment later.
-private func waitForCarrier(_ name: String) throws {
-  let deadline = Deadline(.seconds(5))
-  while try !runProgram(["ip", "-o", "link", "show", "dev", name]).contains("state UP") {
-    if deadline.hasPassed { throw TestKitError("\(name): no carrier after 5 s") }
-  }
-}

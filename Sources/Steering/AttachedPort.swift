@@ -16,11 +16,11 @@ final class AttachedPort {
   private let lock: InterfaceLock
 
   /// What keeps the program on the interface.
-  @safe enum Hold {
+  enum Hold {
     /// A bpf_link's descriptor; closing it detaches.
     case link(Int32)
-    /// libxdp's handle of the program, which this owns.
-    case dispatcher(OpaquePointer)
+    /// libxdp's dispatcher.
+    case dispatcher(DispatchedProgram)
   }
 
   init(
@@ -40,11 +40,12 @@ final class AttachedPort {
   deinit {
     switch hold {
     case .link(let descriptor):
+      // Closing would do if nobody else had the descriptor; a child being started has it for a
+      // moment. Gone already if the interface is.
+      _ = bpf_link_detach(descriptor)
       close(descriptor)
     case .dispatcher(let program):
-      // The handle is this port's own, and it is not used again.
-      _ = unsafe xdp_program__detach(program, Int32(interface.index), mode.libxdp, 0)
-      unsafe xdp_program__close(program)
+      program.detach(from: interface, mode)
     }
   }
 }

@@ -14,64 +14,89 @@ struct InterfaceLock: ~Copyable {
 
   /// Takes the lock, or says who holds it.
   init(of interface: Interface) throws(XDPError) {
-    let name = interface.name
-    let descriptor = try Self.makeSocket(name)
-    let address = Self.address(interface.index)
-    // An address as bind(2) reads it: the family, then the name; alive for the call.
-    let isBound = unsafe address.withUnsafeBytes { bytes in
-      let address = unsafe bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self)
-      return unsafe bind(descriptor, address, socklen_t(bytes.count)) == 0
+    // Another may just be letting go: its name lasts until the last copy of its descriptor is
+    // closed, also one in a child that is being started, and no event tells of that.
+    for attempt in 0... {
+      if let descriptor = try Self.take(interface) {
+        self.descriptor = descriptor
+        return
+      }
+      let holder = try Self.holder(of: interface)
+      if holder == nil, attempt < 500 {
+        usleep(1_000)
+        continue
+      }
+      throw XDPError(
+        .foreignProgram, operation: "attach to \(interface.name)",
+        reason: "\(holder ?? "a process that has ended") already steers it",
+        remedy: "end it first; one process steers an interface, for all its queues",
+        errno: .addressInUse)
     }
-    if isBound, listen(descriptor, 128) == 0 {
-      self.descriptor = descriptor
-      return
-    }
+    preconditionFailure("the loop ends by itself")
+  }
+
+  deinit {
+    // From now on nobody finds a holder, even while a copy of the descriptor keeps the name.
+    shutdown(descriptor, Int32(SHUT_RDWR))
+    close(descriptor)
+  }
+
+  /// The descriptor that holds the name; nil if it is taken.
+  private static func take(_ interface: Interface) throws(XDPError) -> Int32? {
+    let descriptor = try makeSocket(interface)
+    // bind(2) reads the address during the call.
+    let isBound = unsafe withAddress(of: interface) { unsafe bind(descriptor, $0, $1) == 0 }
+    if isBound, listen(descriptor, 128) == 0 { return descriptor }
     let code = Errno(rawValue: errno)
     close(descriptor)
-    guard code == .addressInUse else {
-      throw XDPError(
-        .system, operation: "attach to \(name)",
-        reason: "the lock of the interface failed: \(code)",
-        remedy: "look at the limits of this process", errno: code)
-    }
-    let holder = try Self.holder(of: address, name)
-    throw XDPError(
-      .foreignProgram, operation: "attach to \(name)", reason: "\(holder) already steers it",
-      remedy: "end it first; one process steers an interface, for all its queues", errno: code)
+    if code == .addressInUse { return nil }
+    throw failure(interface, code)
   }
 
-  deinit { close(descriptor) }
-
-  private static func makeSocket(_ name: String) throws(XDPError) -> Int32 {
-    let kind = Int32(SOCK_STREAM.rawValue) | O_CLOEXEC | O_NONBLOCK
-    let descriptor = socket(AF_UNIX, kind, 0)
-    if descriptor >= 0 { return descriptor }
-    let code = Errno(rawValue: errno)
-    throw XDPError(
-      .system, operation: "attach to \(name)",
-      reason: "no socket for the interface's lock: \(code)",
-      remedy: "raise the limit of open files", errno: code)
-  }
-
-  /// `struct sockaddr_un` with an abstract name: the family, a zero, then the name without an end.
-  private static func address(_ interface: UInt32) -> [UInt8] {
-    UInt16(AF_UNIX).machineOrder + [0] + Array("martlet/steering/\(interface)".utf8)
-  }
-
-  /// Asks the kernel who listens on the name.
-  private static func holder(of address: [UInt8], _ name: String) throws(XDPError) -> String {
-    let asker = try makeSocket(name)
+  /// Who listens on the name; nil if nobody does any more.
+  private static func holder(of interface: Interface) throws(XDPError) -> String? {
+    let asker = try makeSocket(interface)
     defer { close(asker) }
+    // connect(2) reads the address during the call.
+    guard unsafe withAddress(of: interface, { unsafe connect(asker, $0, $1) == 0 }) else {
+      return errno == ECONNREFUSED ? nil : "another process"
+    }
     // `struct ucred`: process, user and group.
     var credentials: [Int32] = [0, 0, 0]
     var size = socklen_t(12)
-    // The address lives for the call, and the kernel writes at most the twelve bytes there are.
-    let isKnown = unsafe address.withUnsafeBytes { bytes -> Bool in
-      let address = unsafe bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self)
-      return unsafe connect(asker, address, socklen_t(bytes.count)) == 0
-        && getsockopt(asker, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0
+    // The kernel writes at most the twelve bytes there are.
+    guard unsafe getsockopt(asker, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0,
+      credentials[0] > 0
+    else { return "another process" }
+    if credentials[0] == getpid() { return "this process itself" }
+    let isDead = kill(credentials[0], 0) != 0 && errno == ESRCH
+    return isDead ? nil : "process \(credentials[0])"
+  }
+
+  private static func makeSocket(_ interface: Interface) throws(XDPError) -> Int32 {
+    let kind = Int32(SOCK_STREAM.rawValue) | O_CLOEXEC | O_NONBLOCK
+    let descriptor = socket(AF_UNIX, kind, 0)
+    if descriptor < 0 { throw failure(interface, Errno(rawValue: errno)) }
+    return descriptor
+  }
+
+  private static func failure(_ interface: Interface, _ code: Errno) -> XDPError {
+    XDPError(
+      .system, operation: "attach to \(interface.name)",
+      reason: "the lock of the interface failed: \(code)",
+      remedy: "look at the limits of this process (ulimit -n)", errno: code)
+  }
+
+  /// `struct sockaddr_un` with an abstract name: the family, a zero, then the name without an end.
+  private static func withAddress(
+    of interface: Interface, _ body: (UnsafePointer<sockaddr>?, socklen_t) -> Bool
+  ) -> Bool {
+    let name =
+      UInt16(AF_UNIX).machineOrder + [0] + Array("martlet/steering/\(interface.index)".utf8)
+    // The bytes live for the call and are read as an address of their own length.
+    return unsafe name.withUnsafeBytes { bytes in
+      unsafe body(
+        bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
     }
-    guard isKnown, credentials[0] > 0 else { return "another process" }
-    return credentials[0] == getpid() ? "this process itself" : "process \(credentials[0])"
   }
 }

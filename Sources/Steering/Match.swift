@@ -18,7 +18,7 @@ public struct Match: Sendable, Hashable {
   public var ipProtocol: UInt8?
   /// The destination port of UDP or TCP.
   public var destinationPort: UInt16?
-  /// The destination address in network order: four bytes with IP version 4, sixteen with 6.
+  /// The destination address in network order: four bytes with IP version 4 and ARP, sixteen with 6.
   var destination: [UInt8] = []
 
   /// Every packet: refine it by setting fields.
@@ -78,10 +78,10 @@ extension Match {
 }
 
 extension Match {
-  /// The same, but only to one IPv4 address.
+  /// The same, but only to one IPv4 address; of ARP only what asks for it or answers to it.
   public func to(_ address: IPv4Address) -> Match {
     var match = self
-    match.ipVersion = 4
+    if etherType != Match.arp.etherType { match.ipVersion = 4 }
     match.destination = address.rawValue.networkOrder
     return match
   }

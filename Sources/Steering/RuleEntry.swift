@@ -22,6 +22,7 @@ struct RuleEntry {
     static let ip: UInt8 = 2
     static let ipProtocol: UInt8 = 4
     static let ports: UInt8 = 8
+    static let destination: UInt8 = 16
   }
 
   init(_ rule: Rule) {
@@ -33,7 +34,7 @@ struct RuleEntry {
     if let version = match.ipVersion { ask([version], at: 1, known: Known.ip) }
     if let number = match.ipProtocol { ask([number], at: 2, known: Known.ipProtocol) }
     if let port = match.destinationPort { ask(port.networkOrder, at: 6, known: Known.ports) }
-    if !match.destination.isEmpty { ask(match.destination, at: 16, known: Known.ip) }
+    if !match.destination.isEmpty { ask(match.destination, at: 16, known: Known.destination) }
     if let interface = rule.interface { ask(interface.index.machineOrder, at: 8) }
     if let queue = rule.queue {
       ask(UInt32(clamping: queue).machineOrder, at: 12)

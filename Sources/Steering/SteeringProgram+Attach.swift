@@ -17,20 +17,16 @@ extension SteeringProgram {
     try clear(interface)
     let queueCount = try interface.queueCounts().receive
     let (number, sockets) = try freePlace(queueCount, interface.name)
-    // The program must know the interface before the first packet arrives.
-    object.settings.setPort(
-      number, interface: interface.index, firstSocket: sockets.lowerBound, queueCount: queueCount)
-    do throws(XDPError) {
-      resetCounters(number)
-      let hold = try hold(interface, mode)
-      let port = AttachedPort(
-        interface: interface, number: number, sockets: sockets, mode: mode, hold: hold, lock: lock)
-      ports.append(port)
-      return port.attachment
-    } catch {
-      object.settings.setPort(number, interface: 0)
-      throw error
+    var hold = try hold(interface, mode, number, sockets)
+    if hold == nil {
+      try useLinks()
+      hold = try self.hold(interface, mode, number, sockets)
     }
+    guard let hold else { preconditionFailure("a link holds or throws") }
+    let port = AttachedPort(
+      interface: interface, number: number, sockets: sockets, mode: mode, hold: hold, lock: lock)
+    ports.append(port)
+    return port.attachment
   }
 
   /// Detaches from one interface, and waits for the kernel to be done with it.
@@ -78,13 +74,22 @@ extension SteeringProgram {
     return (number, start..<start + queueCount)
   }
 
-  private func hold(
-    _ interface: Interface, _ mode: AttachMode
-  ) throws(XDPError) -> AttachedPort.Hold {
-    if usesDispatcher, let program = unsafe try attachUnderDispatcher(interface, mode) {
-      return unsafe .dispatcher(program)
+  /// Attaches; nil if the dispatcher is not to be had.
+  private mutating func hold(
+    _ interface: Interface, _ mode: AttachMode, _ number: Int, _ sockets: Range<Int>
+  ) throws(XDPError) -> AttachedPort.Hold? {
+    resetCounters(number)
+    // The program must know the interface before the first packet arrives.
+    object.settings.setPort(
+      number, interface: interface.index, firstSocket: sockets.lowerBound,
+      queueCount: sockets.count)
+    do throws(XDPError) {
+      guard usesDispatcher else { return .link(try attachByLink(interface, mode)) }
+      return try attachUnderDispatcher(interface, mode)
+    } catch {
+      object.settings.setPort(number, interface: 0)
+      throw error
     }
-    return .link(try attachByLink(interface, mode))
   }
 
   private func attachByLink(

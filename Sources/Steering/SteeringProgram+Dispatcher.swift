@@ -13,26 +13,43 @@ extension SteeringProgram {
     libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, nil) == 1
   }
 
-  /// Attaches by libxdp; nil if libxdp attached without a dispatcher, which is undone.
-  func attachUnderDispatcher(
+  /// Attaches by libxdp; nil if there is no dispatcher to be had after all, and nothing is
+  /// attached.
+  ///
+  /// So it is where libxdp's own program is missing (`xdp-dispatcher.o`), where the kernel does not
+  /// take ours as a part of it, and where libxdp attached without it, which is undone.
+  mutating func attachUnderDispatcher(
     _ interface: Interface, _ mode: AttachMode
-  ) throws(XDPError) -> OpaquePointer? {
-    let made = unsafe xdp_program__from_bpf_obj(object.object, "xdp")
-    let failure = unsafe libxdp_get_error(UnsafeRawPointer(made))
-    guard failure == 0, let program = unsafe made else {
-      throw loadError(Errno(rawValue: Int32(-failure)), log: "")
+  ) throws(XDPError) -> AttachedPort.Hold? {
+    // Kept also if this attempt fails: libxdp loads an object once.
+    if dispatched == nil { dispatched = try DispatchedProgram(of: object) }
+    guard let program = dispatched else { return nil }
+    if let code = program.attach(to: interface, mode) {
+      if code == .noSuchFileOrDirectory || !object.verifierLog.isEmpty { return nil }
+      throw attachError(code, to: interface.name, mode: mode)
     }
-    let result = unsafe xdp_program__attach(program, Int32(interface.index), mode.libxdp, 0)
-    guard result == 0 else {
-      unsafe xdp_program__close(program)
-      let log = object.verifierLog
-      if !log.isEmpty { throw loadError(Errno(rawValue: -result), log: log) }
-      throw attachError(Errno(rawValue: -result), to: interface.name, mode: mode)
+    guard try PresentProgram(on: interface)?.isDispatcher == true else {
+      program.detach(from: interface, mode)
+      return nil
     }
-    if try PresentProgram(on: interface)?.isDispatcher == true { return unsafe program }
-    _ = unsafe xdp_program__detach(program, Int32(interface.index), mode.libxdp, 0)
-    unsafe xdp_program__close(program)
-    return nil
+    return .dispatcher(program)
+  }
+
+  /// Gives the dispatcher up: loads the program anew for links, with the rules in force.
+  mutating func useLinks() throws(XDPError) {
+    guard ports.isEmpty else {
+      throw XDPError(
+        .unsupported, operation: "attach to a further interface",
+        reason: "libxdp's dispatcher took the program for one interface and not for another",
+        remedy: "look whether bpffs and libxdp's xdp-dispatcher.o are still there")
+    }
+    let fresh = try ProgramObject(socketCount: socketCapacity, acceptsFragments: acceptsFragments)
+    try fresh.load()
+    dispatched = nil
+    usesDispatcher = false
+    object = fresh
+    for (index, entry) in rules.entries.enumerated() { try write(entry, at: index, of: place) }
+    object.settings.setRules(rules.word(place: place))
   }
 
   /// Removes what a crashed process of ours left on the interface; refuses if it is anybody else's.

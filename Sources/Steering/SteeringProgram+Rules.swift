@@ -34,7 +34,7 @@ extension SteeringProgram {
     rules = next
   }
 
-  private func write(_ entry: RuleEntry, at index: Int, of place: UInt32) throws(XDPError) {
+  func write(_ entry: RuleEntry, at index: Int, of place: UInt32) throws(XDPError) {
     var key = place * UInt32(RuleSet.capacity) + UInt32(index)
     let bytes = entry.bytes
     // The kernel reads four and `RuleEntry.size` bytes, and the entry has just that many.

@@ -1,4 +1,5 @@
 import CXDP
+import Glibc
 import SystemPackage
 public import XSK
 
@@ -7,21 +8,18 @@ extension SteeringProgram {
   ///
   /// The packet is counted, but goes nowhere (`BPF_PROG_TEST_RUN`). `.socket` only if the queue has
   /// one. Throws `.configuration` below 14 and beyond some 3,500 bytes, which the kernel does not
-  /// try, and `.unsupported` under the dispatcher.
+  /// try.
   public func trial(
     of packet: [UInt8], interface: Interface, queue: Int = 0
   ) throws(XDPError) -> Action {
-    guard !usesDispatcher else {
-      throw refusal(.unsupported, "the dispatcher runs the program", "try it where links are used")
-    }
     guard packet.count >= 14 else {
       throw refusal(.configuration, "the kernel wants 14 bytes", "try a longer packet")
     }
+    let program = try runnable(interface)
     // The packet lives for the call, and its size is given.
     let result = unsafe packet.withUnsafeBytes { bytes in
       unsafe cxdp_try_packet(
-        bpf_program__fd(object.program), bytes.baseAddress, UInt32(bytes.count), interface.index,
-        UInt32(queue))
+        program.value, bytes.baseAddress, UInt32(bytes.count), interface.index, UInt32(queue))
     }
     guard result >= 0 else {
       throw refusal(
@@ -34,7 +32,28 @@ extension SteeringProgram {
     }
   }
 
+  /// What the kernel runs for packets of the interface: under the dispatcher that, else the
+  /// program.
+  private func runnable(_ interface: Interface) throws(XDPError) -> ProgramDescriptor {
+    let attached = usesDispatcher ? try PresentProgram(on: interface)?.identifier : nil
+    let value =
+      if let attached { bpf_prog_get_fd_by_id(attached) } else {
+        fcntl(unsafe bpf_program__fd(object.program), F_DUPFD_CLOEXEC, 0)
+      }
+    guard value >= 0 else {
+      throw refusal(.system, "\(Errno(rawValue: errno))", "attach the program first")
+    }
+    return ProgramDescriptor(value: value)
+  }
+
   private func refusal(_ kind: XDPError.Kind, _ reason: String, _ remedy: String) -> XDPError {
     XDPError(kind, operation: "try a packet", reason: reason, remedy: remedy)
   }
+}
+
+/// A descriptor of a program, closed with its owner.
+private struct ProgramDescriptor: ~Copyable {
+  let value: Int32
+
+  deinit { close(value) }
 }

@@ -13,7 +13,7 @@ public import XSK
 ///
 /// The picture and the limits are in docs/steering.md.
 public struct SteeringProgram: ~Copyable {
-  let object: ProgramObject
+  var object: ProgramObject
   var ports: [AttachedPort] = []
   /// Rules in force.
   var rules: RuleSet
@@ -23,7 +23,10 @@ public struct SteeringProgram: ~Copyable {
   var otherPlaceWasUsed = false
   /// Whether the dispatcher holds all of it or links do: known before anything is attached.
   var usesDispatcher: Bool
+  /// From the first attempt to attach under the dispatcher on.
+  var dispatched: DispatchedProgram?
   let socketCapacity: Int
+  let acceptsFragments: Bool
 
   /// Prepares the program, attached to nothing yet.
   ///
@@ -49,6 +52,7 @@ public struct SteeringProgram: ~Copyable {
     self.rules = rules
     self.usesDispatcher = usesDispatcher
     self.socketCapacity = socketCapacity
+    self.acceptsFragments = acceptsFragments
   }
 
   // What it owns is let go by the owners: ports detach before the object closes.

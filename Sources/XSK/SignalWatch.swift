@@ -4,8 +4,8 @@ import SystemPackage
 
 /// Turns SIGINT and SIGTERM into something a poll set can wait for (`signalfd`).
 ///
-/// While it lives, the calling thread does not die of them; threads it starts inherit that. What was
-/// blocked before is blocked again when it goes.
+/// While it lives, the calling thread does not die of them; threads it starts inherit that. What
+/// was blocked before is blocked again when it goes.
 public struct SignalWatch: ~Copyable {
   private let descriptor: OwnedDescriptor
   private let before: sigset_t

@@ -74,8 +74,7 @@ import Testing
   func kernelAgrees(_ version: PacketBuilder.Version) async throws {
     try await withNetworkNamespace(ipv6: true) {
       let pair = try VethPair("left", "right") { $0.nearAddress = "192.0.2.2/24" }
-      let host6 = "2001:db8::2/64"
-      try runProgram(["ip", "address", "add", host6, "dev", pair.near, "nodad"])
+      try assignAddress("2001:db8::2/64", to: pair.near)
       let tap = try PacketTap(pair.far)
       var builder = PacketBuilder()
       builder.version = version

@@ -61,7 +61,7 @@ private struct Queue: ~Copyable {
     #expect(queue.kernel.memory.read(at: 3 * 2048 + 256, count: 3) == [1, 2, 3])
     let memory = queue.kernel.packetMemory()
     // One byte is there to load.
-    let byte = unsafe memory.bytes(at: 2048 + 256, count: 1).unsafeLoad(as: UInt8.self)
+    let byte = unsafe memory.span(at: 2048 + 256, count: 1).unsafeLoad(as: UInt8.self)
     #expect(byte == 4)
   }
 

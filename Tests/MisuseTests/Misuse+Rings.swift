@@ -34,7 +34,7 @@ extension Misuse {
       import XSK
       func own(_ memory: consuming PacketMemory) {}
       func f(_ memory: consuming PacketMemory) {
-        let bytes = memory.bytes(at: 0, count: 14)
+        let bytes = memory.span(at: 0, count: 14)
         own(memory)  // misuse
         _ = bytes.byteCount
       }
@@ -47,7 +47,7 @@ extension Misuse {
         var kept = RawSpan()
         do {
           let inner = memory
-          kept = inner.bytes(at: 0, count: 14)
+          kept = inner.span(at: 0, count: 14)
         }
         _ = kept.byteCount  // misuse
       }

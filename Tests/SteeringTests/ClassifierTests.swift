@@ -15,6 +15,7 @@ struct ClassifierTests {
     rule(.etherType(0x88CC)), rule(.etherType(0x0800)), rule(.etherType(0x8100)),
     rule(.ipProtocol(17)), rule(.ipProtocol(47)), rule(.ipProtocol(0)), rule(.ipProtocol(60)),
     address(.everything, IPv4Address(192, 0, 2, 2)),
+    address(.arp, IPv4Address(192, 0, 2, 2)), address(.arp, IPv4Address(192, 0, 2, 3)),
     address(.everything, IPv4Address(192, 0, 2, 3)),
     address(.udp(destinationPort: 1002), IPv4Address(192, 0, 2, 2)),
     address(.tcp(destinationPort: 1002), documentation(2)), address(.everything, documentation(3)),

@@ -23,6 +23,7 @@ struct PacketFacts {
     switch type {
     case 0x0800: readIPv4(rest)
     case 0x86DD: readIPv6(rest)
+    case 0x0806: readARP(rest)
     default: break
     }
   }
@@ -36,6 +37,11 @@ struct PacketFacts {
     destination = Array(bytes[16..<20])
     let isFragment = bytes[6] & 0x3F != 0 || bytes[7] != 0
     if !isFragment { readPorts(Array(bytes.dropFirst(length)), left: Int(total) - length) }
+  }
+
+  private mutating func readARP(_ bytes: [UInt8]) {
+    guard bytes.count >= 28, bytes.starts(with: [0, 1, 8, 0, 6, 4]) else { return }
+    destination = Array(bytes[24..<28])
   }
 
   private mutating func readIPv6(_ bytes: [UInt8]) {

@@ -1,5 +1,6 @@
 import MartletTestKit
 import Steering
+import Synchronization
 import Testing
 import XSK
 
@@ -21,7 +22,8 @@ struct RuleTests {
   @Test func setRulesReplacesThem() async throws {
     try await withNetworkNamespace {
       var bench = try Bench()
-      // More changes than there are places to write a set to, and each leaves less than the one before.
+      // More changes than there are places to write a set to, and each leaves less than the one
+      // before.
       let both = [Rule(.arp, .drop), Rule(.ipProtocol(17), .drop)]
       for _ in 0..<3 {
         try bench.program.setRules(both)
@@ -105,4 +107,56 @@ struct RuleTests {
       #expect(counters.socket == 5 && counters.dropped == 5 && counters.kernel == 5)
     }
   }
+
+  @Test func socketsDoNotOutliveTheirInterface() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      _ = try VethPair("other", "peer")
+      let other = try Interface(named: "other")
+      try bench.program.setRules([Rule(.everything, .socket)])
+      #expect(try bench.trial(Self.udp) == .socket)
+      bench.program.detach(from: bench.near)
+      // The same places among the sockets.
+      try bench.program.attach(to: other, mode: .generic)
+      #expect(try bench.program.trial(of: Self.udp, interface: other) == .kernel)
+    }
+  }
+
+  /// A change that overwrites the rules in force would, for a moment, leave UDP to the kernel.
+  @Test func noPacketSeesAMixtureOfRules() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench(queueCount: 1)
+      let filler = (0..<63).map { Rule(.tcp(destinationPort: UInt16($0)), .socket) }
+      let first = [Rule(.ipProtocol(17), .drop)] + filler
+      let last = filler + [Rule(.ipProtocol(17), .drop)]
+      try bench.program.setRules(first)
+      let far = bench.pair.far
+      let isOver = Flag()
+      let senders = (0..<2).map { _ in
+        TestThread {
+          let tap = try PacketTap(far)
+          var count = 0
+          while !isOver.value.load(ordering: .relaxed) {
+            // The near end's queue may be full: that packet was not received.
+            if (try? tap.send(Self.udp)) != nil { count += 1 }
+          }
+          return count
+        }
+      }
+      for _ in 0..<40 {
+        try bench.program.setRules(last)
+        try bench.program.setRules(first)
+      }
+      isOver.value.store(true, ordering: .relaxed)
+      let sent = try senders.reduce(0) { try $0 + $1.join() }
+      let counters = try bench.program.counters(of: bench.near)
+      #expect(counters.kernel == 0 && counters.socket == 0)
+      #expect(counters.dropped == UInt64(sent))
+    }
+  }
+}
+
+/// A flag that threads share.
+private final class Flag: Sendable {
+  let value = Atomic(false)
 }

@@ -47,7 +47,7 @@ import XSK
     let umem = try UMEM(region: MemoryRegion(byteCount: 5000))
     #expect(umem.byteCount == 8192)
     let memory = umem.memory()
-    var bytes = memory.mutableBytes(at: 8191, count: 1)
+    var bytes = memory.mutableSpan(at: 8191, count: 1)
     bytes.storeBytes(of: 7, as: UInt8.self)
     expectEqual(memory.byteCount, 8192)
   }

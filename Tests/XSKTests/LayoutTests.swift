@@ -10,10 +10,14 @@ import XSK
     #expect(MemoryLayout<Descriptor>.alignment == MemoryLayout<xdp_desc>.alignment)
     let address = MemoryLayout<Descriptor>.offset(of: \.address)
     #expect(address == MemoryLayout<xdp_desc>.offset(of: \.addr))
-    let byteCount = MemoryLayout<Descriptor>.offset(of: \.byteCount)
-    #expect(byteCount == MemoryLayout<xdp_desc>.offset(of: \.len))
-    let options = MemoryLayout<Descriptor>.offset(of: \.options)
-    #expect(options == MemoryLayout<xdp_desc>.offset(of: \.options))
+    // Length and options are read and written as one word: compare what lies in memory.
+    let descriptor = Descriptor(address: 0x0102_0304_0506_0708, byteCount: 9, options: 10)
+    // Both are 16 bytes of integers, as tested above.
+    let twin = unsafe unsafeBitCast(descriptor, to: xdp_desc.self)
+    #expect(twin.addr == 0x0102_0304_0506_0708)
+    #expect(twin.len == 9)
+    #expect(twin.options == 10)
+    #expect(descriptor.byteCount == 9 && descriptor.options == 10)
   }
 
   @Test("A descriptor's two forms of address name the same byte")

@@ -75,7 +75,7 @@ struct LeakTests {
 
   /// Reads the first byte and ends the view.
   private static func read(_ memory: consuming PacketMemory) {
-    expectEqual(memory.bytes(at: 0, count: 1).byteCount, 1)
+    expectEqual(memory.span(at: 0, count: 1).byteCount, 1)
   }
 }
 

@@ -29,7 +29,7 @@ import XSK
   func shared() throws {
     let umem = try UMEM(region: MemoryRegion(byteCount: 1 << 16))
     let memory = umem.memory()
-    var bytes = memory.mutableBytes(at: 1234, count: 1)
+    var bytes = memory.mutableSpan(at: 1234, count: 1)
     bytes.storeBytes(of: 0xA5, as: UInt8.self)
     let reader = unsafe mmap(nil, 1 << 16, PROT_READ, MAP_SHARED, umem.fileDescriptor, 0)
     let mapped = try unsafe #require(reader)

@@ -57,19 +57,33 @@ import XSK
   @Test("A signal does not end a wait, nor make it longer")
   func interrupted() throws {
     signal(SIGURG) { _ in }
-    let waiter = pthread_self()
-    let begin = ContinuousClock.now
-    let thread = TestThread {
-      for _ in 0..<20 {
-        usleep(5000)
-        pthread_kill(waiter, SIGURG)
+    let waiting = TestThread {
+      // The threads that tests run on block signals, and new threads do as their makers.
+      var urgent = sigset_t()
+      // The set outlives the calls.
+      unsafe sigemptyset(&urgent)
+      unsafe sigaddset(&urgent, SIGURG)
+      unsafe pthread_sigmask(SIG_UNBLOCK, &urgent, nil)
+      let waiter = pthread_self()
+      let done = try StopSignal()
+      // A wait that began anew at each signal would last as long as they come: ten seconds.
+      let interrupting = TestThread {
+        for _ in 0..<2000 where !done.isRequested {
+          usleep(5000)
+          pthread_kill(waiter, SIGURG)
+        }
       }
+      var poller = Poller(capacity: 1)
+      let begin = ContinuousClock.now
+      expectEqual(poller.wait(timeout: .milliseconds(60)), 0)
+      let lasted = ContinuousClock.now - begin
+      // The thread that is signalled must not end before the signals do.
+      done.request()
+      try interrupting.join()
+      return lasted
     }
-    var poller = Poller(capacity: 1)
-    expectEqual(poller.wait(timeout: .milliseconds(60)), 0)
-    let lasted = ContinuousClock.now - begin
+    let lasted = try waiting.join()
     #expect(lasted >= .milliseconds(60))
-    try thread.join()
     #expect(lasted < .seconds(10))
   }
 }

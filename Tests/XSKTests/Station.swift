@@ -36,7 +36,7 @@ struct Station: ~Copyable {
       let chunk = firstChunk + Station.chunkCount / 2 + nextToSend
       nextToSend = (nextToSend + 1) % (Station.chunkCount / 2)
       let address = UInt64(chunk * chunkSize)
-      var bytes = memory.mutableBytes(at: address, count: frame.count)
+      var bytes = memory.mutableSpan(at: address, count: frame.count)
       for (offset, byte) in frame.enumerated() {
         bytes.storeBytes(of: byte, toByteOffset: offset, as: UInt8.self)
       }
@@ -71,7 +71,7 @@ struct Station: ~Copyable {
       }
       while socket.rings.receive.remaining > 0 {
         let descriptor = socket.rings.receive.take()
-        let span = memory.bytes(at: descriptor.location, count: Int(descriptor.byteCount))
+        let span = memory.span(at: descriptor.location, count: Int(descriptor.byteCount))
         // The span's own bytes, copied while it is there.
         packets.append(unsafe span.withUnsafeBytes { unsafe [UInt8]($0) })
       }

@@ -41,7 +41,7 @@ func run(_ interface: String, _ address: IPv4Address) throws(XDPError) {
   let host = Host(address: address, mac: mac)
   var engine = try Engine()
   let ports = try engine.bind(QueueName.all(of: interface))
-  try engine.steer(.arp)  // while this runs, the kernel gets no ARP of this interface
+  try engine.steer(.arp.to(address))
   try engine.steer(.icmp.to(address))
   try engine.stopOnSignals()
   print("answering pings to \(address) on \(interface); Ctrl-C ends it")

@@ -1,0 +1,34 @@
+import CXDP
+import SystemPackage
+import XSK
+
+/// libxdp's handle of the program, which it loads with the first interface and keeps for the
+/// others.
+@safe final class DispatchedProgram {
+  private let handle: OpaquePointer
+
+  /// A handle of the object's program, which must not be loaded yet.
+  ///
+  /// The object must live as long as the program is attached to further interfaces.
+  init(of object: borrowing ProgramObject) throws(XDPError) {
+    let made = unsafe xdp_program__from_bpf_obj(object.object, "xdp")
+    let failure = unsafe libxdp_get_error(UnsafeRawPointer(made))
+    guard failure == 0, let handle = unsafe made else {
+      throw loadError(Errno(rawValue: Int32(-failure)), log: "")
+    }
+    unsafe self.handle = handle
+  }
+
+  deinit { unsafe xdp_program__close(handle) }
+
+  /// Attaches by netlink; nil is success.
+  func attach(to interface: Interface, _ mode: AttachMode) -> Errno? {
+    let result = unsafe xdp_program__attach(handle, Int32(interface.index), mode.libxdp, 0)
+    return result == 0 ? nil : Errno(rawValue: -result)
+  }
+
+  /// Detaches, from the dispatcher or without one.
+  func detach(from interface: Interface, _ mode: AttachMode) {
+    _ = unsafe xdp_program__detach(handle, Int32(interface.index), mode.libxdp, 0)
+  }
+}

@@ -1,0 +1,37 @@
+import CXDP
+import Glibc
+import SystemPackage
+
+/// One processor of the machine, by the kernel's number.
+public struct Processor: Sendable, Hashable {
+  /// The kernel's number, counting from 0.
+  public let number: Int
+
+  /// Processor `number`; whether there is one shows when a thread is pinned to it.
+  public init(_ number: Int) { self.number = number }
+
+  /// Keeps the calling thread, and threads it starts later, on this processor
+  /// (`sched_setaffinity`).
+  ///
+  /// Throws if there is no such processor or this process may not use it.
+  public func pinThread() throws(XDPError) {
+    let operation = "run on processor \(number)"
+    let remedy = "choose one of Cpus_allowed_list in /proc/self/status"
+    guard (0..<Self.limit).contains(number) else {
+      throw XDPError(
+        .configuration, operation: operation, reason: "there is no such processor", remedy: remedy)
+    }
+    var bits = [UInt64](repeating: 0, count: number / 64 + 1)
+    bits[number / 64] = 1 << (number % 64)
+    // The kernel reads the words of the array.
+    guard unsafe cxdp_pin(&bits, bits.count) == 0 else {
+      let failure = Errno(rawValue: errno)
+      throw XDPError(
+        .configuration, operation: operation, reason: "the kernel does not allow it (\(failure))",
+        remedy: remedy, errno: failure)
+    }
+  }
+
+  /// Most processors that Linux can be built for, by far.
+  private static let limit = 1 << 16
+}

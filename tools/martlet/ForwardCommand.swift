@@ -1,0 +1,33 @@
+import ArgumentParser
+import Martlet
+
+/// `martlet forward A B`: a transparent wire between two interfaces.
+struct ForwardCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "forward",
+    abstract: "Joins two interfaces by a transparent wire.",
+    discussion: """
+      Every frame that arrives at one interface leaves at the other byte for byte, in both \
+      directions and in order per queue: ARP, LLDP, VLAN tags, broken packets and all. The kernel \
+      sees none of them. Queue N of one side goes to queue N of the other.
+
+      Example: martlet forward eth1 eth2 --seconds 10
+      """)
+
+  @Argument(help: "One interface.") var left: String
+  @Argument(help: "The other interface.") var right: String
+  @OptionGroup var options: CommonOptions
+
+  func validate() throws {
+    guard left != right else {
+      throw ValidationError("A wire needs two different interfaces; see \"martlet reflect\".")
+    }
+  }
+
+  func run() throws {
+    try Session(options: options, title: "forwarding \(left) <-> \(right)").run {
+      configuration throws(XDPError) in
+      try Relay(.forward, left, right, options: options, configuration: configuration)
+    }
+  }
+}

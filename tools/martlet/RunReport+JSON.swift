@@ -1,0 +1,39 @@
+import Martlet
+
+extension RunReport {
+  /// The report as one JSON object; its keys and their order are stable.
+  var json: String {
+    JSON.object([
+      ("seconds", .thousandths(Int(duration / .milliseconds(1)))),
+      ("ports", .array(ports.map { $0.json })),
+      (
+        "frames",
+        .object(
+          [("total", .integer(frames.total))]
+            + frames.parts.map { ($0.name, .integer($0.granules)) })
+      ),
+      ("conserved", .boolean(isConserved)),
+    ]).text
+  }
+}
+
+extension PortReport {
+  fileprivate var json: JSON {
+    .object([
+      ("interface", .string(interface)),
+      ("queue", .integer(queue)),
+      ("mode", .string(mode.rawValue)),
+      ("mode_reason", .string(modeReason)),
+      ("attachment", attachment.map { .string($0.description) } ?? .null),
+      ("received", received.json),
+      ("sent", sent.json),
+      ("dropped", .object(dropped.causes.map { ($0.name, .counter($0.packets)) })),
+    ])
+  }
+}
+
+extension PortReport.Traffic {
+  fileprivate var json: JSON {
+    .object([("packets", .counter(packets)), ("bytes", .counter(bytes))])
+  }
+}

@@ -1,0 +1,105 @@
+import ArgumentParser
+import Martlet
+
+/// One run of a command: sets up, announces, works until the end, takes everything down, reports.
+struct Session {
+  let options: CommonOptions
+  /// What is being done, such as "forwarding veth0 <-> veth1".
+  let title: String
+
+  /// How a run ended.
+  private struct Outcome {
+    var report: RunReport
+    var trouble: XDPError?
+  }
+
+  /// Runs the worker that `make` returns, to the end.
+  ///
+  /// By the time anything is printed, the engine is gone and the interfaces are as they were.
+  func run<W: Worker & ~Copyable>(
+    _ make: (Engine.Configuration) throws(XDPError) -> W
+  ) throws(ExitCode) {
+    let outcome: Outcome
+    do throws(XDPError) {
+      // From here on a signal stops the work, also while it is being set up or taken down.
+      let signals = try SignalWatch()
+      if let cpu = options.cpu { try Processor(cpu).pinThread() }
+      outcome = try work(try make(options.apply(to: Engine.Configuration())))
+      extendLifetime(signals)
+    } catch {
+      Terminal.complain(error)
+      throw .failure
+    }
+    Terminal.print(options.json ? outcome.report.json : outcome.report.table)
+    guard let trouble = outcome.trouble else { return }
+    Terminal.complain(trouble)
+    throw .failure
+  }
+
+  /// Announces the worker, lets it work, and closes it when the last packet is accounted for.
+  private func work<W: Worker & ~Copyable>(_ worker: consuming W) throws(XDPError) -> Outcome {
+    try worker.engine.stopOnSignals()
+    Terminal.note(announcement(of: worker.engine))
+    let start = ContinuousClock.now
+    var trouble: XDPError?
+    do throws(XDPError) {
+      try loop(&worker, from: start)
+    } catch {
+      trouble = error
+    }
+    worker.finish()
+    let seconds = start.duration(to: .now)
+    worker.engine.drain(timeout: .milliseconds(20))
+    return Outcome(report: RunReport(of: worker.engine, duration: seconds), trouble: trouble)
+  }
+
+  private func loop<W: Worker & ~Copyable>(
+    _ worker: inout W, from start: ContinuousClock.Instant
+  ) throws(XDPError) {
+    let end = options.seconds.map { start + .seconds($0) }
+    var links = LinkNotes(of: worker.engine)
+    var live = Terminal.isTerminal ? LiveLine(worker.directions, at: start) : nil
+    defer { live?.clear() }
+    var now = start
+    while try worker.engine.wait(timeout: pause(worker, at: now, until: [end, live?.nextTime])) {
+      now = .now
+      if let end, now >= end { return }
+      worker.turn(at: now)
+      if worker.isDone { return }
+      links.update(from: worker.engine)
+      live?.update(from: worker.engine, at: now)
+    }
+  }
+
+  /// How long to sleep if no packet comes: until the worker or one of `times` wants its turn.
+  private func pause<W: Worker & ~Copyable>(
+    _ worker: borrowing W, at now: ContinuousClock.Instant, until times: [ContinuousClock.Instant?]
+  ) -> Duration? {
+    var pause = worker.pause(at: now)
+    for case let time? in times {
+      let left = max(.zero, now.duration(to: time))
+      pause = min(pause ?? left, left)
+    }
+    return pause
+  }
+
+  /// One line that says that everything is up.
+  private func announcement(of engine: borrowing Engine) -> String {
+    let reports = engine.allPorts.map { engine.report(of: $0) }
+    var counts: [(interface: String, queues: Int)] = []
+    for report in reports {
+      if counts.last?.interface == report.interface {
+        counts[counts.count - 1].queues += 1
+      } else {
+        counts.append((report.interface, 1))
+      }
+    }
+    let numbers = counts.map { $0.queues == 1 ? "1 queue" : "\($0.queues) queues" }
+    let isEven = numbers.allSatisfy { $0 == numbers[0] }
+    let queues =
+      isEven ? numbers[0] + (numbers.count > 1 ? " each" : "") : numbers.joined(separator: " and ")
+    guard let first = reports.first else { return title }
+    let attachment = first.attachment.map { ", attached by \($0)" } ?? ""
+    return "\(title), \(queues), \(first.mode.rawValue) (\(first.modeReason))\(attachment)"
+  }
+}

@@ -1,0 +1,31 @@
+import Glibc
+import Martlet
+import SystemPackage
+
+/// Where words go: reports to standard output, everything else to standard error.
+enum Terminal {
+  /// Whether standard error is a terminal, for lines that are drawn again and again.
+  static let isTerminal = isatty(FileDescriptor.standardError.rawValue) == 1
+
+  /// Goes to the line's beginning and makes it empty.
+  private static let emptyLine = "\r\u{1B}[K"
+
+  /// Prints text on standard output.
+  static func print(_ text: String) { write(text + "\n", to: .standardOutput) }
+
+  /// Says something in one line on standard error.
+  static func note(_ text: String) {
+    write((isTerminal ? emptyLine : "") + "martlet: \(text)\n", to: .standardError)
+  }
+
+  /// Says in one line what went wrong.
+  static func complain(_ error: XDPError) { note("\(error)") }
+
+  /// Draws the terminal's last line anew.
+  static func redraw(_ text: String) { write(emptyLine + text, to: .standardError) }
+
+  /// Nobody is left to be told if the words cannot be written.
+  private static func write(_ text: String, to file: FileDescriptor) {
+    _ = try? file.writeAll(text.utf8)
+  }
+}

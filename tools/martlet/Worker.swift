@@ -1,0 +1,27 @@
+import Martlet
+
+/// What a command does with an engine, a burst at a time; the session around it does the rest.
+protocol Worker: ~Copyable {
+  /// The engine it works with.
+  var engine: Engine { get set }
+  /// Whether there is nothing left to do.
+  var isDone: Bool { get }
+  /// The pairs of directions to show while it runs: where packets come in and where they leave.
+  var directions: [Direction] { get }
+
+  /// How long the engine may sleep if no packet comes; nil for as long as it likes.
+  func pause(at now: ContinuousClock.Instant) -> Duration?
+
+  /// Does what there is to do, at most a burst of packets per port.
+  mutating func turn(at now: ContinuousClock.Instant)
+
+  /// Does what is left to do with packets that have arrived; begins nothing new.
+  mutating func finish()
+}
+
+/// One way packets go: its name for the live line and the interfaces at both ends.
+struct Direction {
+  var label: String
+  var source: String?
+  var destination: String?
+}
