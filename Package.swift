@@ -68,7 +68,7 @@ let package = Package(
     .testTarget(
       name: "MartletTests", dependencies: ["Martlet", "MartletTestKit"], swiftSettings: strict),
     .testTarget(
-      name: "KernelTests", dependencies: ["Martlet", "MartletTestKit", "CXDP"],
+      name: "KernelTests", dependencies: ["Martlet", "MartletTestKit", "CXDP", system],
       swiftSettings: strict),
     .testTarget(
       name: "MartletTestKitTests", dependencies: ["MartletTestKit", "XSK"], swiftSettings: strict),
@@ -79,6 +79,8 @@ let package = Package(
     .testTarget(
       name: "ReadmeTests", dependencies: ["MartletTestKit", "ReadmeForwarder", system],
       swiftSettings: strict),
+    .testTarget(
+      name: "ToolTests", dependencies: ["CXDP", "MartletTestKit", "XSK"], swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

@@ -15,12 +15,12 @@
 
   /// With the application, as it came off a receive ring.
   @inlinable public static var received: Custody {
-    @inline(__always) get { Custody(rawValue: 2) }
+    @inline(__always) get { Custody(rawValue: 0xFFFE) }
   }
 
   /// With the application, allocated or settled by it.
   @inlinable public static var held: Custody {
-    @inline(__always) get { Custody(rawValue: 3) }
+    @inline(__always) get { Custody(rawValue: 0xFFFF) }
   }
 
   /// With the kernel, to receive into: on `holder`'s fill ring, in its driver or on its receive
@@ -40,8 +40,10 @@
   /// How many holders can be told apart.
   public static let holderLimit = 4096
 
-  /// Received and held differ in bit 0 alone: one comparison says "with the application".
-  @usableFromInline static let applicationMask: UInt16 = 0xFFFE
+  /// Received and held are the two highest numbers: one comparison says "with the application".
+  @inlinable var isWithApplication: Bool {
+    @inline(__always) get { rawValue >= Custody.received.rawValue }
+  }
 }
 
 extension Custody: CustomStringConvertible {
@@ -49,8 +51,8 @@ extension Custody: CustomStringConvertible {
   public var description: String {
     switch rawValue & 0xF {
     case 0: "free"
-    case 2: "received"
-    case 3: "held"
+    case 0xE: "received"
+    case 0xF: "held"
     case 4: "fill(\(rawValue >> 4))"
     case 5: "transmit(\(rawValue >> 4))"
     default: "unknown(\(rawValue))"

@@ -4,7 +4,7 @@ extension FrameAllocator {
   /// The custody may not be `.free`. Returns its address, or nil if `byteCount` is not in `1 ... maximumFrame`, the group is
   /// unknown or at its quota, or only the reserve (without `.critical`) or what others are
   /// guaranteed is left. Constant time, no heap allocation.
-  @inlinable
+  @inlinable @inline(__always)
   public mutating func allocate(
     byteCount: Int, group: FlowGroup = .shared, permission: Permission = .normal,
     custody: Custody = .held
@@ -48,7 +48,7 @@ extension FrameAllocator {
   @inlinable @inline(__always) @discardableResult
   public mutating func release(_ address: UInt64) -> Bool {
     guard let number = chunk(at: address),
-      custodies[number] & Custody.applicationMask == Custody.received.rawValue
+      Custody(rawValue: custodies[number]).isWithApplication
     else { return false }
     restore(number)
     return true

@@ -24,8 +24,8 @@ extension FrameAllocator {
     for number in 0..<custodies.count {
       switch custodies[number] & 0xF {
       case 0: ledger.free += granules
-      case 2: ledger.received += granules
-      case 3: ledger.held += granules
+      case 0xE: ledger.received += granules
+      case 0xF: ledger.held += granules
       case 4: ledger.fill += granules
       default: ledger.transmit += granules
       }
@@ -52,7 +52,7 @@ extension FrameAllocator {
     var free = 0
     for number in 0..<custodies.count {
       let custody = custodies[number]
-      guard [0, 2, 3, 4, 5].contains(custody & 0xF) else { return "chunk \(number) has no custody" }
+      guard [0, 4, 5, 0xE, 0xF].contains(custody & 0xF) else { return "chunk \(number) has no custody" }
       if custody == 0 { free += 1 } else { used[Int(owners[number])] += 1 }
     }
     guard free == freeCount else { return "\(free) chunks are free, the count says \(freeCount)" }

@@ -17,7 +17,7 @@ extension FrameAllocator {
   @inlinable @inline(__always)
   public mutating func transferFromApplication(_ address: UInt64, to custody: Custody) -> Bool {
     guard let number = chunk(at: address),
-      custodies[number] & Custody.applicationMask == Custody.received.rawValue
+      Custody(rawValue: custodies[number]).isWithApplication
     else { return false }
     assert(custody != .free, "a frame is freed by release")
     custodies[number] = custody.rawValue

@@ -31,13 +31,18 @@ extension Engine {
     let wanted = try interfaces(of: queues)
     let rungs = control.rung.map { rung in mode.rungs.filter { $0 == rung } } ?? mode.rungs
     var refusal: XDPError?
+    var sockets = RigidArray<Socket>(capacity: wanted.count)
     for rung in rungs {
       do throws(XDPError) {
+        if sockets.isEmpty { try open(&sockets, for: wanted, of: umem, on: rung) }
         let reason = Self.reason(for: rung, asked: mode, after: refusal)
-        return try bind(wanted, of: umem, on: rung, because: reason)
+        return try adopt(&sockets, for: wanted, on: rung, because: reason)
       } catch {
         guard error.kind == .modeRefused, rung != rungs.last else { throw error }
-        refusal = refusal ?? error
+        refusal = error
+        // To a socket generic mode is copy mode: what was bound for the one serves the other, and a
+        // queue that was let go would be busy for a while.
+        if rung != .copy || sockets.count != wanted.count { sockets.removeAll() }
       }
     }
     throw XDPError(
@@ -84,16 +89,22 @@ extension Engine {
     return "\(refusal.operation): \(refusal.reason)"
   }
 
-  private mutating func bind(
-    _ wanted: [(interface: Interface, queue: Int)], of umem: UMEM, on rung: BindMode,
-    because reason: String
-  ) throws(XDPError) -> [Port] {
+  private func open(
+    _ sockets: inout RigidArray<Socket>, for wanted: [(interface: Interface, queue: Int)],
+    of umem: UMEM, on rung: BindMode
+  ) throws(XDPError) {
     var options = BindOptions()
     options.usesMultiBuffer = control.configuration.takesFragments
-    var sockets = RigidArray<Socket>(capacity: wanted.count)
     for (interface, queue) in wanted {
       sockets.append(try umem.bind(interface, queue: queue, mode: rung, options: options))
     }
+  }
+
+  /// Steers to sockets and makes ports of them.
+  private mutating func adopt(
+    _ sockets: inout RigidArray<Socket>, for wanted: [(interface: Interface, queue: Int)],
+    on rung: BindMode, because reason: String
+  ) throws(XDPError) -> [Port] {
     let interfaces = wanted.map(\.interface)
     if control.configuration.isTransparent { try makeTransparent(interfaces) }
     let attachments = try control.attach(interfaces, on: rung)

@@ -38,12 +38,12 @@ extension Engine {
     // The kernel took as many entries off the fill ring, so there is room to put them back.
     _ = ports[source].socket.rings.fill.reserve(remaining)
     var walk = BurstWalk(
-      start: ports[source].socket.rings.receive.position, count: room,
+      receive: ports[source].socket.rings.receive.position,
       fill: ports[source].socket.rings.fill.position,
       transmit: ports[destination].socket.rings.transmit.position)
     var unusual: Descriptor?
-    while walk.position != walk.end {
-      let descriptor = ports[source].socket.rings.receive.entry(at: walk.position)
+    while walk.walked != room {
+      let descriptor = ports[source].socket.rings.receive.entry(at: walk.receivePosition)
       guard let place = allocator.place(of: descriptor.address, in: .fill(source)),
         memory.holds(descriptor)
       else {
@@ -64,54 +64,53 @@ extension Engine {
         walk.dropped &+= 1
         walk.droppedBytes &+= byteCount
       }
-      walk.position &+= 1
+      walk.walked &+= 1
     }
     closeWalk(walk, from: source, to: destination)
     if unusual != nil { _ = ports[source].socket.rings.receive.take() }
     return unusual
   }
 
-  /// A burst while it is walked, in registers rather than in the ports: where the walk is, and what
+  /// A burst while it is walked, in registers rather than in the ports: how far the walk is, and what
   /// it adds up.
   ///
-  /// The positions in the fill and transmit rings follow from that.
+  /// The positions in all three rings follow from that.
   @usableFromInline struct BurstWalk {
-    @usableFromInline var position: UInt32
-    @usableFromInline let start: UInt32
-    @usableFromInline let end: UInt32
-    /// From the receive ring's position to the transmit ring's, as long as nothing is dropped.
-    @usableFromInline let distance: UInt32
+    @usableFromInline let receiveStart: UInt32
     @usableFromInline let fillStart: UInt32
+    @usableFromInline let transmitStart: UInt32
+    @usableFromInline var walked: UInt32 = 0
     @usableFromInline var dropped: UInt32 = 0
     @usableFromInline var droppedBytes = 0
     @usableFromInline var receivedBytes = 0
 
     @inlinable @inline(__always)
-    init(start: UInt32, count: UInt32, fill: UInt32, transmit: UInt32) {
-      self.start = start
-      position = start
-      end = start &+ count
-      distance = transmit &- start
+    init(receive: UInt32, fill: UInt32, transmit: UInt32) {
+      receiveStart = receive
       fillStart = fill
+      transmitStart = transmit
     }
 
-    @inlinable var transmitPosition: UInt32 {
-      @inline(__always) get { position &+ distance &- dropped }
+    @inlinable var receivePosition: UInt32 {
+      @inline(__always) get { receiveStart &+ walked }
     }
 
     @inlinable var fillPosition: UInt32 {
       @inline(__always) get { fillStart &+ dropped }
+    }
+
+    @inlinable var transmitPosition: UInt32 {
+      @inline(__always) get { transmitStart &+ walked &- dropped }
     }
   }
 
   /// Moves the rings to where the walk has come and adds it to the counters.
   @inlinable @inline(__always)
   mutating func closeWalk(_ walk: BurstWalk, from source: Int, to destination: Int) {
-    ports[source].socket.rings.receive.advance(to: walk.position)
+    ports[source].socket.rings.receive.advance(to: walk.receivePosition)
     ports[source].socket.rings.fill.advance(to: walk.fillPosition)
     ports[destination].socket.rings.transmit.advance(to: walk.transmitPosition)
-    let walked = walk.position &- walk.start
-    let sent = walked &- walk.dropped
+    let sent = walk.walked &- walk.dropped
     ports[source].counters.receivedBytes &+= UInt64(truncatingIfNeeded: walk.receivedBytes)
     ports[source].counters.dropVerdict &+= UInt64(walk.dropped)
     guard sent != 0 else { return }

@@ -10,7 +10,7 @@ extension Engine {
   public mutating func send(_ frame: consuming Frame, to port: Port) {
     let frame = frame.spend(in: memory.identity)
     tokens &-= 1
-    guard frame.fragments == 1, ports[port.index].socket.rings.transmit.reserve(1) != 0 else {
+    guard frame.fragments == 1, ports[port.index].socket.rings.transmit.hasRoom() else {
       return sendUnusual(frame, to: port.index)
     }
     guard allocator.transferFromApplication(frame.address, to: .transmit(port.index)) else {
@@ -60,20 +60,27 @@ extension Engine {
   ///
   /// Returns nil if `byteCount` is not in `1 ... maximumFrame`, or if nothing is free for this
   /// group and permission, also after the completions of every port were drained.
-  @inlinable
+  @inlinable @inline(__always)
   public mutating func allocate(
     byteCount: Int, group: FlowGroup = .shared, permission: Permission = .normal
   ) -> Frame? {
-    var address = allocator.allocate(byteCount: byteCount, group: group, permission: permission)
-    if address == nil {
-      for index in 0..<ports.count { drainCompletions(index) }
-      address = allocator.allocate(byteCount: byteCount, group: group, permission: permission)
-    }
-    guard let address else { return nil }
+    guard
+      let address = allocator.allocate(byteCount: byteCount, group: group, permission: permission)
+        ?? allocateAfterDraining(byteCount: byteCount, group: group, permission: permission)
+    else { return nil }
     tokens &+= 1
     return Frame(
       address: address, count: UInt32(truncatingIfNeeded: byteCount), origin: .max, fragments: 1,
       memory: memory.identity)
+  }
+
+  /// Drains the completions of every port and tries once more.
+  @usableFromInline @inline(never)
+  mutating func allocateAfterDraining(
+    byteCount: Int, group: FlowGroup, permission: Permission
+  ) -> UInt64? {
+    for index in 0..<ports.count { drainCompletions(index) }
+    return allocator.allocate(byteCount: byteCount, group: group, permission: permission)
   }
 
   @inlinable @inline(__always)
@@ -88,7 +95,7 @@ extension Engine {
   @inlinable @inline(__always)
   mutating func recycle(_ address: UInt64, to index: Int) {
     if index < ports.count, ports[index].posted < ports[index].fillDepth,
-      ports[index].socket.rings.fill.reserve(1) != 0,
+      ports[index].socket.rings.fill.hasRoom(),
       allocator.transferFromApplication(address, to: .fill(index))
     {
       ports[index].socket.rings.fill.put(allocator.base(of: address))

@@ -43,7 +43,8 @@ public struct VethPair: Sendable {
       + ["numrxqueues", "\(options.queueCount)"]
     let place = options.farNamespace.map { ["netns", $0.path] } ?? []
     try runProgram(
-      ["ip", "link", "add", near] + kind + ["type", "veth", "peer", "name", far] + kind + place)
+      ["ip", "link", "add", "name", near] + kind + ["type", "veth", "peer", "name", far] + kind
+        + place)
     try Self.bringUp(near)
     try Self.inside(options.farNamespace) { try Self.bringUp(far) }
     try Self.settle(near, address: options.nearAddress)
@@ -52,7 +53,7 @@ public struct VethPair: Sendable {
 
   private static func bringUp(_ name: String) throws {
     try runProgram(["ethtool", "-K", name] + offloads.flatMap { [$0, "off"] })
-    try runProgram(["ip", "link", "set", name, "up"])
+    try runProgram(["ip", "link", "set", "dev", name, "up"])
   }
 
   private static func settle(_ name: String, address: String?) throws {

@@ -18,8 +18,8 @@ public struct BindOptions: Sendable, Hashable {
   ///
   /// The kernel frees a queue some 16 to 28 ms after its socket was closed, later while interfaces
   /// come and go (it waits for the same lock), and says so by no event.
-  public var busyTimeout = Duration.seconds(1)
+  public var busyTimeout = Duration.seconds(3)
 
-  /// One descriptor per packet; a busy queue is tried for a second.
+  /// One descriptor per packet; a busy queue is tried for three seconds.
   public init() {}
 }

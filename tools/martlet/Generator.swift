@@ -28,12 +28,12 @@ struct Generator: ~Copyable, Worker {
     var configuration = configuration
     // All frames are for sending; a port's fill ring has at least one.
     configuration.fillDepth = 1
-    guard command.size <= mtu + 14, command.size <= configuration.chunkSize else {
+    let most = min(mtu + 14, configuration.chunkSize)
+    guard command.size <= most else {
       throw XDPError(
-        .packetTooLong, operation: "generate packets of \(command.size) bytes",
-        reason: "\(interface.name) sends up to \(mtu + 14) bytes, a chunk holds"
-          + " \(configuration.chunkSize)",
-        remedy: "choose a smaller --size, a larger --chunk or a larger MTU")
+        .packetTooLong, operation: "generate on \(interface.name)",
+        reason: "its MTU is \(mtu) and a chunk holds \(configuration.chunkSize)",
+        remedy: "choose a --size of at most \(most)")
     }
     var engine = try Engine(configuration)
     ports = try engine.bind(
@@ -79,6 +79,8 @@ struct Generator: ~Copyable, Worker {
       count += 1
     }
   }
+
+  mutating func finish() {}
 
   /// How many packets should have been sent by now.
   private mutating func due(at now: ContinuousClock.Instant) -> Int {

@@ -44,7 +44,19 @@ struct Relay: ~Copyable, Worker {
 
   func pause(at now: ContinuousClock.Instant) -> Duration? { nil }
 
-  mutating func turn(at now: ContinuousClock.Instant) {
+  mutating func turn(at now: ContinuousClock.Instant) { turn() }
+
+  /// As much as a receive ring holds, since the packets may never cease.
+  mutating func finish() {
+    for _ in 0..<Self.lastTurns where turn() == 0 { return }
+  }
+
+  /// Bursts that empty a receive ring.
+  private static let lastTurns = Engine.Configuration().ringSize / Engine.Configuration().burst
+
+  /// Takes a burst off every port and returns how many packets that were.
+  @discardableResult
+  private mutating func turn() -> Int {
     switch action {
     case .forward:
       forwarder.turn { _ in .forward }

@@ -19,7 +19,7 @@ extension RunReport {
     }
     var lines = ["after \(JSON.decimal(Int(duration / .milliseconds(1)))) seconds:", ""]
     lines += rows.map { "  " + $0.joined(separator: "  ") } + [""]
-    lines += ports.flatMap { $0.notes } + [""]
+    lines += notes + [""]
     lines.append("  frames (granules of 64 bytes): \(frames.total)")
     lines.append(
       "  = " + frames.parts.map { "\($0.granules) \($0.name)" }.joined(separator: " + "))
@@ -40,13 +40,30 @@ extension PortReport {
 
   /// What decided the mode, how the program is attached and what else there is to say.
   fileprivate var notes: [String] {
-    let name = "  \(interface) queue \(queue): "
-    var notes = [name + "\(mode.rawValue), since \(modeReason)"]
+    var notes = ["\(mode.rawValue): \(modeReason)"]
     if let attachment {
-      notes.append(name + "attached by \(attachment); after a crash \(attachment.afterCrash)")
+      notes.append("attached by \(attachment); after a crash \(attachment.afterCrash)")
     }
-    if state != .up { notes.append(name + "the interface is \(state)") }
-    if untrusted > 0 { notes.append(name + "\(untrusted) ring entries named no frame of the port") }
+    if state != .up { notes.append("the interface is \(state)") }
+    if untrusted > 0 { notes.append("\(untrusted) ring entries named no frame of the port") }
     return notes
+  }
+}
+
+extension RunReport {
+  /// What there is to say about ports, each thing once: of which ports, unless of all.
+  private var notes: [String] {
+    var notes: [(text: String, ports: [String])] = []
+    for port in ports {
+      for text in port.notes {
+        let index = notes.firstIndex { $0.text == text } ?? notes.endIndex
+        if index == notes.endIndex { notes.append((text, [])) }
+        notes[index].ports.append("\(port.interface) \(port.queue)")
+      }
+    }
+    return notes.map { note in
+      let isOfAll = note.ports.count == ports.count
+      return "  " + (isOfAll ? "" : note.ports.joined(separator: ", ") + ": ") + note.text
+    }
   }
 }

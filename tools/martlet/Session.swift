@@ -47,6 +47,7 @@ struct Session {
     } catch {
       trouble = error
     }
+    worker.finish()
     let seconds = start.duration(to: .now)
     worker.engine.drain(timeout: .milliseconds(20))
     return Outcome(report: RunReport(of: worker.engine, duration: seconds), trouble: trouble)

@@ -14,6 +14,9 @@ protocol Worker: ~Copyable {
 
   /// Does what there is to do, at most a burst of packets per port.
   mutating func turn(at now: ContinuousClock.Instant)
+
+  /// Does what is left to do with packets that have arrived; begins nothing new.
+  mutating func finish()
 }
 
 /// One way packets go: its name for the live line and the interfaces at both ends.

@@ -7,92 +7,94 @@
 
 // Whether a descriptor names one whole packet inside the memory. Its options stand above its length:
 // read as one number with it, they make it too long, which saves a comparison.
-static inline int holds(const struct xdp_desc *packet, uint64_t byte_count) {
+INLINED int holds(const struct xdp_desc *packet, uint64_t byte_count) {
   uint64_t extent, end;
   memcpy(&extent, &packet->len, sizeof extent);
   return !__builtin_add_overflow(packet->addr, extent, &end) && end <= byte_count;
 }
 
+// Shows what stands below `next` to the kernel and takes back what of `count` reserved entries was
+// not used, because so many descriptors were refused. Returns how many were used.
+INLINED uint32_t submit(struct xsk_ring_prod *ring, uint32_t first, uint32_t next, uint32_t count) {
+  const uint32_t used = next - first;
+  ring->cached_prod -= count - used;
+  xsk_ring_prod__submit(ring, used);
+  return used;
+}
+
 // Completions: straight to the fill ring while that has room for all, as after forwarding.
-static inline void recycle_completions(struct queue *q) {
-  uint32_t from, to, refused = 0;
+INLINED void recycle_completions(struct queue *q) {
+  uint32_t from, first;
   const uint32_t count = xsk_ring_cons__peek(&q->completion, q->completion.size, &from);
   if (count == 0) return;
-  if (xsk_ring_prod__reserve(&q->fill, count, &to) != count) abort();
+  if (xsk_ring_prod__reserve(&q->fill, count, &first) != count) abort();
   const struct xsk_ring_cons completion = q->completion;
   struct xsk_ring_prod fill = q->fill;
   uint16_t *const custody = q->custody;
   const uint64_t chunk_count = q->chunk_count;
-  for (uint32_t i = 0; i != count; i++) {
-    const uint64_t chunk = *xsk_ring_cons__comp_addr(&completion, from + i) >> CHUNK_SHIFT;
-    if (chunk >= chunk_count || custody[chunk] != TRANSMIT) {
-      refused++;
-      continue;
-    }
+  const uint32_t end = from + count;
+  uint32_t to = first;
+  for (; from != end; from++) {
+    const uint64_t chunk = *xsk_ring_cons__comp_addr(&completion, from) >> CHUNK_SHIFT;
+    if (chunk >= chunk_count || custody[chunk] != TRANSMIT) continue;
     custody[chunk] = FILL;
-    *xsk_ring_prod__fill_addr(&fill, to + i - refused) = chunk << CHUNK_SHIFT;
+    *xsk_ring_prod__fill_addr(&fill, to++) = chunk << CHUNK_SHIFT;
   }
-  q->fill.cached_prod -= refused;
-  q->refused += refused;
-  xsk_ring_prod__submit(&q->fill, count - refused);
+  q->refused += count - submit(&q->fill, first, to, count);
   xsk_ring_cons__release(&q->completion, count);
 }
 
 // Completions: back to the free chunks, as after sending packets of one's own.
-static inline void free_completions(struct queue *q) {
-  uint32_t from, refused = 0;
+INLINED void free_completions(struct queue *q) {
+  uint32_t from;
   const uint32_t count = xsk_ring_cons__peek(&q->completion, q->completion.size, &from);
   if (count == 0) return;
   const struct xsk_ring_cons completion = q->completion;
   uint16_t *const custody = q->custody;
   uint32_t *const stack = q->stack;
   const uint64_t chunk_count = q->chunk_count;
+  const uint32_t end = from + count;
   uint32_t free_count = q->free_count;
-  for (uint32_t i = 0; i != count; i++) {
-    const uint64_t chunk = *xsk_ring_cons__comp_addr(&completion, from + i) >> CHUNK_SHIFT;
-    if (chunk >= chunk_count || custody[chunk] != TRANSMIT) {
-      refused++;
-      continue;
-    }
+  for (; from != end; from++) {
+    const uint64_t chunk = *xsk_ring_cons__comp_addr(&completion, from) >> CHUNK_SHIFT;
+    if (chunk >= chunk_count || custody[chunk] != TRANSMIT) continue;
     custody[chunk] = FREE;
     stack[free_count++] = (uint32_t)chunk;
   }
+  q->refused += count - (free_count - q->free_count);
   q->free_count = free_count;
-  q->refused += refused;
   xsk_ring_cons__release(&q->completion, count);
 }
 
-static inline uint32_t forward(struct queue *q, uint32_t burst, enum swap how) {
-  uint32_t from, to, refused = 0;
+INLINED uint32_t forward(struct queue *q, uint32_t burst, enum swap how) {
+  uint32_t from, first;
   uint64_t bytes = 0;
   recycle_completions(q);
   const uint32_t count = xsk_ring_cons__peek(&q->receive, burst, &from);
   if (count == 0) return 0;
-  if (xsk_ring_prod__reserve(&q->transmit, count, &to) != count) abort();
+  if (xsk_ring_prod__reserve(&q->transmit, count, &first) != count) abort();
   const struct xsk_ring_cons receive = q->receive;
   struct xsk_ring_prod transmit = q->transmit;
   uint8_t *const memory = q->memory;
   uint16_t *const custody = q->custody;
   const uint64_t chunk_count = q->chunk_count, byte_count = q->byte_count;
-  for (uint32_t i = 0; i != count; i++) {
-    const struct xdp_desc packet = *xsk_ring_cons__rx_desc(&receive, from + i);
+  const uint32_t end = from + count;
+  uint32_t to = first;
+  for (; from != end; from++) {
+    const struct xdp_desc packet = *xsk_ring_cons__rx_desc(&receive, from);
     const uint64_t chunk = packet.addr >> CHUNK_SHIFT;
-    if (chunk >= chunk_count || custody[chunk] != FILL || !holds(&packet, byte_count)) {
-      refused++;
-      continue;
-    }
+    if (chunk >= chunk_count || custody[chunk] != FILL || !holds(&packet, byte_count)) continue;
     bytes += packet.len;
     swap_addresses(memory + packet.addr, packet.len, how);
     custody[chunk] = TRANSMIT;
-    *xsk_ring_prod__tx_desc(&transmit, to + i - refused) = packet;
+    *xsk_ring_prod__tx_desc(&transmit, to++) = packet;
   }
-  q->transmit.cached_prod -= refused;
-  q->refused += refused;
-  q->received_packets += count - refused;
+  const uint32_t sent = submit(&q->transmit, first, to, count);
+  q->refused += count - sent;
+  q->received_packets += sent;
   q->received_bytes += bytes;
-  q->sent_packets += count - refused;
+  q->sent_packets += sent;
   q->sent_bytes += bytes;
-  xsk_ring_prod__submit(&q->transmit, count - refused);
   xsk_ring_cons__release(&q->receive, count);
   kick(&q->transmit);
   return count;
@@ -103,32 +105,30 @@ uint32_t checked_swap16(struct queue *q, uint32_t burst) { return forward(q, bur
 uint32_t checked_swap64(struct queue *q, uint32_t burst) { return forward(q, burst, SWAP_64); }
 
 uint32_t checked_drop(struct queue *q, uint32_t burst) {
-  uint32_t from, to, refused = 0;
+  uint32_t from, first;
   uint64_t bytes = 0;
   recycle_completions(q);
   const uint32_t count = xsk_ring_cons__peek(&q->receive, burst, &from);
   if (count == 0) return 0;
-  if (xsk_ring_prod__reserve(&q->fill, count, &to) != count) abort();
+  if (xsk_ring_prod__reserve(&q->fill, count, &first) != count) abort();
   const struct xsk_ring_cons receive = q->receive;
   struct xsk_ring_prod fill = q->fill;
   const uint16_t *const custody = q->custody;
   const uint64_t chunk_count = q->chunk_count, byte_count = q->byte_count;
-  for (uint32_t i = 0; i != count; i++) {
-    const struct xdp_desc *packet = xsk_ring_cons__rx_desc(&receive, from + i);
+  const uint32_t end = from + count;
+  uint32_t to = first;
+  for (; from != end; from++) {
+    const struct xdp_desc *packet = xsk_ring_cons__rx_desc(&receive, from);
     const uint64_t chunk = packet->addr >> CHUNK_SHIFT;
-    if (chunk >= chunk_count || custody[chunk] != FILL || !holds(packet, byte_count)) {
-      refused++;
-      continue;
-    }
+    if (chunk >= chunk_count || custody[chunk] != FILL || !holds(packet, byte_count)) continue;
     bytes += packet->len;
-    *xsk_ring_prod__fill_addr(&fill, to + i - refused) = chunk << CHUNK_SHIFT;
+    *xsk_ring_prod__fill_addr(&fill, to++) = chunk << CHUNK_SHIFT;
   }
-  q->fill.cached_prod -= refused;
-  q->refused += refused;
-  q->received_packets += count - refused;
+  const uint32_t dropped = submit(&q->fill, first, to, count);
+  q->refused += count - dropped;
+  q->received_packets += dropped;
   q->received_bytes += bytes;
-  q->dropped += count - refused;
-  xsk_ring_prod__submit(&q->fill, count - refused);
+  q->dropped += dropped;
   xsk_ring_cons__release(&q->receive, count);
   return count;
 }

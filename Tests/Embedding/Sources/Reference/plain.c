@@ -5,7 +5,7 @@
 #include "queue.h"
 #include "reference.h"
 
-static inline void recycle_completions(struct queue *q) {
+INLINED void recycle_completions(struct queue *q) {
   uint32_t from, to;
   const uint32_t count = xsk_ring_cons__peek(&q->completion, q->completion.size, &from);
   if (count == 0) return;
@@ -18,7 +18,7 @@ static inline void recycle_completions(struct queue *q) {
   xsk_ring_cons__release(&q->completion, count);
 }
 
-static inline uint32_t forward(struct queue *q, uint32_t burst, enum swap how) {
+INLINED uint32_t forward(struct queue *q, uint32_t burst, enum swap how) {
   uint32_t from, to;
   recycle_completions(q);
   const uint32_t count = xsk_ring_cons__peek(&q->receive, burst, &from);

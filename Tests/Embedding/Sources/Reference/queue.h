@@ -27,9 +27,12 @@ struct queue {
   uint64_t received_packets, received_bytes, sent_packets, sent_bytes, dropped, refused;
 };
 
+// The loops are written once; each swap gets a copy of its own.
+#define INLINED static inline __attribute__((always_inline))
+
 enum swap { AS_IT_IS, SWAP_16, SWAP_64 };
 
-static inline void swap_addresses(uint8_t *packet, uint32_t length, enum swap how) {
+INLINED void swap_addresses(uint8_t *packet, uint32_t length, enum swap how) {
   if (how == AS_IT_IS || length < 14) return;
   if (how == SWAP_16) {
     uint16_t from[6];
@@ -48,6 +51,6 @@ static inline void swap_addresses(uint8_t *packet, uint32_t length, enum swap ho
 }
 
 // Tells the kernel, if it asks for it; in memory it never does.
-static inline void kick(const struct xsk_ring_prod *transmit) {
+INLINED void kick(const struct xsk_ring_prod *transmit) {
   if (xsk_ring_prod__needs_wakeup(transmit)) sendto(-1, 0, 0, MSG_DONTWAIT, 0, 0);
 }

@@ -1,0 +1,88 @@
+import Glibc
+import MartletTestKit
+import Testing
+
+@Suite("The end", .enabled(if: sockets.isExpected, needsSockets), .timeLimit(.minutes(2)))
+struct StopTests {
+  /// What a run may take from its signal or its time to its end: 100 ms and 16 ms per queue on a
+  /// machine that has nothing else to do, three times that among other tests in a debug build.
+  private static func limit(queues: Int) -> Duration { .milliseconds(100 + 16 * queues) * 3 }
+
+  @Test("A signal ends it under traffic: soon, status 0, detached", arguments: [SIGINT, SIGTERM])
+  func signalUnderTraffic(signal: Int32) async throws {
+    try await withNetworkNamespace {
+      let wires = try Wires()
+      let flood = Flood(wires)
+      // Other tests keep the machine busy: one run of several has to be in time.
+      var shortest = Duration.seconds(100)
+      for _ in 0..<8 where shortest > Self.limit(queues: 2) {
+        let tool = try Tool.started("forward", "left", "right", "--json")
+        // A tap of its own, which has not seen what went before.
+        _ = try PacketTap("far-right").receive(100, timeout: .seconds(10))
+        let start = ContinuousClock.now
+        tool.process.signal(signal)
+        #expect(try tool.process.wait(timeout: .seconds(10)) == .exited(0))
+        shortest = min(shortest, start.duration(to: .now))
+        #expect(try tool.report().packets(0, "received") >= 100)
+        #expect(try !isSomethingAttached())
+      }
+      try flood.stop()
+      #expect(shortest <= Self.limit(queues: 2))
+    }
+  }
+
+  @Test func secondsEndIt() async throws {
+    try await withNetworkNamespace {
+      _ = try Wires(queueCount: 2)
+      var shortest = Duration.seconds(100)
+      for _ in 0..<8 where shortest > .milliseconds(250) + Self.limit(queues: 4) {
+        let tool = try Tool.started("forward", "left", "right", "--json", "--seconds", "0.25")
+        let start = ContinuousClock.now
+        #expect(try tool.process.wait(timeout: .seconds(10)) == .exited(0))
+        shortest = min(shortest, start.duration(to: .now))
+        guard case .number(let seconds)? = try tool.report()["seconds"] else { continue }
+        #expect(seconds >= 0.25)
+      }
+      #expect(shortest <= .milliseconds(250) + Self.limit(queues: 4))
+    }
+  }
+
+  @Test("A signal before everything is up is not lost, and leaves nothing")
+  func signalDuringStart() async throws {
+    try await withNetworkNamespace {
+      _ = try Wires()
+      for delay in [10, 20, 30, 40, 60, 80] {
+        let tool = try Tool(["forward", "left", "right", "--json"])
+        _ = try tool.process.wait(timeout: .milliseconds(delay))
+        tool.process.signal(SIGTERM)
+        let status = try tool.process.wait(timeout: .seconds(10))
+        // The loader runs first, when nobody has asked for signals yet.
+        #expect(status == .exited(0) || (status == .signalled(SIGTERM) && tool.output.isEmpty))
+        #expect(try !isSomethingAttached())
+      }
+    }
+  }
+
+  @Test("While nothing happens, it costs nothing")
+  func idleCostsNothing() async throws {
+    try await withNetworkNamespace {
+      _ = try Wires()
+      let tool = try Tool.started("forward", "left", "right", "--json", "--seconds", "2")
+      let before = try processorTime(of: tool.process.identifier)
+      _ = try tool.process.wait(timeout: .milliseconds(1500))
+      let spent = try processorTime(of: tool.process.identifier) - before
+      // Hundredths of a second: less than 1 % of 1.5 s is at most one.
+      #expect(spent <= 1)
+      #expect(try tool.process.wait(timeout: .seconds(10)) == .exited(0))
+    }
+  }
+}
+
+/// User and system time of a process so far, in hundredths of a second.
+private func processorTime(of process: Int32) throws -> Int {
+  let text = try runProgram(["cat", "/proc/\(process)/stat"])
+  // Behind the name in parentheses, fields 14 and 15 of proc(5) are the 12th and the 13th.
+  let fields = text.split(separator: ")").last?.split(separator: " ") ?? []
+  try #require(fields.count > 13)
+  return try #require(Int(fields[11])) + #require(Int(fields[12]))
+}
