@@ -60,20 +60,27 @@ extension Engine {
   ///
   /// Returns nil if `byteCount` is not in `1 ... maximumFrame`, or if nothing is free for this
   /// group and permission, also after the completions of every port were drained.
-  @inlinable
+  @inlinable @inline(__always)
   public mutating func allocate(
     byteCount: Int, group: FlowGroup = .shared, permission: Permission = .normal
   ) -> Frame? {
-    var address = allocator.allocate(byteCount: byteCount, group: group, permission: permission)
-    if address == nil {
-      for index in 0..<ports.count { drainCompletions(index) }
-      address = allocator.allocate(byteCount: byteCount, group: group, permission: permission)
-    }
-    guard let address else { return nil }
+    guard
+      let address = allocator.allocate(byteCount: byteCount, group: group, permission: permission)
+        ?? allocateAfterDraining(byteCount: byteCount, group: group, permission: permission)
+    else { return nil }
     tokens &+= 1
     return Frame(
       address: address, count: UInt32(truncatingIfNeeded: byteCount), origin: .max, fragments: 1,
       memory: memory.identity)
+  }
+
+  /// Drains the completions of every port and tries once more.
+  @usableFromInline @inline(never)
+  mutating func allocateAfterDraining(
+    byteCount: Int, group: FlowGroup, permission: Permission
+  ) -> UInt64? {
+    for index in 0..<ports.count { drainCompletions(index) }
+    return allocator.allocate(byteCount: byteCount, group: group, permission: permission)
   }
 
   @inlinable @inline(__always)

@@ -53,8 +53,8 @@ extension Engine {
 
   /// How many bursts, of all ports together, may go by without a look at the file descriptors.
   ///
-  /// A burst of 64 takes some 300 microseconds in copy mode, and `stop` must be seen within 100 ms.
-  private static let pollInterval = 64
+  /// A burst takes some 300 microseconds in copy mode, and `stop` must be seen within 100 ms.
+  private static let pollInterval = 16
 
   /// What is stuck in a transmit ring has no event, and no completion has one: it is tried again
   /// after a millisecond.

@@ -19,6 +19,9 @@ requirements_of() {
       echo iproute2:ip util-linux:nsenter ethtool:ethtool iputils-ping:ping
       echo iperf3:iperf3 socat:socat jq:jq
       ;;
+    gate)
+      echo valgrind:/usr/include/valgrind/callgrind.h binutils:strip bsdextrautils:column jq:jq
+      ;;
     check)
       echo valgrind:valgrind binutils:strip tcpdump:tcpdump tcpreplay:tcpreplay curl:curl
       ;;
@@ -50,7 +53,7 @@ missing_packages() {
   echo "${missing[*]}"
 }
 
-# Installs the packages of the named groups (build, demo, check) that are missing, or says how to
+# Installs the packages of the named groups (build, demo, gate, check) that are missing, or says how to
 # and exits 1.
 require_packages() {
   local missing
