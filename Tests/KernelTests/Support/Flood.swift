@@ -13,7 +13,7 @@ final class Flood: Sendable {
     let flag = Atomic<Bool>(false)
   }
 
-  /// Begins to send from an interface of the calling thread's namespace, at most some 16,000
+  /// Begins to send from an interface of the calling thread's namespace, at most some 4,000
   /// packets a second.
   init(_ interface: String, _ packet: [UInt8] = frame(number: 1, length: 200)) throws {
     let tap = try PacketTap(interface, etherType: 0xFFFF)
@@ -22,7 +22,7 @@ final class Flood: Sendable {
       var count = 0
       while !isEnded.flag.load(ordering: .relaxed) {
         for _ in 0..<8 where (try? tap.send(packet)) != nil { count += 1 }
-        usleep(500)
+        usleep(2000)
       }
       return count
     }
