@@ -4,7 +4,7 @@ import Testing
 
 private let sockets = KernelFeature.sockets
 
-@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(5)))
 struct ModeTests {
   @Test("On veth auto gives copy, and says which port's driver decided")
   func auto() async throws {
