@@ -52,7 +52,9 @@ extension FrameAllocator {
     var free = 0
     for number in 0..<custodies.count {
       let custody = custodies[number]
-      guard [0, 4, 5, 0xE, 0xF].contains(custody & 0xF) else { return "chunk \(number) has no custody" }
+      guard [0, 4, 5, 0xE, 0xF].contains(custody & 0xF) else {
+        return "chunk \(number) has no custody"
+      }
       if custody == 0 { free += 1 } else { used[Int(owners[number])] += 1 }
     }
     guard free == freeCount else { return "\(free) chunks are free, the count says \(freeCount)" }
