@@ -52,7 +52,9 @@ extension Engine {
   }
 
   /// How many bursts, of all ports together, may go by without a look at the file descriptors.
-  private static let pollInterval = 256
+  ///
+  /// A burst takes some 300 microseconds in copy mode, and `stop` must be seen within 100 ms.
+  private static let pollInterval = 16
 
   /// What is stuck in a transmit ring has no event, and no completion has one: it is tried again
   /// after a millisecond.
@@ -116,6 +118,8 @@ extension Engine {
     let lost = allocator.reclaim(from: index)
     ports[index].retire(unsent: UInt64(lost.transmit))
     control.poller.replace(at: EngineControl.firstPortPlace + index, with: -1)
+    // Its place among the steered interfaces is free for the one that comes in its stead.
+    control.steering?.detach(from: control.bindings[index].interface)
     var kept = 0
     for place in 0..<dirty.count where dirty[place] != index {
       dirty[kept] = dirty[place]

@@ -6,9 +6,11 @@ import Glibc
 /// which many lack. But who uses AF_XDP has mapped a fill ring, and `/proc/PID/maps` shows that.
 enum QueueHolder {
   /// Every program with an AF_XDP socket that can be seen from here, such as "xdpsock (process
-  /// 123)".
+  /// 123)"; this one first, if it has any.
   static func candidates() -> [String] {
-    entries("/proc").filter { $0.allSatisfy(\.isNumber) }.compactMap { process in
+    let own = "\(getpid())"
+    let others = entries("/proc").filter { $0 != own && $0.allSatisfy(\.isNumber) }
+    return ([own] + others).compactMap { process in
       guard let maps = TextFile.read("/proc/\(process)/maps"), holdsFillRing(maps) else {
         return nil
       }

@@ -28,7 +28,7 @@ struct TeardownTests {
   /// Forwards some packets in both directions and answers with the files it had open meanwhile.
   private static func forward(mode: ModeRequest) throws -> Set<String> {
     let others = openFiles()
-    var forwarder = try Forwarder("a", "b", mode: mode)
+    var forwarder = try whileBusy { () throws(XDPError) in try Forwarder("a", "b", mode: mode) }
     let end = ContinuousClock.now + patience
     var count = 0
     while count < 200, ContinuousClock.now < end,
@@ -78,7 +78,7 @@ struct TeardownTests {
           expectEqual(openDescriptors(), before)
           try expectNothingAttached(to: "near")
         }
-        let port = try engine.bind("near", queue: 0)
+        let port = try whileBusy { () throws(XDPError) in try engine.bind("near", queue: 0) }
         try engine.steer(.everything)
         try PacketTap("far").send(numbered(3))
         expectSame(try engine.collect(3, from: port), numbered(3))
@@ -103,7 +103,8 @@ struct TeardownTests {
       expectEqual(engine.allPorts.count, 0)
       try expectNothingAttached(to: "a", "b")
       try runProgram(["ip", "link", "set", "dev", "b", "up"])
-      let ports = try engine.bind([QueueName("a", queue: 0), QueueName("b", queue: 0)])
+      let set = [QueueName("a", queue: 0), QueueName("b", queue: 0)]
+      let ports = try whileBusy { () throws(XDPError) in try engine.bind(set) }
       expectEqual(ports.count, 2)
       engine.expectConserved()
     }

@@ -84,15 +84,12 @@ struct ThroughTests {
   func killed() async throws {
     try await withNetworkNamespace {
       let crossing = try Crossing()
-      let program = [try productPath("forward"), "left", "right"]
       let flood = try crossing.client.run { try Flood("client") }
-      var forwarder = try ChildProcess(program)
-      try crossing.waitForPassage()
+      var forwarder = try crossing.startForward()
       for _ in 0..<2 {
         forwarder.signal(SIGKILL)
         #expect(try forwarder.wait(timeout: patience) == .signalled(SIGKILL))
-        forwarder = try ChildProcess(program)
-        try crossing.waitForPassage()
+        forwarder = try crossing.startForward()
       }
       try flood.finish()
       forwarder.signal(SIGTERM)

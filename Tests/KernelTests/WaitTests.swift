@@ -84,7 +84,7 @@ struct WaitTests {
       var best = Duration.seconds(60)
       for _ in 0..<5 {
         var engine = try Engine()
-        _ = try engine.bind("near", queue: 0)
+        _ = try whileBusy { () throws(XDPError) in try engine.bind("near", queue: 0) }
         let signal = engine.stopSignal
         let requester = TestThread {
           usleep(20_000)
@@ -144,11 +144,11 @@ struct WaitTests {
   func signals(_ number: Int32) async throws {
     try await withNetworkNamespace {
       let crossing = try Crossing()
-      let forwarder = try ChildProcess([productPath("forward"), "left", "right"])
-      try crossing.waitForPassage()
+      let forwarder = try crossing.startForward()
       let flood = try crossing.client.run { try Flood("client") }
       forwarder.signal(number)
-      #expect(try forwarder.wait(timeout: patience) == .exited(0))
+      let status = try forwarder.wait(timeout: patience)
+      #expect(status == .exited(0))
       try flood.finish()
       try expectNothingAttached(to: "left", "right")
     }

@@ -73,16 +73,16 @@ import Testing
     expectEqual(error?.reason, "the memory has 524288 bytes, not 1048576")
   }
 
-  @Test("Half of the memory goes to the fill rings of two ports by default")
+  @Test("Three quarters of the memory go to the fill rings of two ports by default")
   func fillDepth() throws {
     var bench = try Bench {
       $0.configuration.fillDepth = nil
       $0.ports = 2
       $0.ringSize = 64
     }
-    expectEqual(bench.places(), [32, 32, 0, 0, 0, 0])
-    expectEqual(bench.rings(0).fill.pending, 16)
-    expectEqual(bench.rings(1).fill.pending, 16)
+    expectEqual(bench.places(), [16, 48, 0, 0, 0, 0])
+    expectEqual(bench.rings(0).fill.pending, 24)
+    expectEqual(bench.rings(1).fill.pending, 24)
     bench.check()
     expect(try bench.engine.wait(timeout: .zero))
   }

@@ -10,8 +10,8 @@ struct RefusalTests {
   /// Runs `forward left right` with options, perhaps through another program, and expects status 1,
   /// one line with all of `words`, and nothing left behind.
   private static func expectRefusal(
-    _ options: [String] = [], of command: [String] = ["forward", "left", "right"],
-    through wrapper: [String] = [], _ words: String...
+    with options: [String] = [], of command: [String] = ["forward", "left", "right"],
+    through wrapper: [String] = [], saying words: String...
   ) throws {
     let before = try isSomethingAttached()
     let tool = try Tool(command + options + ["--json"], through: wrapper)
@@ -28,11 +28,11 @@ struct RefusalTests {
     try await withNetworkNamespace {
       _ = try Wires()
       try Self.expectRefusal(
-        of: ["forward", "left", "eth9"], "eth9", "no such interface", "name one of: lo, ")
-      try Self.expectRefusal(of: ["sink", "eth9"], "eth9", "no such interface", "left, ")
-      try Self.expectRefusal(of: ["generate", "eth9"], "eth9", "no such interface")
+        of: ["forward", "left", "eth9"], saying: "eth9", "no such interface", "name one of: lo, ")
+      try Self.expectRefusal(of: ["sink", "eth9"], saying: "eth9", "no such interface", "left, ")
+      try Self.expectRefusal(of: ["generate", "eth9"], saying: "eth9", "no such interface")
       try runProgram(["ip", "link", "set", "right", "down"])
-      try Self.expectRefusal("right is not up", "ip link set right up")
+      try Self.expectRefusal(saying: "right is not up", "ip link set right up")
     }
   }
 
@@ -40,11 +40,12 @@ struct RefusalTests {
     try await withNetworkNamespace {
       _ = try Wires(queueCount: 2)
       try Self.expectRefusal(
-        ["--queue", "2"], "left queue 2", "2 queues, numbers 0 to 1", "choose one of these")
+        with: ["--queue", "2"], saying: "left queue 2", "2 queues, numbers 0 to 1",
+        "choose one of these")
       let other = try Tool.started("sink", "right", "--queue", "1", "--json")
       try Self.expectRefusal(
-        ["--queue", "1"], "right queue 1", "another AF_XDP socket holds the queue",
-        "martlet (process \(other.process.identifier))")
+        with: ["--queue", "1"], saying: "right queue 1", "another AF_XDP socket holds the queue",
+        "stop its program (running: ")
       _ = try other.stop()
     }
   }
@@ -54,12 +55,14 @@ struct RefusalTests {
       _ = try Wires()
       try runProgram(["ip", "link", "set", "right", "mtu", "3000"])
       try Self.expectRefusal(
-        "right have up to 3022 bytes", "a chunk holds 1792", "use chunks of 4096 bytes")
+        saying: "right have up to 3022 bytes", "a chunk holds 1792", "use chunks of 4096 bytes")
       try runProgram(["ip", "link", "set", "right", "mtu", "9000"])
       try Self.expectRefusal(
-        "right have up to 9022 bytes", "a chunk holds 1792", "multi-buffer or lower the MTU")
+        saying: "right have up to 9022 bytes", "a chunk holds 1792", "multi-buffer or lower the MTU"
+      )
       try Self.expectRefusal(
-        ["--size", "1515"], of: ["generate", "left"], "its MTU is 1500", "--size of at most 1514")
+        with: ["--size", "1515"], of: ["generate", "left"], saying: "its MTU is 1500",
+        "--size of at most 1514")
     }
   }
 
@@ -67,7 +70,8 @@ struct RefusalTests {
     try await withNetworkNamespace {
       _ = try Wires()
       try Self.expectRefusal(
-        ["--mode", "zero-copy"], "left queue 0", "driver veth", "does not offer zero copy",
+        with: ["--mode", "zero-copy"], saying: "left queue 0", "driver veth",
+        "does not offer zero copy",
         "use copy mode")
     }
   }
@@ -75,16 +79,19 @@ struct RefusalTests {
   @Test func memory() async throws {
     try await withNetworkNamespace {
       _ = try Wires()
-      try Self.expectRefusal(["--memory", "1000"], "1000 bytes of memory", "at least one chunk")
-      try Self.expectRefusal(["--memory", "512G"], "the machine has", "ask for less")
-      try Self.expectRefusal(["--memory", "4096G"], "that is not a size")
+      try Self.expectRefusal(
+        with: ["--memory", "1000"], saying: "1000 bytes of memory", "at least one chunk")
+      try Self.expectRefusal(with: ["--memory", "512G"], saying: "the machine has", "ask for less")
+      try Self.expectRefusal(with: ["--memory", "4096G"], saying: "that is not a size")
       let limited = [
         "prlimit", "--memlock=65536", "setpriv", "--bounding-set=-ipc_lock",
         "--inh-caps=-ipc_lock",
       ]
       try Self.expectRefusal(
-        through: limited, "8192 KiB", "RLIMIT_MEMLOCK (64 KiB)", "CAP_IPC_LOCK", "ulimit -l")
-      try Self.expectRefusal(["--cpu", "60000"], "processor 60000", "Cpus_allowed_list")
+        through: limited, saying: "8192 KiB", "RLIMIT_MEMLOCK (64 KiB)", "CAP_IPC_LOCK", "ulimit -l"
+      )
+      try Self.expectRefusal(
+        with: ["--cpu", "60000"], saying: "processor 60000", "Cpus_allowed_list")
     }
   }
 
@@ -96,7 +103,7 @@ struct RefusalTests {
     try await withNetworkNamespace {
       _ = try Wires()
       let wrapper = ["setpriv", "--bounding-set=-\(without)", "--inh-caps=-\(without)"]
-      try Self.expectRefusal(through: wrapper, named, "run as root")
+      try Self.expectRefusal(through: wrapper, saying: named, "run as root")
     }
   }
 
@@ -104,7 +111,7 @@ struct RefusalTests {
     try await withNetworkNamespace {
       _ = try Wires()
       try attachForeignProgram(to: Interface(named: "right"))
-      try Self.expectRefusal("right", "someone (id ", "xdp off")
+      try Self.expectRefusal(saying: "right", "someone (id ", "xdpdrv off")
     }
   }
 }

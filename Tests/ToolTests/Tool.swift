@@ -15,9 +15,15 @@ struct Tool {
     process = try ChildProcess(wrapper + [try builtProgram("martlet")] + arguments)
   }
 
-  /// Starts a command that runs until it is stopped, and waits until everything is up.
+  /// Little memory: the debug build looks at all of it before each sleep.
+  ///
+  /// Fill rings are kept stocked with 512 frames for one port, 256 each for two.
+  static let littleMemory = ["--memory", "2M"]
+
+  /// Starts a command that runs until it is stopped, with little memory, and waits until everything
+  /// is up.
   static func started(_ arguments: String...) throws -> Tool {
-    let tool = try Tool(arguments)
+    let tool = try Tool(arguments + littleMemory)
     try #require(try tool.process.waitForOutput("martlet: ", timeout: .seconds(20)))
     try #require(tool.errorLines.first?.contains("attached by") == true, "\(tool.errorLines)")
     return tool

@@ -12,6 +12,22 @@ extension Crossing {
     throw TestKitError("no echo passes between client and server")
   }
 
+  /// Starts the example `forward` between the two hosts, and waits until packets pass.
+  ///
+  /// If the queues are busy for longer than it waits, it is started again: see `whileBusy`.
+  func startForward() throws -> ChildProcess {
+    let end = ContinuousClock.now + patience
+    var forwarder = try ChildProcess([productPath("forward"), "left", "right"])
+    while try client.run({ try ping(count: 1, timeout: 1) }) != 1 {
+      guard ContinuousClock.now < end else { throw TestKitError("no echo passes") }
+      guard try forwarder.wait(timeout: .zero) != nil else { continue }
+      let error = String(decoding: forwarder.standardError, as: UTF8.self)
+      guard error.contains("holds the queue") else { throw TestKitError(error) }
+      forwarder = try ChildProcess([productPath("forward"), "left", "right"])
+    }
+    return forwarder
+  }
+
   /// Sends echo requests from the client as fast as they are answered, and counts the answers.
   func flood(count: Int) throws -> Int {
     try client.run { try ping(count: count, timeout: 5, flood: true) }
