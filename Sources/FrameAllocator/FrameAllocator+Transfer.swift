@@ -28,6 +28,7 @@ extension FrameAllocator {
   ///
   /// Only for a queue that the kernel no longer uses. Returns how many frames came from receiving
   /// and from sending. Time grows with the memory.
+  @discardableResult
   public mutating func reclaim(from holder: Int) -> (fill: Int, transmit: Int) {
     var fill = 0
     var transmit = 0

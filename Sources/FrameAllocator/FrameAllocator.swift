@@ -91,6 +91,15 @@ extension FrameAllocator {
     address & baseMask
   }
 
+  /// Whether `extent` bytes from `address` on lie in one frame, wherever that is.
+  ///
+  /// For the descriptors that come back from the kernel: their options stand above the length and make
+  /// an extent that no frame has.
+  @inlinable @inline(__always)
+  public func holds(_ address: UInt64, extent: UInt64) -> Bool {
+    extent <= ~baseMask &+ 1 &- (address & ~baseMask)
+  }
+
   /// Granules of the frame that the byte at `address` lies in; 0 outside the memory.
   public func granuleCount(at address: UInt64) -> Int {
     chunk(at: address) == nil ? 0 : chunkSize / Self.granule

@@ -29,7 +29,7 @@ extension Engine {
     }
     try control.prepare()
     let wanted = try interfaces(of: queues)
-    let rungs = control.rung.map { rung in mode.rungs.filter { $0 == rung } } ?? mode.rungs
+    let rungs = mode.rungs.filter { control.permits($0) }
     var refusal: XDPError?
     var sockets = RigidArray<Socket>(capacity: wanted.count)
     for rung in rungs {
@@ -56,13 +56,8 @@ extension Engine {
     let socket = Socket(inMemory: rings)
     let binding = PortBinding(
       interface: socket.interface, queue: 0, mode: .copy, reason: "rings in memory")
+    share(among: ports.count + 1)
     return add(socket, binding)
-  }
-
-  /// Makes the interface behind each port pass on every frame as it is; undone when the engine
-  /// goes.
-  mutating func makeTransparent(_ interfaces: [Interface]) throws(XDPError) {
-    for interface in interfaces { try control.transparency.add(interface) }
   }
 
   private func interfaces(
@@ -105,20 +100,30 @@ extension Engine {
     _ sockets: inout RigidArray<Socket>, for wanted: [(interface: Interface, queue: Int)],
     on rung: BindMode, because reason: String
   ) throws(XDPError) -> [Port] {
-    let interfaces = wanted.map(\.interface)
-    if control.configuration.isTransparent { try makeTransparent(interfaces) }
-    let attachments = try control.attach(interfaces, on: rung)
-    control.rung = rung
-    var added: [Port] = []
-    for (interface, queue) in wanted {
-      let socket = sockets.remove(at: 0)
-      let binding = PortBinding(
-        interface: interface, queue: queue, mode: rung, reason: reason,
-        attachment: attachments[interface])
-      added.append(add(socket, binding))
+    var places: [SocketPlace] = []
+    for (number, (interface, queue)) in wanted.enumerated() {
+      places.append(
+        SocketPlace(
+          interface: interface, queue: queue, descriptor: sockets[number].fileDescriptor))
     }
-    try control.register(added.map { (ports[$0.index].socket.fileDescriptor, $0.index) })
+    let attachments = try control.adopt(places, on: rung)
+    // Nothing fails from here on.
+    share(among: ports.count + wanted.count)
+    var added: [Port] = []
+    for place in places {
+      let binding = PortBinding(
+        interface: place.interface, queue: place.queue, mode: rung, reason: reason,
+        attachment: attachments[place.interface])
+      added.append(add(sockets.remove(at: 0), binding))
+    }
     return added
+  }
+
+  /// Lowers the fill depth of the ports to their share, unless the configuration says what it is.
+  private mutating func share(among portCount: Int) {
+    guard control.configuration.fillDepth == nil else { return }
+    fillDepth = UInt32(control.configuration.fillShare(among: max(2, portCount)))
+    for index in 0..<ports.count { ports[index].fillDepth = min(ports[index].fillDepth, fillDepth) }
   }
 
   private mutating func add(_ socket: consuming Socket, _ binding: PortBinding) -> Port {
@@ -128,52 +133,5 @@ extension Engine {
     control.bindings.append(binding)
     topUp(index)
     return Port(index: index)
-  }
-}
-
-extension EngineControl {
-  /// Makes what every bound port needs: the link monitor.
-  mutating func prepare() throws(XDPError) {
-    guard links == nil else { return }
-    links = try LinkMonitor()
-    if let descriptor = links?.fileDescriptor {
-      poller.replace(at: Self.linkPlace, with: descriptor)
-    }
-  }
-
-  /// Attaches the steering program to interfaces that do not have it yet; all or none.
-  mutating func attach(
-    _ interfaces: [Interface], on rung: BindMode
-  ) throws(XDPError) -> [Interface: Attachment] {
-    if steering == nil {
-      steering = try SteeringProgram(
-        socketCapacity: Engine.portLimit * 4, acceptsFragments: configuration.takesFragments)
-    }
-    var attachments: [Interface: Attachment] = [:]
-    var fresh: [Interface] = []
-    for interface in interfaces where attachments[interface] == nil {
-      if let present = steering?.attachment(to: interface) {
-        attachments[interface] = present
-        continue
-      }
-      do throws(XDPError) {
-        attachments[interface] = try steering?.attach(
-          to: interface, mode: rung == .generic ? .generic : .native)
-        fresh.append(interface)
-      } catch {
-        for interface in fresh { steering?.detach(from: interface) }
-        throw error
-      }
-    }
-    return attachments
-  }
-
-  /// Lets the program steer to the sockets of ports, given as descriptor and index.
-  func register(_ sockets: [(descriptor: Int32, index: Int)]) throws(XDPError) {
-    for (descriptor, index) in sockets {
-      let binding = bindings[index]
-      try steering?.register(
-        socket: descriptor, interface: binding.interface, queue: binding.queue)
-    }
   }
 }

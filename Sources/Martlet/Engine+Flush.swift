@@ -24,14 +24,10 @@ extension Engine {
   /// False if the kernel would not take everything for now: the next flush tries again.
   @usableFromInline @discardableResult
   mutating func push(_ index: Int) -> Bool {
-    guard !ports[index].isRetired else {
-      // Nobody will ever send what was given to a port whose interface is gone.
-      ports[index].retire(unsent: UInt64(allocator.reclaim(from: index).transmit))
-      return true
-    }
     ports[index].countSent()
     ports[index].socket.rings.transmit.submit()
     let isDone = kick(index)
+    ports[index].isStalled = !isDone
     drainCompletions(index)
     return isDone
   }

@@ -45,7 +45,7 @@ extension Engine {
     while walk.walked != room {
       let descriptor = ports[source].socket.rings.receive.entry(at: walk.receivePosition)
       guard let place = allocator.place(of: descriptor.address, in: .fill(source)),
-        memory.holds(descriptor)
+        allocator.holds(descriptor.address, extent: descriptor.extent)
       else {
         unusual = descriptor
         break

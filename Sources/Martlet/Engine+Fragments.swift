@@ -17,7 +17,7 @@ extension Engine {
 
   /// Whether a descriptor, with or without options, names bytes of the memory.
   private func isSound(_ descriptor: Descriptor) -> Bool {
-    memory.holds(Descriptor(address: descriptor.address, byteCount: descriptor.byteCount))
+    allocator.holds(descriptor.address, extent: UInt64(descriptor.byteCount))
   }
 
   private mutating func makeFrame(
@@ -100,21 +100,27 @@ extension Engine {
     pieces.byteCount &+= fragment.count
   }
 
-  /// Sends what the fast path does not: several fragments, or onto a full ring.
+  /// Sends what the fast path does not: several fragments, onto a full ring, or to a port that is
+  /// out of service.
   @usableFromInline @inline(never)
   mutating func sendUnusual(_ frame: Frame.Remains, to index: Int) {
     let count = UInt32(frame.fragments)
     tokens &-= Int(count) &- 1
-    if ports[index].socket.rings.transmit.reserve(count) < count { push(index) }
+    if ports[index].isRetired {
+      ports[index].counters.dropPortGone &+= 1
+      return discard(frame)
+    }
+    if ports[index].socket.rings.transmit.reserve(count) < count, !ports[index].isStalled {
+      push(index)
+    }
     guard ports[index].socket.rings.transmit.reserve(count) == count else {
       ports[index].counters.dropTransmitFull &+= 1
       return discard(frame)
     }
+    guard isApplications(frame) else { return refuseFrame(index) }
     var fragment = firstFragment(of: frame)
     for number in 0..<count {
-      guard allocator.transferFromApplication(fragment.address, to: .transmit(index)) else {
-        return refuseFrame(index)
-      }
+      _ = allocator.transferFromApplication(fragment.address, to: .transmit(index))
       ports[index].socket.rings.transmit.put(
         Descriptor(
           address: fragment.address, byteCount: fragment.count,
@@ -124,6 +130,18 @@ extension Engine {
     ports[index].counters.sentPackets &-= UInt64(count &- 1)
     ports[index].counters.sentBytes &+= UInt64(frame.count)
     markDirty(index)
+  }
+
+  /// Whether the application has every fragment of a frame: a packet is sent as a whole or not at all.
+  private func isApplications(_ frame: Frame.Remains) -> Bool {
+    var fragment = firstFragment(of: frame)
+    for number in 0..<frame.fragments {
+      guard let custody = allocator.custody(of: fragment.address),
+        custody == .received || custody == .held
+      else { return false }
+      if number &+ 1 != frame.fragments { fragment = links.next(after: fragment.address) }
+    }
+    return true
   }
 
   /// Counts a frame that the application cannot have had; only a bug or a forged token gets here.

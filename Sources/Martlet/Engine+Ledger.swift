@@ -10,10 +10,11 @@ extension Engine {
       total: table.total, free: table.free, fill: table.fill, received: table.received,
       held: table.held, transmit: table.transmit)
     for index in 0..<ports.count where !ports[index].isRetired {
-      let received = pendingReceived(index)
+      // An entry that the kernel shows twice is one frame.
+      let received = min(pendingReceived(index), ledger.fill)
       ledger.fill -= received
       ledger.received += received
-      let completed = pendingCompleted(index)
+      let completed = min(pendingCompleted(index), ledger.transmit)
       ledger.transmit -= completed
       ledger.completion += completed
     }

@@ -11,7 +11,7 @@ extension Engine {
   public mutating func receive(from port: Port) -> Frame? {
     guard ports[port.index].socket.rings.receive.remaining != 0 else { return turn(port) }
     let descriptor = ports[port.index].socket.rings.receive.take()
-    guard memory.holds(descriptor),
+    guard allocator.holds(descriptor.address, extent: descriptor.extent),
       allocator.transfer(descriptor.address, from: .fill(port.index), to: .received)
     else { return receiveUnusual(descriptor, from: port) }
     ports[port.index].counters.receivedBytes &+= descriptor.extent

@@ -111,12 +111,12 @@ extension Engine {
 
   /// Calls every frame home from a port whose interface is gone, and takes the port out of service.
   private mutating func bringHome(_ index: Int) {
-    // The kernel unbinds the socket under the lock that every ethtool request takes: after one it
-    // no longer touches the memory.
-    _ = control.bindings[index].interface.driver()
+    // The kernel takes the interface off its lists and unbinds the socket under one lock (RTNL),
+    // which asking for the queues by rtnetlink takes too: after that it is done with the memory.
+    _ = try? control.bindings[index].interface.queueCounts()
     drainCompletions(index)
-    let lost = allocator.reclaim(from: index)
-    ports[index].retire(unsent: UInt64(lost.transmit))
+    allocator.reclaim(from: index)
+    ports[index].retire()
     control.poller.replace(at: EngineControl.firstPortPlace + index, with: -1)
     // Its place among the steered interfaces is free for the one that comes in its stead.
     control.steering?.detach(from: control.bindings[index].interface)

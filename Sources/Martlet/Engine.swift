@@ -31,7 +31,8 @@ public struct Engine: ~Copyable {
   @usableFromInline let burst: UInt32
   /// Frames (chunks) that the application has.
   @usableFromInline var tokens = 0
-  let fillDepth: UInt32
+  /// Frames each port's fill ring is kept stocked with.
+  var fillDepth: UInt32
   let isSpinning: Bool
 
   /// Most ports an engine can have.

@@ -8,17 +8,18 @@ struct EngineControl: ~Copyable {
   let stop: StopSignal
   /// Says that some interface changed; nil until a port is bound.
   var links: LinkMonitor?
-  /// SIGINT and SIGTERM, once the application asked for them to stop the engine.
-  var signals: SignalWatch?
   var poller: Poller
   /// Per port: what was bound and how.
   var bindings: [PortBinding] = []
   /// Per interface: what was changed for transparency, to be undone at the end.
   var transparency: TransparencyList
-  /// The rung that the bound ports stand on; nil until a port is bound.
-  var rung: BindMode?
   /// Calls of `wait` that did not look at the file descriptors.
   var skippedPolls = 0
+
+  /// SIGINT and SIGTERM, once the application asked for them to stop the engine.
+  ///
+  /// Last, so that a second Ctrl-C does not interrupt the undoing of the rest.
+  var signals: SignalWatch?
 
   static let stopPlace = 0
   static let linkPlace = 1

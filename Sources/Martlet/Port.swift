@@ -23,6 +23,8 @@
   @usableFromInline var transmitOrigin: UInt32
   /// Whether the engine has something to submit or kick on this port's transmit ring.
   @usableFromInline var isDirty = false
+  /// Whether the kernel took no more at the last push: not worth a system call before the next flush.
+  @usableFromInline var isStalled = false
   /// Whether the interface is gone: packets for the port are dropped.
   @usableFromInline var isRetired = false
   /// Whether a burst is open: packets of the receive ring's window are being walked.
@@ -75,22 +77,36 @@ extension PortState {
 
   /// Takes the port out of service: nothing is posted or in flight any more, and nothing will be.
   ///
-  /// `unsent` packets were on their way when the interface went.
-  mutating func retire(unsent: UInt64) {
+  /// What stood on the receive ring and what the kernel had not taken off the transmit ring went with
+  /// the interface; its frames were called home.
+  mutating func retire() {
     countReceived()
     countSent()
-    // What stands on the receive ring was called home with the rest.
     let waiting = socket.rings.receive.peek(.max)
     socket.rings.receive.advance(to: socket.rings.receive.position &+ waiting)
     socket.rings.receive.release()
     countedReceive = socket.rings.receive.position
+    let unsent = takeBackUnsent()
+    counters.dropPortGone &+= UInt64(waiting) &+ unsent
+    socket.rings.transmit.close()
+    countedTransmit = socket.rings.transmit.position
     fillDepth = 0
     isDirty = false
     isRetired = true
     fillOrigin = socket.rings.fill.position &- socket.rings.receive.position
     transmitOrigin = socket.rings.transmit.position &- socket.rings.completion.position
-    counters.sentPackets &-= unsent
-    counters.dropPortGone &+= unsent
+  }
+
+  /// Corrects the counters by the packets that still stand on the transmit ring, and says how many.
+  private mutating func takeBackUnsent() -> UInt64 {
+    var packets: UInt64 = 0
+    for offset in 0..<socket.rings.transmit.pending {
+      let descriptor = socket.rings.transmit.pendingEntry(offset)
+      counters.sentBytes &-= UInt64(descriptor.byteCount)
+      if !descriptor.continues { packets &+= 1 }
+    }
+    counters.sentPackets &-= packets
+    return packets
   }
 
   /// Adds the packets put on the transmit ring since the last time to the counter.

@@ -13,6 +13,14 @@ struct TransparencyList: ~Copyable {
 
   private var entries = RigidArray<Entry>(capacity: Engine.portLimit)
 
+  /// Number of interfaces in the list.
+  var count: Int { entries.count }
+
+  /// Undoes all but the first `count` entries.
+  mutating func keep(_ count: Int) {
+    entries.removeLast(entries.count - count)
+  }
+
   /// Makes `interface` pass on every frame as it is, once.
   mutating func add(_ interface: Interface) throws(XDPError) {
     for index in 0..<entries.count where entries[index].interface == interface { return }

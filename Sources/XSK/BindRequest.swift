@@ -38,8 +38,8 @@ struct BindRequest {
     case .down: throw down(nil)
     case .gone: throw interface.gone(operation, .noSuchAddressOrDevice)
     }
-    let counts = try interface.queueCounts()
-    let count = max(counts.receive, counts.transmit)
+    // A socket on a queue that only sends would get no packets, and the kernel would not say so.
+    let count = try interface.queueCounts().receive
     guard queue >= 0, queue < count else {
       let range = count == 1 ? "1 queue, number 0" : "\(count) queues, numbers 0 to \(count - 1)"
       throw error(.noSuchQueue, "\(interface.name) has \(range)", "choose one of these")

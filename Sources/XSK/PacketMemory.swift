@@ -29,16 +29,6 @@
       base: base + Int(truncatingIfNeeded: address), count: count, in: self)
   }
 
-  /// Whether a descriptor names one whole packet inside the memory, without options.
-  ///
-  /// One addition and one comparison decide it all: options stand above the length and make it too
-  /// long.
-  @inlinable @inline(__always)
-  public func holds(_ descriptor: Descriptor) -> Bool {
-    let (end, overflow) = descriptor.address.addingReportingOverflow(descriptor.extent)
-    return !overflow && end <= UInt64(bitPattern: Int64(byteCount))
-  }
-
   /// The `count` bytes at `address`, to read; traps if they do not lie inside the memory.
   @inlinable @inline(__always) @_lifetime(borrow self)
   public func span(at address: UInt64, count: Int) -> RawSpan {

@@ -13,6 +13,8 @@ public import Synchronization
 @frozen @safe public struct ProducerRing<Entry: BitwiseCopyable>: ~Copyable {
   @usableFromInline let entries: UnsafeMutablePointer<Entry>
   @usableFromInline let mask: UInt32
+  /// How far ahead of the consumer the producer may be: the ring's size, or 0 once it is closed.
+  @usableFromInline var capacity: UInt32
   @usableFromInline var head: UInt32
   @usableFromInline var limit: UInt32
   @usableFromInline let producer: UnsafeMutablePointer<Atomic<UInt32>>
@@ -23,6 +25,7 @@ public import Synchronization
   @unsafe public init(_ memory: RingMemory<Entry>) {
     unsafe entries = memory.entries
     mask = unsafe memory.size &- 1
+    capacity = unsafe memory.size
     unsafe producer = memory.producer
     unsafe consumer = memory.consumer
     unsafe flags = memory.flags
@@ -42,7 +45,7 @@ public import Synchronization
   @inlinable @inline(__always)
   public mutating func reserve(_ wanted: UInt32) -> UInt32 {
     if limit &- head < wanted {
-      limit = unsafe consumer.pointee.load(ordering: .acquiring) &+ mask &+ 1
+      limit = unsafe consumer.pointee.load(ordering: .acquiring) &+ capacity
     }
     let room = limit &- head
     return room < wanted ? room : wanted
@@ -52,7 +55,7 @@ public import Synchronization
   @inlinable @inline(__always)
   public mutating func hasRoom() -> Bool {
     if head != limit { return true }
-    limit = unsafe consumer.pointee.load(ordering: .acquiring) &+ mask &+ 1
+    limit = unsafe consumer.pointee.load(ordering: .acquiring) &+ capacity
     return head != limit
   }
 
@@ -91,6 +94,16 @@ public import Synchronization
   @inlinable @inline(__always)
   public mutating func submit() {
     unsafe producer.pointee.store(head, ordering: .releasing)
+  }
+
+  /// Takes back what the consumer has not taken and leaves no room for more, for good.
+  ///
+  /// For a ring whose consumer is gone.
+  public mutating func close() {
+    head = unsafe consumer.pointee.load(ordering: .acquiring)
+    limit = head
+    capacity = 0
+    submit()
   }
 
   /// Whether the kernel sleeps on this ring and wants a system call (`XDP_RING_NEED_WAKEUP`).

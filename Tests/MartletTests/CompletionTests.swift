@@ -94,6 +94,17 @@ import Testing
     }
   }
 
+  @Test("A completion that comes twice is one frame in the ledger, before it is taken too")
+  func repeatedInTheLedger() throws {
+    var bench = try Bench { $0.configuration.fillDepth = 1 }
+    bench.kernels[0].faults.repeatsCompletions = true
+    for number in 0..<3 { expect(bench.send(number)) }
+    bench.engine.flush()
+    expectEqual(bench.kernels[0].transmitAll().count, 3)
+    expectEqual(bench.places(), [60, 1, 0, 0, 0, 3])
+    bench.check()
+  }
+
   @Test("Completions between those for the fill ring that cannot be believed leave no hole in it")
   func strangersAmongRecycled() throws {
     var bench = try Bench { $0.ringSize = 32 }

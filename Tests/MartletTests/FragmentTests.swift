@@ -81,21 +81,24 @@ import Testing
     expectEqual(bench.places(), [56, 8, 0, 0, 0, 0])
   }
 
-  @Test("Onto a ring without room for all of it, it is dropped whole")
-  func full() throws {
+  @Test("Onto a ring without room for all of it, it is dropped whole", arguments: [2, 3])
+  func full(_ fragments: Int) throws {
+    let long = packet(77, byteCount: 1792 * fragments)
     var bench = try makeBench {
-      $0.ports = 2; $0.ringSize = 8
+      $0.ports = 2
+      $0.ringSize = 8
     }
     for _ in 0..<2 { expect(bench.kernels[0].deliver(long)) }
-    for number in 0..<3 { expect(bench.send(number, to: 1)) }
-    // Five places are left: the first fits, the second does not.
+    // Room for the first and all but one fragment of the second.
+    let others = 8 - (2 * fragments - 1)
+    for number in 0..<others { expect(bench.send(number, to: 1)) }
     while let frame = bench.engine.receive(from: bench.ports[0]) {
       bench.engine.send(frame, to: bench.ports[1])
     }
     expectEqual(bench.report(1).dropped.transmitFull, 1)
-    expectEqual(bench.report(1).sent.packets, 4)
-    expectEqual(bench.report(1).sent.bytes, 4180)
-    expectEqual(bench.kernels[1].transmitAll(), packets(0..<3) + [long])
+    expectEqual(bench.report(1).sent.packets, UInt64(others + 1))
+    expectEqual(bench.report(1).sent.bytes, UInt64(others * 60 + long.count))
+    expectEqual(bench.kernels[1].transmitAll(), packets(0..<others) + [long])
     bench.check()
     for _ in 0..<2 { expect(try bench.engine.wait(timeout: .zero)) }
     expectEqual(bench.places(), [48, 16, 0, 0, 0, 0])
