@@ -13,7 +13,8 @@ extension FrameAllocator {
 
   /// Moves a frame that the application has, received or held, to custody `custody`.
   ///
-  /// That may not be `.free`: `release` frees. Returns false and changes nothing if the application does not have it.
+  /// That may not be `.free`: `release` frees. Returns false and changes nothing if the application
+  /// does not have it.
   @inlinable @inline(__always)
   public mutating func transferFromApplication(_ address: UInt64, to custody: Custody) -> Bool {
     guard let number = chunk(at: address),

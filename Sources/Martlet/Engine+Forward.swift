@@ -71,8 +71,8 @@ extension Engine {
     return unusual
   }
 
-  /// A burst while it is walked, in registers rather than in the ports: how far the walk is, and what
-  /// it adds up.
+  /// A burst while it is walked, in registers rather than in the ports: how far the walk is, and
+  /// what it adds up.
   ///
   /// The positions in all three rings follow from that.
   @usableFromInline struct BurstWalk {

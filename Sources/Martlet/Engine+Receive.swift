@@ -108,8 +108,9 @@ extension Engine {
     ports[index].counters.untrusted &+= UInt64(strangers)
   }
 
-  /// Moves the next `count` completions to the port's fill ring, which has room for them; returns how
-  /// many of them named no frame that the port was sending.
+  /// Moves the next `count` completions to the port's fill ring, which has room for them.
+  ///
+  /// Returns how many of them named no frame that the port was sending.
   ///
   /// A function of its own: with less to keep in registers its loop takes a sixth less.
   @usableFromInline @inline(never)

@@ -5,8 +5,8 @@
 #include "queue.h"
 #include "reference.h"
 
-// Whether a descriptor names one whole packet inside the memory. Its options stand above its length:
-// read as one number with it, they make it too long, which saves a comparison.
+// Whether a descriptor names one whole packet inside the memory. Its options stand above its
+// length: read as one number with it, they make it too long, which saves a comparison.
 INLINED int holds(const struct xdp_desc *packet, uint64_t byte_count) {
   uint64_t extent, end;
   memcpy(&extent, &packet->len, sizeof extent);

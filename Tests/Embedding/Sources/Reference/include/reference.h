@@ -9,7 +9,8 @@ struct queue;
 struct queue *queue_make(uint32_t ring, uint32_t chunks, uint32_t posted);
 void queue_free(struct queue *q);
 
-// The kernel's end: takes `count` chunks off the fill ring and hands packets of 64 bytes up in them.
+// The kernel's end: takes `count` chunks off the fill ring and hands packets of 64 bytes
+// up in them.
 void queue_deliver(struct queue *q, uint32_t count);
 // The kernel's end: sends whatever stands on the transmit ring. Returns how many that were.
 uint32_t queue_transmit(struct queue *q);
