@@ -140,7 +140,7 @@ static inline int cxdp_try_packet(
   return result ? result : (int)options.retval;
 }
 
-// sched_setaffinity(2) of the calling thread, _GNU_SOURCE again: `bits` is `count` words of processors.
+// sched_setaffinity(2) of the calling thread, _GNU_SOURCE again: `bits` is `count` words.
 static inline int cxdp_pin(const uint64_t *bits, size_t count) {
   return (int)syscall(SYS_sched_setaffinity, 0, count * sizeof *bits, bits);
 }

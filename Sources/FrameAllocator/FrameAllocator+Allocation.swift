@@ -1,9 +1,9 @@
 extension FrameAllocator {
   /// A frame of at least `byteCount` bytes for `group`, in custody `custody`.
   ///
-  /// The custody may not be `.free`. Returns its address, or nil if `byteCount` is not in
-  /// `1 ... maximumFrame`, the group is unknown or at its quota, or only the reserve (without
-  /// `.critical`) or what others are guaranteed is left. Constant time, no heap allocation.
+  /// The custody may not be `.free`. Returns its address, or nil if `byteCount` is not in `1 ...
+  /// maximumFrame`, the group is unknown or at its quota, or only the reserve (without `.critical`)
+  /// or what others are guaranteed is left. Constant time, no heap allocation.
   @inlinable @inline(__always)
   public mutating func allocate(
     byteCount: Int, group: FlowGroup = .shared, permission: Permission = .normal,

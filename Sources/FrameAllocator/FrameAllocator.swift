@@ -93,8 +93,8 @@ extension FrameAllocator {
 
   /// Whether `extent` bytes from `address` on lie in one frame, wherever that is.
   ///
-  /// For the descriptors that come back from the kernel: their options stand above the length and make
-  /// an extent that no frame has.
+  /// For the descriptors that come back from the kernel: their options stand above the length and
+  /// make an extent that no frame has.
   @inlinable @inline(__always)
   public func holds(_ address: UInt64, extent: UInt64) -> Bool {
     extent <= ~baseMask &+ 1 &- (address & ~baseMask)

@@ -7,7 +7,8 @@ extension Engine {
   /// does not compile. Cost: one bounds check.
   @inlinable @inline(__always) @_lifetime(borrow self, borrow frame)
   public func bytes(of frame: borrowing Frame) -> RawSpan {
-    memory.span(at: frame.address, count: firstByteCount(of: frame))
+    precondition(frame.memory == memory.identity, "this frame belongs to another engine's memory")
+    return memory.span(at: frame.address, count: firstByteCount(of: frame))
   }
 
   /// The bytes of a frame, to read and write; of its first fragment if it has several.
@@ -15,7 +16,8 @@ extension Engine {
   /// Excludes every other use of the frame while the view is in use.
   @inlinable @inline(__always) @_lifetime(borrow self, &frame)
   public func mutableBytes(of frame: inout Frame) -> MutableRawSpan {
-    memory.mutableSpan(at: frame.address, count: firstByteCount(of: frame))
+    precondition(frame.memory == memory.identity, "this frame belongs to another engine's memory")
+    return memory.mutableSpan(at: frame.address, count: firstByteCount(of: frame))
   }
 
   /// The bytes of fragment `number` of a frame, to read; number 0 is what `bytes(of:)` gives.
@@ -24,6 +26,7 @@ extension Engine {
   @_lifetime(borrow self, borrow frame)
   public func bytes(of frame: borrowing Frame, fragment number: Int) -> RawSpan {
     precondition(number >= 0 && number < frame.fragmentCount, "the frame has no fragment \(number)")
+    precondition(frame.memory == memory.identity, "this frame belongs to another engine's memory")
     if number == 0 { return bytes(of: frame) }
     var fragment = links.first(at: frame.address)
     for _ in 0..<number { fragment = links.next(after: fragment.address) }
@@ -35,10 +38,12 @@ extension Engine {
   ///
   /// Returns false and changes nothing if the frame has several fragments or its chunk no room for
   /// that.
+  @inlinable
   public func setByteCount(_ byteCount: Int, of frame: inout Frame) -> Bool {
+    precondition(frame.memory == memory.identity, "this frame belongs to another engine's memory")
     let room = allocator.chunkSize - Int(frame.address - allocator.base(of: frame.address))
     guard frame.fragments == 1, byteCount > 0, byteCount <= room else { return false }
-    frame.byteCount = byteCount
+    frame.count = UInt32(truncatingIfNeeded: byteCount)
     return true
   }
 

@@ -132,7 +132,8 @@ extension Engine {
     markDirty(index)
   }
 
-  /// Whether the application has every fragment of a frame: a packet is sent as a whole or not at all.
+  /// Whether the application has every fragment of a frame: a packet is sent as a whole or not at
+  /// all.
   private func isApplications(_ frame: Frame.Remains) -> Bool {
     var fragment = firstFragment(of: frame)
     for number in 0..<frame.fragments {

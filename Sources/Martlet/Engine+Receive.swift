@@ -57,12 +57,19 @@ extension Engine {
     return ports[index].socket.rings.receive.peek(burst)
   }
 
+  /// Publishes the port's fill ring and wakes its driver if that sleeps on it.
+  @inlinable
+  mutating func publishFill(_ index: Int) {
+    ports[index].socket.rings.fill.submit()
+    if ports[index].socket.rings.fill.needsWakeup { ports[index].socket.wakeReceive() }
+  }
+
   /// Gives the walked entries back, publishes the fill ring and flushes what was sent.
   @inlinable
   mutating func closeBurst(_ index: Int) {
     ports[index].countReceived()
     ports[index].socket.rings.receive.release()
-    ports[index].socket.rings.fill.submit()
+    publishFill(index)
     if !dirty.isEmpty { flush() }
   }
 
@@ -77,7 +84,7 @@ extension Engine {
       ports[index].socket.rings.fill.put(address)
       missing &-= 1
     }
-    ports[index].socket.rings.fill.submit()
+    publishFill(index)
   }
 
   /// For a port without a frame to receive into: takes back what every port has sent, and tops up.
@@ -94,7 +101,8 @@ extension Engine {
   @inlinable
   mutating func drainCompletions(_ index: Int) {
     let count = ports[index].socket.rings.completion.peek(.max)
-    guard count != 0 else { return }
+    // What a port out of service completes late was called home already.
+    guard count != 0, !ports[index].isRetired else { return }
     let room = allocator.mayPassOn ? fillRoom(index, atMost: count) : 0
     var strangers = recycleCompletions(index, room)
     while ports[index].socket.rings.completion.remaining != 0 {
@@ -108,9 +116,8 @@ extension Engine {
     ports[index].counters.untrusted &+= UInt64(strangers)
   }
 
-  /// Moves the next `count` completions to the port's fill ring, which has room for them.
-  ///
-  /// Returns how many of them named no frame that the port was sending.
+  /// Moves the next `count` completions to the port's fill ring, which has room for them; returns
+  /// how many of them named no frame that the port was sending.
   ///
   /// A function of its own: with less to keep in registers its loop takes a sixth less.
   @usableFromInline @inline(never)

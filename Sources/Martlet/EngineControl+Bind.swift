@@ -24,8 +24,8 @@ extension EngineControl {
     }
   }
 
-  /// Makes the interfaces transparent if asked, attaches the steering program and lets it steer to the
-  /// sockets.
+  /// Makes the interfaces transparent if asked, attaches the steering program and lets it steer to
+  /// the sockets.
   ///
   /// All or nothing: where something fails, what this call did is undone.
   mutating func adopt(
@@ -57,7 +57,8 @@ extension EngineControl {
     }
   }
 
-  /// Attaches the steering program to an interface, and notes it in `fresh` if it was not there yet.
+  /// Attaches the steering program to an interface, and notes it in `fresh` if it was not there
+  /// yet.
   private mutating func attach(
     _ interface: Interface, on rung: BindMode, _ fresh: inout [Interface]
   ) throws(XDPError) -> Attachment? {

@@ -35,12 +35,13 @@ public struct Forwarder: ~Copyable {
 
   /// A forwarder between `left` and `right`, or one that sends back out of `left` if that is all.
   ///
-  /// Takes over what arrives on the interfaces; the kernel sees nothing of it until the forwarder
-  /// goes. Memory is shared evenly among the ports unless the configuration says otherwise. Throws
-  /// an error that says what to do; then nothing is left behind.
+  /// Takes over what arrives on the interfaces but for what `leavingToKernel` names; the kernel
+  /// sees nothing of the rest until the forwarder goes. Memory is shared evenly among the ports
+  /// unless the configuration says otherwise. Throws an error that says what to do; then nothing is
+  /// left behind.
   public init(
     _ left: String, _ right: String? = nil, queues: Queues = .all, mode: ModeRequest = .auto,
-    configuration: Engine.Configuration = .transparent
+    leavingToKernel: [Match] = [], configuration: Engine.Configuration = .transparent
   ) throws(XDPError) {
     let leftQueues = try queues.names(of: left)
     let rightQueues = if let right { try queues.names(of: right) } else { [QueueName]() }
@@ -51,6 +52,7 @@ public struct Forwarder: ~Copyable {
     }
     var engine = try Engine(configuration)
     let ports = try engine.bind(names, mode: mode)
+    for match in leavingToKernel { try engine.leaveToKernel(match) }
     try engine.steer(.everything)
     routes = Self.routes(
       Array(ports.prefix(leftQueues.count)), Array(ports.dropFirst(leftQueues.count)))

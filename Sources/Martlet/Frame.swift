@@ -10,9 +10,8 @@
   /// Where the first packet byte lies in the UMEM.
   public let address: UInt64
   /// Bytes of the packet, all fragments together.
-  public internal(set) var byteCount: Int {
+  @inlinable public var byteCount: Int {
     @inline(__always) get { Int(truncatingIfNeeded: count) }
-    set { count = UInt32(truncatingIfNeeded: newValue) }
   }
   @usableFromInline var count: UInt32
   @usableFromInline let origin: UInt16

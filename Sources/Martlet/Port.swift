@@ -23,7 +23,8 @@
   @usableFromInline var transmitOrigin: UInt32
   /// Whether the engine has something to submit or kick on this port's transmit ring.
   @usableFromInline var isDirty = false
-  /// Whether the kernel took no more at the last push: not worth a system call before the next flush.
+  /// Whether the kernel took no more at the last push: not worth a system call before the next
+  /// flush.
   @usableFromInline var isStalled = false
   /// Whether the interface is gone: packets for the port are dropped.
   @usableFromInline var isRetired = false
@@ -77,8 +78,8 @@ extension PortState {
 
   /// Takes the port out of service: nothing is posted or in flight any more, and nothing will be.
   ///
-  /// What stood on the receive ring and what the kernel had not taken off the transmit ring went with
-  /// the interface; its frames were called home.
+  /// What stood on the receive ring and what the kernel had not taken off the transmit ring went
+  /// with the interface; its frames were called home.
   mutating func retire() {
     countReceived()
     countSent()

@@ -18,7 +18,8 @@ public struct Match: Sendable, Hashable {
   public var ipProtocol: UInt8?
   /// The destination port of UDP or TCP.
   public var destinationPort: UInt16?
-  /// The destination address in network order: four bytes with IP version 4 and ARP, sixteen with 6.
+  /// The destination address in network order: four bytes with IP version 4 and ARP, sixteen with
+  /// 6.
   var destination: [UInt8] = []
 
   /// Every packet: refine it by setting fields.

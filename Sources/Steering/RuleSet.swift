@@ -19,9 +19,15 @@ struct RuleSet {
     for rule in rules { try append(rule) }
   }
 
-  /// Adds a rule behind the others; it has no effect if one before it leaves nothing over.
+  /// Adds a rule behind the others.
+  ///
+  /// Throws `.configuration` if a rule before it leaves nothing over, or if there is no more room.
   mutating func append(_ rule: Rule) throws(XDPError) {
-    if isClosed { return }
+    guard !isClosed else {
+      throw XDPError(
+        .configuration, operation: "steer", reason: "a rule for everything stands before this one",
+        remedy: "give the rule for everything last")
+    }
     if rule.namesAll {
       defaultAction = rule.action
       isClosed = true

@@ -13,8 +13,11 @@ public import XSK
 ///
 /// The picture and the limits are in docs/steering.md.
 public struct SteeringProgram: ~Copyable {
-  var object: ProgramObject
+  // In the order in which they go: attachments, the dispatcher's program, the object.
   var ports: [AttachedPort] = []
+  /// From the first attempt to attach under the dispatcher on.
+  var dispatched: DispatchedProgram?
+  var object: ProgramObject
   /// Rules in force.
   var rules: RuleSet
   /// Which of the two places in the rules map they stand in.
@@ -23,8 +26,6 @@ public struct SteeringProgram: ~Copyable {
   var otherPlaceWasUsed = false
   /// Whether the dispatcher holds all of it or links do: known before anything is attached.
   var usesDispatcher: Bool
-  /// From the first attempt to attach under the dispatcher on.
-  var dispatched: DispatchedProgram?
   let socketCapacity: Int
   let acceptsFragments: Bool
 
@@ -32,8 +33,7 @@ public struct SteeringProgram: ~Copyable {
   ///
   /// - Parameter socketCapacity: queues of all interfaces together.
   /// - Parameter acceptsFragments: whether packets of several fragments reach the program; MTUs
-  ///   beyond one
-  ///   page need it, Linux before 5.18 does not have it.
+  ///   beyond one page need it, Linux before 5.18 does not have it.
   ///
   /// Throws `.notPermitted`, `.unsupported` or `.memoryLimit`.
   public init(socketCapacity: Int = 256, acceptsFragments: Bool = false) throws(XDPError) {

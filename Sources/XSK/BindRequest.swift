@@ -152,20 +152,19 @@ extension BindRequest {
         programs.isEmpty
           ? "stop its program or choose another queue"
           : "stop its program (running: \(programs)) or choose another queue", errno)
+    case .networkDown: return down(errno)
+    case .operationNotSupportedByDevice: return interface.gone(operation, errno)
+    case .noSuchAddressOrDevice where mode != .zeroCopy:
+      return error(
+        .interfaceGone, "every interface bound with this packet memory is gone",
+        "close their sockets first", errno)
+    case .notPermitted, .permissionDenied:
+      return explainSocket(errno)
+    case _ where mode == .zeroCopy:
+      // Drivers have many ways to say no; each of them leaves copy mode.
+      return refusedZeroCopy(errno, driver)
     case .notSupported, .notSupportedOnSocket:
-      guard mode == .zeroCopy else {
-        return error(.unsupported, "driver \(driver) refuses (\(errno))", "try another mode", errno)
-      }
-      let what = options.usesMultiBuffer ? "zero copy with multi-buffer" : "zero copy"
-      return error(
-        .modeRefused, "driver \(driver) of this kernel does not offer \(what)", "use copy mode",
-        errno)
-    case .invalidArgument where mode == .zeroCopy:
-      return error(
-        .modeRefused,
-        "driver \(driver) refuses zero copy for this memory or device (\(errno))",
-        "use copy mode; virtio_net needs iommu_platform, most drivers a queue pair and MTU <= 1500",
-        errno)
+      return error(.unsupported, "driver \(driver) refuses (\(errno))", "try another mode", errno)
     case .invalidArgument where options.usesMultiBuffer:
       return error(
         .unsupported, "the kernel refuses multi-buffer", "use Linux 6.6 or newer, or lower the MTU",
@@ -174,13 +173,22 @@ extension BindRequest {
       return error(
         .system, "the kernel refuses the queue or the rings (\(errno))",
         "check that the queue is in use: ethtool -l \(interface.name)", errno)
-    case .networkDown: return down(errno)
-    case .operationNotSupportedByDevice: return interface.gone(operation, errno)
-    case .noSuchAddressOrDevice:
-      return error(
-        .interfaceGone, "every interface bound with this packet memory is gone",
-        "close their sockets first", errno)
     default: return error(.system, "the kernel refuses (\(errno))", "try another mode", errno)
+    }
+  }
+
+  private func refusedZeroCopy(_ errno: Errno, _ driver: String) -> XDPError {
+    switch errno {
+    case .notSupported, .notSupportedOnSocket:
+      let what = options.usesMultiBuffer ? "zero copy with multi-buffer" : "zero copy"
+      return error(
+        .modeRefused, "driver \(driver) of this kernel does not offer \(what)", "use copy mode",
+        errno)
+    default:
+      return error(
+        .modeRefused, "driver \(driver) refuses zero copy for this memory or device (\(errno))",
+        "use copy mode; virtio_net needs iommu_platform, most drivers a queue pair and MTU <= 1500",
+        errno)
     }
   }
 }

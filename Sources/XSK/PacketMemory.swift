@@ -1,12 +1,15 @@
+import Glibc
+
 /// The bytes of a UMEM, for one owner: views of packets by address.
 ///
-/// Holding it keeps the memory mapped.
-///
-/// Every view is checked against the end of the memory and traps beyond it. Cost: one comparison.
+/// Holding it keeps the memory mapped. Only this package makes views, because they rest on a
+/// promise: whoever asks for a packet owns the frame it lies in, and frames never overlap.
 @frozen @safe public struct PacketMemory: ~Copyable {
   @usableFromInline let base: UnsafeMutableRawPointer
   /// Bytes of memory, all of them readable and writable.
   public let byteCount: Int
+  /// Names this memory among all that are or were, for tokens that must come back to it.
+  public let identity: UInt
   /// What keeps the memory mapped.
   @usableFromInline let owner: AnyObject
 
@@ -15,38 +18,36 @@
     unsafe self.base = base
     self.byteCount = byteCount
     self.owner = owner
+    // Where it lies tells it from all that live, when it was made from those whose place it took.
+    var now = timespec()
+    unsafe clock_gettime(CLOCK_MONOTONIC, &now)
+    let nanoseconds = UInt(bitPattern: now.tv_sec) &* 1_000_000_000 &+ UInt(bitPattern: now.tv_nsec)
+    identity = UInt(bitPattern: base) ^ nanoseconds &<< 16
   }
 
-  /// The packet of `count` bytes at `address`; traps if it does not lie inside the memory.
-  ///
-  /// Whoever calls it owns the frame at `address`: frames never overlap, so neither do two packets.
+  /// The packet of `count` bytes at `address`, which the caller knows to lie in a frame of its own.
   @inlinable @inline(__always) @_lifetime(borrow self)
-  public func packet(at address: UInt64, count: Int) -> PacketBytes {
-    let (end, overflow) = address.addingReportingOverflow(UInt64(bitPattern: Int64(count)))
-    precondition(!overflow && end <= UInt64(bitPattern: Int64(byteCount)), "bytes outside the UMEM")
-    // In bounds by the lines above; `owner` keeps the mapping alive while `self` is borrowed.
+  package func packet(at address: UInt64, count: Int) -> PacketBytes {
+    assert(
+      address <= UInt64(byteCount) && count <= byteCount &- Int(address), "bytes outside the UMEM")
+    // In bounds: a frame lies in the memory; `owner` keeps that mapped while `self` is borrowed.
     return unsafe PacketBytes(
       base: base + Int(truncatingIfNeeded: address), count: count, in: self)
   }
 
-  /// The `count` bytes at `address`, to read; traps if they do not lie inside the memory.
+  /// The `count` bytes at `address`, to read; as `packet(at:count:)`.
   @inlinable @inline(__always) @_lifetime(borrow self)
-  public func span(at address: UInt64, count: Int) -> RawSpan {
+  package func span(at address: UInt64, count: Int) -> RawSpan {
     let packet = packet(at: address, count: count)
     // The packet lends from this memory, which is what the span is tied to.
     return unsafe _overrideLifetime(packet.span, borrowing: self)
   }
 
-  /// The `count` bytes at `address`, to read and write; traps if they do not lie inside the memory.
+  /// The `count` bytes at `address`, to read and write; as `packet(at:count:)`.
   @inlinable @inline(__always) @_lifetime(borrow self)
-  public func mutableSpan(at address: UInt64, count: Int) -> MutableRawSpan {
+  package func mutableSpan(at address: UInt64, count: Int) -> MutableRawSpan {
     var packet = packet(at: address, count: count)
     // The packet lends from this memory, which is what the span is tied to.
     return unsafe _overrideLifetime(packet.mutableSpan, borrowing: self)
-  }
-
-  /// Names this memory among all that are alive, for tokens that must come back to it.
-  @inlinable public var identity: UInt {
-    @inline(__always) get { unsafe UInt(bitPattern: base) }
   }
 }

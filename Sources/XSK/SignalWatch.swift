@@ -4,6 +4,7 @@ import SystemPackage
 
 /// Turns SIGINT and SIGTERM into something a poll set can wait for (`signalfd`).
 ///
+/// For the thread that calls, before it starts others: a signal may go to any thread that takes it.
 /// While it lives, the calling thread does not die of them; threads it starts inherit that. What
 /// was blocked before is blocked again when it goes.
 public struct SignalWatch: ~Copyable {

@@ -8,7 +8,10 @@ import Glibc
 /// are unmapped and the socket is closed; the kernel frees the queue some 16 to 28 ms later.
 @frozen public struct Socket: ~Copyable {
   /// The application's ends of the four rings.
-  public var rings: QueueRings
+  ///
+  /// They end with this socket: exchanging them with another's would leave it with rings that are
+  /// gone.
+  @usableFromInline package var rings: QueueRings
   /// The interface it is bound to.
   public let interface: Interface
   /// The queue it is bound to.

@@ -45,7 +45,7 @@ public final class UMEM: Sendable {
   /// The bytes, for one owner.
   ///
   /// It keeps the UMEM, and so the mapping, alive.
-  public func memory() -> PacketMemory {
+  package func memory() -> PacketMemory {
     // The region lives as long as this object, which `memory` holds on to.
     unsafe PacketMemory(base: region.base, byteCount: region.byteCount, owner: self)
   }

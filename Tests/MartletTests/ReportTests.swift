@@ -68,11 +68,21 @@ import Testing
     expectEqual(state.posted, 4)
     expectEqual(state.inFlight, 3)
     state.isDirty = true
-    state.retire(unsent: 2)
+    state.counters.sentBytes = 180
+    state.socket.rings.transmit.submit()
+    // The kernel has taken one of the three.
+    expectEqual(rings.transmit.peek(1), 1)
+    _ = rings.transmit.take()
+    rings.transmit.release()
+    state.retire()
     expect(state.isRetired && !state.isDirty)
     expectEqual([state.posted, state.inFlight, state.fillDepth], [0, 0, 0])
     expectEqual(state.counters.sentPackets, 1)
-    expectEqual(state.counters.dropPortGone, 2)
+    expectEqual(state.counters.sentBytes, 60)
+    // Two that stood on the receive ring, and two that were not sent.
+    expectEqual(state.counters.dropPortGone, 4)
+    expect(!state.socket.rings.transmit.hasRoom())
+    expectEqual(state.socket.rings.transmit.reserve(1), 0)
     // What stood on the receive ring was not received.
     expectEqual(state.counters.receivedPackets, 0)
     expectEqual(rings.receive.pending, 0)

@@ -70,7 +70,7 @@ struct ForwardTests {
         Issue.record("no seconds")
         return
       }
-      #expect(seconds > 0 && seconds < 20)
+      #expect(seconds >= 0 && seconds < 20)
       #expect(report["frames", "total"]?.integer == 32_768)
       let ports = try #require(report["ports"]?.elements)
       #expect(
@@ -123,6 +123,40 @@ struct ForwardTests {
       let tool = try Tool.started("forward", "left", "right", "--json", "--queue", "1")
       let ports = try #require(try tool.stop()["ports"]?.elements)
       #expect(ports.map { $0["queue"]?.integer } == [1, 1])
+    }
+  }
+
+  @Test("On a terminal a line is drawn anew every second, and on that line nothing is left")
+  func liveLine() async throws {
+    try await withNetworkNamespace {
+      let wires = try Wires()
+      let command = "forward left right --json --seconds 2.5 --memory 2M"
+      // script(1) gives the program a terminal, for both of its outputs.
+      let terminal = try ChildProcess([
+        "script", "-qec", "\(try builtProgram("martlet")) \(command)", "/dev/null",
+      ])
+      try #require(try terminal.waitForOutput("attached by link", timeout: .seconds(20)))
+      try wires.left.send(numberedFrames(100))
+      #expect(try terminal.wait(timeout: .seconds(20)) == .exited(0))
+      let text = String(decoding: terminal.standardOutput, as: UTF8.self)
+      let drawn = text.split(separator: "\r\u{1B}[K", omittingEmptySubsequences: false)
+      let rates = drawn.filter { $0.hasPrefix("packets/s: ") }
+      #expect(rates.count == 2)
+      #expect(rates.allSatisfy { $0.count < 80 && !$0.contains("\n") })
+      #expect(rates.first?.contains(/-> \d+ in \d+ out  <- 0 in 0 out  0 drops  copy/) == true)
+      #expect(rates.first?.contains("-> 0 in") == false)
+      // The report stands on a line of its own.
+      #expect(drawn.last?.hasPrefix("{") == true)
+    }
+  }
+
+  @Test func staysOnItsProcessor() async throws {
+    try await withNetworkNamespace {
+      _ = try Wires()
+      let tool = try Tool.started("forward", "left", "right", "--json", "--cpu", "0")
+      let status = try runProgram(["cat", "/proc/\(tool.process.identifier)/status"])
+      #expect(status.contains("Cpus_allowed_list:\t0\n"))
+      _ = try tool.stop()
     }
   }
 }

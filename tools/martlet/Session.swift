@@ -61,7 +61,7 @@ struct Session {
     var live = Terminal.isTerminal ? LiveLine(worker.directions, at: start) : nil
     defer { live?.clear() }
     var now = start
-    while try worker.engine.wait(timeout: pause(worker, at: now, until: [end, live?.nextTime])) {
+    while try worker.engine.wait(timeout: pause(worker, at: now, end, live?.nextTime)) {
       now = .now
       if let end, now >= end { return }
       worker.turn(at: now)
@@ -71,16 +71,20 @@ struct Session {
     }
   }
 
-  /// How long to sleep if no packet comes: until the worker or one of `times` wants its turn.
+  /// How long to sleep if no packet comes: until the run ends, or something wants its turn.
   private func pause<W: Worker & ~Copyable>(
-    _ worker: borrowing W, at now: ContinuousClock.Instant, until times: [ContinuousClock.Instant?]
+    _ worker: borrowing W, at now: ContinuousClock.Instant, _ end: ContinuousClock.Instant?,
+    _ next: ContinuousClock.Instant?
   ) -> Duration? {
-    var pause = worker.pause(at: now)
-    for case let time? in times {
-      let left = max(.zero, now.duration(to: time))
-      pause = min(pause ?? left, left)
-    }
-    return pause
+    sooner(of: sooner(of: worker.pause(at: now), or: end, at: now), or: next, at: now)
+  }
+
+  private func sooner(
+    of pause: Duration?, or time: ContinuousClock.Instant?, at now: ContinuousClock.Instant
+  ) -> Duration? {
+    guard let time else { return pause }
+    let left = now.duration(to: time)
+    return min(pause ?? left, left)
   }
 
   /// One line that says that everything is up.

@@ -1,9 +1,7 @@
 import Collector
 
-/// Runs one loop over many bursts.
-///
-/// callgrind counts inside the loop only, and writes what it counted to a file that carries the
-/// name, the burst and the packets.
+/// Runs one loop over many bursts; callgrind counts inside the loop only, and writes what it
+/// counted to a file that carries the name, the burst and the packets.
 struct Measurement {
   /// Packets per burst.
   let burst: Int
