@@ -16,7 +16,8 @@
   @inlinable public var span: RawSpan {
     @inline(__always) @_lifetime(borrow self) get {
       // `count` bytes are mapped at `base` for as long as the memory is borrowed, hence `self`.
-      let span = unsafe RawSpan(_unsafeStart: base, byteCount: count)
+      let bytes = unsafe UnsafeRawBufferPointer(start: base, count: count)
+      let span = unsafe RawSpan(_unsafeBytes: bytes)
       return unsafe _overrideLifetime(span, borrowing: self)
     }
   }
@@ -25,7 +26,8 @@
   @inlinable public var mutableSpan: MutableRawSpan {
     @inline(__always) @_lifetime(&self) mutating get {
       // As in `span`; `&self` keeps other views away while this one is in use.
-      let span = unsafe MutableRawSpan(_unsafeStart: base, byteCount: count)
+      let bytes = unsafe UnsafeMutableRawBufferPointer(start: base, count: count)
+      let span = unsafe MutableRawSpan(_unsafeBytes: bytes)
       return unsafe _overrideLifetime(span, mutating: &self)
     }
   }

@@ -5,12 +5,13 @@
 #include "queue.h"
 #include "reference.h"
 
-// Whether a descriptor names one whole packet inside the memory. Its options stand above its
-// length: read as one number with it, they make it too long, which saves a comparison.
-INLINED int holds(const struct xdp_desc *packet, uint64_t byte_count) {
-  uint64_t extent, end;
+// Whether a descriptor names one whole packet inside its chunk. Its options stand above its length:
+// read as one number with it, they make it too long, which saves a comparison.
+INLINED int fits(const struct xdp_desc *packet) {
+  const uint64_t chunk_size = 1 << CHUNK_SHIFT;
+  uint64_t extent;
   memcpy(&extent, &packet->len, sizeof extent);
-  return !__builtin_add_overflow(packet->addr, extent, &end) && end <= byte_count;
+  return extent <= chunk_size - (packet->addr & (chunk_size - 1));
 }
 
 // Shows what stands below `next` to the kernel and takes back what of `count` reserved entries was
@@ -77,13 +78,13 @@ INLINED uint32_t forward(struct queue *q, uint32_t burst, enum swap how) {
   struct xsk_ring_prod transmit = q->transmit;
   uint8_t *const memory = q->memory;
   uint16_t *const custody = q->custody;
-  const uint64_t chunk_count = q->chunk_count, byte_count = q->byte_count;
+  const uint64_t chunk_count = q->chunk_count;
   const uint32_t end = from + count;
   uint32_t to = first;
   for (; from != end; from++) {
     const struct xdp_desc packet = *xsk_ring_cons__rx_desc(&receive, from);
     const uint64_t chunk = packet.addr >> CHUNK_SHIFT;
-    if (chunk >= chunk_count || custody[chunk] != FILL || !holds(&packet, byte_count)) continue;
+    if (chunk >= chunk_count || custody[chunk] != FILL || !fits(&packet)) continue;
     bytes += packet.len;
     swap_addresses(memory + packet.addr, packet.len, how);
     custody[chunk] = TRANSMIT;
@@ -114,13 +115,13 @@ uint32_t checked_drop(struct queue *q, uint32_t burst) {
   const struct xsk_ring_cons receive = q->receive;
   struct xsk_ring_prod fill = q->fill;
   const uint16_t *const custody = q->custody;
-  const uint64_t chunk_count = q->chunk_count, byte_count = q->byte_count;
+  const uint64_t chunk_count = q->chunk_count;
   const uint32_t end = from + count;
   uint32_t to = first;
   for (; from != end; from++) {
     const struct xdp_desc *packet = xsk_ring_cons__rx_desc(&receive, from);
     const uint64_t chunk = packet->addr >> CHUNK_SHIFT;
-    if (chunk >= chunk_count || custody[chunk] != FILL || !holds(packet, byte_count)) continue;
+    if (chunk >= chunk_count || custody[chunk] != FILL || !fits(packet)) continue;
     bytes += packet->len;
     *xsk_ring_prod__fill_addr(&fill, to++) = chunk << CHUNK_SHIFT;
   }

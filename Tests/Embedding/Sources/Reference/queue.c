@@ -30,7 +30,6 @@ struct queue *queue_make(uint32_t ring, uint32_t chunks, uint32_t posted) {
   MAKE_RING(&q->completion, ring, uint64_t);
   q->fill.cached_cons = q->transmit.cached_cons = ring;
   q->chunk_count = chunks;
-  q->byte_count = (uint64_t)chunks << CHUNK_SHIFT;
   q->memory = zeroed(chunks, 1 << CHUNK_SHIFT);
   q->custody = zeroed(chunks, sizeof *q->custody);
   q->stack = zeroed(chunks, sizeof *q->stack);

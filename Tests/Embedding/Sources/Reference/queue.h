@@ -17,7 +17,6 @@ struct queue {
   struct xsk_ring_prod fill, transmit;
   struct xsk_ring_cons receive, completion;
   uint8_t *memory;
-  uint64_t byte_count;
   // Per chunk, who has it.
   uint16_t *custody;
   uint64_t chunk_count;

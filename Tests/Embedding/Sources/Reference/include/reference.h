@@ -9,8 +9,8 @@ struct queue;
 struct queue *queue_make(uint32_t ring, uint32_t chunks, uint32_t posted);
 void queue_free(struct queue *q);
 
-// The kernel's end: takes `count` chunks off the fill ring and hands packets of 64 bytes up in
-// them.
+// The kernel's end: takes `count` chunks off the fill ring and hands packets of 64 bytes
+// up in them.
 void queue_deliver(struct queue *q, uint32_t count);
 // The kernel's end: sends whatever stands on the transmit ring. Returns how many that were.
 uint32_t queue_transmit(struct queue *q);
@@ -19,8 +19,8 @@ uint64_t queue_refused(const struct queue *q);
 
 // Each loop handles one burst of at most `burst` packets and returns how many there were.
 
-// With the checks and the ledger that Martlet keeps: an address and length inside the memory, a
-// frame that this queue was given, a custody per frame, packets and bytes counted.
+// With the checks and the ledger that Martlet keeps: an address inside the memory and a length
+// inside its frame, a frame that this queue was given, a custody per frame, packets and bytes counted.
 uint32_t checked_forward(struct queue *q, uint32_t burst);
 uint32_t checked_swap16(struct queue *q, uint32_t burst);
 uint32_t checked_swap64(struct queue *q, uint32_t burst);
