@@ -79,7 +79,8 @@ extension Engine {
   ) -> String {
     if mode != .auto { return "asked for" }
     guard let refusal else {
-      return rung == .zeroCopy ? "every driver takes it" : "the engine's other ports copy, and zero-copy cannot join them"
+      return rung == .zeroCopy
+        ? "every driver takes it" : "the engine's other ports copy, and zero-copy cannot join them"
     }
     return "\(refusal.operation): \(refusal.reason)"
   }
