@@ -16,11 +16,15 @@ extension Crossing {
   ///
   /// If the queues are busy for longer than it waits, it is started again: see `whileBusy`.
   func startForward() throws -> ChildProcess {
-    let end = ContinuousClock.now + patience
+    let end = ContinuousClock.now + patience + patience + patience
     var forwarder = try ChildProcess([productPath("forward"), "left", "right"])
     while try client.run({ try ping(count: 1, timeout: 1) }) != 1 {
-      guard ContinuousClock.now < end else { throw TestKitError("no echo passes") }
-      guard try forwarder.wait(timeout: .zero) != nil else { continue }
+      let status = try forwarder.wait(timeout: .zero)
+      guard ContinuousClock.now < end else {
+        let output = String(decoding: forwarder.standardOutput, as: UTF8.self)
+        throw TestKitError("no echo passes; forward (\(status.debugDescription)) says \(output)")
+      }
+      guard status != nil else { continue }
       let error = String(decoding: forwarder.standardError, as: UTF8.self)
       guard error.contains("holds the queue") else { throw TestKitError(error) }
       forwarder = try ChildProcess([productPath("forward"), "left", "right"])
