@@ -47,7 +47,7 @@ extension Engine {
     }
     throw XDPError(
       .modeRefused, operation: "bind \(queues.map(\.interface).joined(separator: ", "))",
-      reason: "the engine's other ports stand on another rung than \(mode.rawValue)",
+      reason: "\(mode.rawValue) and the mode of the engine's other ports cannot share memory",
       remedy: "bind all ports as one set, or ask for the mode the others have")
   }
 
@@ -79,7 +79,8 @@ extension Engine {
   ) -> String {
     if mode != .auto { return "asked for" }
     guard let refusal else {
-      return rung == .zeroCopy ? "every driver takes it" : "as the engine's other ports"
+      return rung == .zeroCopy
+        ? "every driver takes it" : "the engine's other ports copy, and zero-copy cannot join them"
     }
     return "\(refusal.operation): \(refusal.reason)"
   }

@@ -7,6 +7,7 @@ import SystemPackage
 /// The kernel counts memberships and takes this one back when the value goes or the process dies.
 public struct PromiscuousMembership: ~Copyable {
   private let socket: OwnedDescriptor
+  private let request: packet_mreq
 
   /// Joins.
   ///
@@ -28,6 +29,15 @@ public struct PromiscuousMembership: ~Copyable {
       throw PromiscuousMembership.refused(interface, Errno(rawValue: errno))
     }
     self.socket = socket
+    self.request = request
+  }
+
+  deinit {
+    // Closing would do if nobody else had the descriptor; a child being started has it for a
+    // moment. The kernel reads all of the structure; that the interface is gone is fine.
+    var request = request
+    let size = socklen_t(MemoryLayout<packet_mreq>.size)
+    _ = unsafe setsockopt(socket.value, SOL_PACKET, PACKET_DROP_MEMBERSHIP, &request, size)
   }
 
   private static func refused(_ interface: Interface, _ errno: Errno) -> XDPError {

@@ -7,7 +7,7 @@ import Testing
 private let sockets = KernelFeature.sockets
 
 /// What `bind` says where it cannot, and that it leaves nothing behind.
-@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(5)))
 struct BindErrorTests {
   /// Binds `near` in a namespace of its own after `prepare`, and looks at the error.
   private static func expectRefusal(

@@ -5,7 +5,7 @@ import Testing
 private let sockets = KernelFeature.sockets
 
 /// Interfaces that go, come and change under traffic.
-@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(5)))
 struct InterfaceTests {
   @Test("An interface vanishes under traffic: it is said, and every frame comes home")
   func vanishes() async throws {

@@ -5,7 +5,7 @@ import Testing
 private let fragments = KernelFeature.fragments
 
 @Suite(
-  .enabled(if: fragments.isExpected, Comment(rawValue: fragments.reason)), .timeLimit(.minutes(2)))
+  .enabled(if: fragments.isExpected, Comment(rawValue: fragments.reason)), .timeLimit(.minutes(5)))
 struct JumboTests {
   @Test("A jumbo frame arrives in fragments and is whole", arguments: [(2048, 6), (4096, 3)])
   func received(_ chunkSize: Int, _ fragmentCount: Int) async throws {

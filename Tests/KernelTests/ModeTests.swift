@@ -4,7 +4,7 @@ import Testing
 
 private let sockets = KernelFeature.sockets
 
-@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(5)))
 struct ModeTests {
   @Test("On veth auto gives copy, and says which port's driver decided")
   func auto() async throws {
@@ -100,17 +100,20 @@ struct ModeTests {
     }
   }
 
-  @Test("A later port stands on the rung of the others, or is refused")
+  @Test("A later port may stand on another rung, but zero-copy cannot join copying ports")
   func laterPort() async throws {
     try await withNetworkNamespace {
-      _ = try VethPair("a", "peer-a")
-      _ = try VethPair("b", "peer-b")
+      for name in ["a", "b", "c"] { _ = try VethPair(name, "peer-\(name)") }
       var engine = try Engine()
       _ = try engine.bind("a", queue: 0, mode: .generic)
-      expectEqual(refusal(&engine, "b", mode: .copy)?.kind, .modeRefused)
       let b = try engine.bind("b", queue: 0)
-      #expect(engine.report(of: b).mode == .generic)
-      #expect(engine.report(of: b).modeReason == "as the engine's other ports")
+      #expect(engine.report(of: b).mode == .copy)
+      #expect(engine.report(of: b).modeReason.contains("zero-copy cannot join"))
+      #expect(try isAttached("b", .native))
+      let refused = refusal(&engine, "c", mode: .zeroCopy)
+      expectEqual(refused?.kind, .modeRefused)
+      #expect(refused?.remedy.contains("one set") == true)
+      #expect(try runProgram(["ip", "-d", "link", "show", "dev", "c"]).contains("xdp") == false)
     }
   }
 }

@@ -4,7 +4,7 @@ import Testing
 
 private let sockets = KernelFeature.sockets
 
-@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(5)))
 struct PortTests {
   @Test(
     "Two ports: frames received on one are sent on the other",

@@ -9,7 +9,7 @@ private let sockets = KernelFeature.sockets
 ///
 /// A failure here is no bug of the library: it says that a kernel changed, and which part of the
 /// library to look at. Measured on Linux 6.18 in copy mode.
-@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(5)))
 struct Quirks {
   @Test("Copy-mode completions lose bit 0 of the address: the ledger resolves by granule")
   func completionsLoseBitZero() async throws {

@@ -5,7 +5,7 @@ import Testing
 private let sockets = KernelFeature.sockets
 
 /// Losses are counted by their cause.
-@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(5)))
 struct StatisticsTests {
   @Test("Packets longer than a chunk holds: too_long, and nothing else")
   func tooLong() async throws {

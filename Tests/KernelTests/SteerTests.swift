@@ -4,7 +4,7 @@ import Testing
 
 private let sockets = KernelFeature.sockets
 
-@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(5)))
 struct SteerTests {
   @Test("Before anything is steered, everything is the kernel's")
   func nothingSteered() async throws {

@@ -4,7 +4,7 @@ import Testing
 
 private let sockets = KernelFeature.sockets
 
-@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(5)))
 struct TeardownTests {
   @Test("Ten times under traffic: nothing stays attached, open or mapped")
   func tenTimes() async throws {

@@ -6,7 +6,7 @@ import Testing
 private let sockets = KernelFeature.sockets
 
 /// Traffic of other people's programs across a forwarder.
-@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(3)))
+@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(5)))
 struct ThroughTests {
   @Test("A file crosses over TCP and is the same", arguments: [ModeRequest.copy, .generic])
   func file(_ mode: ModeRequest) async throws {

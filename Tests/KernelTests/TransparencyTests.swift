@@ -5,7 +5,7 @@ import Testing
 private let sockets = KernelFeature.sockets
 
 /// A forwarder is a wire: every frame that arrives leaves as it was.
-@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(5)))
 struct TransparencyTests {
   /// Frames that a kernel's stack would drop, answer or change.
   private static let frames: [[UInt8]] = {

@@ -7,7 +7,7 @@ private let sockets = KernelFeature.sockets
 
 /// Times are taken several times and the best one counts: other programs may delay a wake-up, but
 /// nothing makes one come early.
-@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(2)))
+@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(5)))
 struct WaitTests {
   @Test("Without packets, wait sleeps as long as it was told, and uses no CPU time")
   func timeoutHonoured() async throws {

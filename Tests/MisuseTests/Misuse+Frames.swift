@@ -110,7 +110,7 @@ extension Misuse {
       }
       """),
     Misuse(
-      "say another length without the engine", expected: "setter is inaccessible",
+      "say another length without the engine", expected: "'byteCount' is a get-only property",
       """
       import Martlet
       func f(_ frame: inout Frame) {

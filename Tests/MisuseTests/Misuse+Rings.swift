@@ -29,27 +29,20 @@ extension Misuse {
       }
       """),
     Misuse(
-      "keep the bytes of memory that is given away", expected: "overlapping accesses to 'memory'",
+      "exchange the rings of two sockets", expected: "'rings' is inaccessible",
       """
       import XSK
-      func own(_ memory: consuming PacketMemory) {}
-      func f(_ memory: consuming PacketMemory) {
-        let bytes = memory.span(at: 0, count: 14)
-        own(memory)  // misuse
-        _ = bytes.byteCount
+      func f(_ a: inout Socket, _ b: inout Socket) {
+        swap(&a.rings, &b.rings)  // misuse
       }
       """),
     Misuse(
-      "use a view after its memory ended", expected: "'kept' escapes its scope",
+      "look at packet memory without a frame", expected: "'span' is inaccessible",
       """
       import XSK
-      func f(_ memory: consuming PacketMemory) {
-        var kept = RawSpan()
-        do {
-          let inner = memory
-          kept = inner.span(at: 0, count: 14)
-        }
-        _ = kept.byteCount  // misuse
+      func f(_ memory: borrowing PacketMemory) {
+        _ = memory.byteCount
+        _ = memory.span(at: 0, count: 14).byteCount  // misuse
       }
       """),
   ]

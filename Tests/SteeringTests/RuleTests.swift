@@ -44,8 +44,13 @@ struct RuleTests {
       #expect(try bench.trial(Self.arp) == .drop && bench.trial(Self.udp) == .kernel)
       try bench.program.append(Rule(.everything, .socket))
       #expect(try bench.trial(Self.arp) == .drop && bench.trial(Self.udp) == .socket)
-      try bench.program.append(Rule(.ipProtocol(17), .drop))
-      #expect(try bench.trial(Self.udp) == .socket, "nothing is left for a rule behind everything")
+      do throws(XDPError) {
+        try bench.program.append(Rule(.ipProtocol(17), .drop))
+        Issue.record("nothing is left for a rule behind everything")
+      } catch {
+        #expect(error.kind == .configuration && error.remedy.contains("last"))
+      }
+      #expect(try bench.trial(Self.udp) == .socket)
     }
   }
 

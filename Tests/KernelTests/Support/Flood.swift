@@ -13,16 +13,16 @@ final class Flood: Sendable {
     let flag = Atomic<Bool>(false)
   }
 
-  /// Begins to send from an interface of the calling thread's namespace, at most some 16,000
+  /// Begins to send from an interface of the calling thread's namespace, at most some 4,000
   /// packets a second.
-  init(_ interface: String, _ frame: [UInt8] = MartletKernelTraffic.frame) throws {
+  init(_ interface: String, _ packet: [UInt8] = frame(number: 1, length: 200)) throws {
     let tap = try PacketTap(interface, etherType: 0xFFFF)
     let isEnded = isEnded
     thread = TestThread {
       var count = 0
       while !isEnded.flag.load(ordering: .relaxed) {
-        for _ in 0..<8 where (try? tap.send(frame)) != nil { count += 1 }
-        usleep(500)
+        for _ in 0..<8 where (try? tap.send(packet)) != nil { count += 1 }
+        usleep(2000)
       }
       return count
     }
@@ -36,9 +36,4 @@ final class Flood: Sendable {
   }
 
   deinit { isEnded.flag.store(true, ordering: .relaxed) }
-}
-
-/// What a flood is made of if it does not matter.
-enum MartletKernelTraffic {
-  static let frame = KernelTests.frame(number: 1, length: 200)
 }
