@@ -119,7 +119,8 @@ extension Engine {
   /// Moves the next `count` completions to the port's fill ring, which has room for them; returns
   /// how many of them named no frame that the port was sending.
   ///
-  /// A function of its own: with less to keep in registers its loop takes a sixth less.
+  /// A function of its own: with less to keep in registers its loop is shorter by 6 instructions of
+  /// 27 per packet.
   @usableFromInline @inline(never)
   mutating func recycleCompletions(_ index: Int, _ count: UInt32) -> UInt32 {
     var position = ports[index].socket.rings.completion.position

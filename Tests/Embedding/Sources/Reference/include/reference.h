@@ -19,9 +19,8 @@ uint64_t queue_refused(const struct queue *q);
 
 // Each loop handles one burst of at most `burst` packets and returns how many there were.
 
-// With the checks and the ledger that Martlet keeps: an address inside the memory and a length
-// inside its frame, a frame that this queue was given, a custody per frame, packets and bytes
-// counted.
+// With the checks and the ledger that Martlet keeps: an address inside the memory, a length inside
+// its frame, a frame that this queue was given, a custody per frame, packets and bytes counted.
 uint32_t checked_forward(struct queue *q, uint32_t burst);
 uint32_t checked_swap16(struct queue *q, uint32_t burst);
 uint32_t checked_swap64(struct queue *q, uint32_t burst);
