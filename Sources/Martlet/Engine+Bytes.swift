@@ -4,7 +4,9 @@ extension Engine {
   /// The bytes of a frame, to read; of its first fragment if it has several.
   ///
   /// While the view is in use, the frame cannot be spent and the engine cannot be changed: that
-  /// does not compile. Cost: one bounds check.
+  /// does not compile. Look in a function that borrows both, such as `inspect(engine, frame)`: the
+  /// compiler lets a frame bound by `let` not be spent in the function that looked at it. Traps if
+  /// the frame belongs to another engine's memory. Cost: one comparison.
   @inlinable @inline(__always) @_lifetime(borrow self, borrow frame)
   public func bytes(of frame: borrowing Frame) -> RawSpan {
     precondition(frame.memory == memory.identity, "this frame belongs to another engine's memory")

@@ -8,8 +8,8 @@ extension Engine {
   /// fill rings topped up and taken receive entries given back on every port. Where a port's kernel
   /// would not take everything, or a port can receive nothing until something was sent, it returns
   /// after a millisecond. Nil waits for ever. Throws when an interface has vanished, its frames
-  /// having come home, unless the configuration says to go on. One system call when it sleeps, none
-  /// otherwise.
+  /// having come home, unless the configuration says to go on. Costs what the flush costs, and one
+  /// system call when it sleeps.
   public mutating func wait(timeout: Duration? = nil) throws(XDPError) -> Bool {
     flush()
     var isPending = false

@@ -41,7 +41,7 @@ public struct Engine: ~Copyable {
   /// An engine without ports: its packet memory is reserved, no interface is touched.
   ///
   /// Throws if the configuration is impossible or there is not enough memory. Costs about a
-  /// millisecond per 2 MiB of memory, which is populated here.
+  /// millisecond per MiB of memory, which is populated here.
   public init(_ configuration: Configuration = Configuration()) throws(XDPError) {
     try configuration.validated()
     let region = try MemoryRegion(byteCount: configuration.memory, pages: configuration.pages)

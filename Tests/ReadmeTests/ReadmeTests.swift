@@ -47,17 +47,6 @@ import Testing
   }
 }
 
-/// Where SwiftPM put a program of this package: beside the test's own.
-func builtProgram(_ name: String) throws -> String {
-  var path = [CChar](repeating: 0, count: 4096)
-  // The call writes at most as many bytes as there are.
-  let count = unsafe readlink("/proc/self/exe", &path, path.count)
-  try #require(count > 0)
-  let own = String(decoding: path.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  return own.split(separator: "/", omittingEmptySubsequences: false).dropLast()
-    .joined(separator: "/") + "/" + name
-}
-
 /// The contents of a file.
 func text(of path: String) throws -> String {
   let file = try FileDescriptor.open(FilePath(path), .readOnly)
