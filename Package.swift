@@ -81,6 +81,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ToolTests", dependencies: ["CXDP", "MartletTestKit", "XSK"], swiftSettings: strict),
+    .testTarget(
+      name: "ExampleTests", dependencies: ["MartletTestKit", "echo", "forward"],
+      swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
