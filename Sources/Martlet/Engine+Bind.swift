@@ -3,9 +3,9 @@ internal import BasicContainers
 extension Engine {
   /// Binds one queue of an interface; packets come once they are steered to the port.
   ///
-  /// Ports of one engine stand on one rung of the mode ladder. The first bind chooses it; to choose
-  /// it for several interfaces at once, bind them as a set. Throws an error that says what to do;
-  /// then nothing is left behind.
+  /// The first bind decides whether the engine's ports are zero-copy or copy: the two cannot share
+  /// memory. To find what several interfaces can all have, bind them as a set. Throws an error that
+  /// says what to do; then nothing is left behind.
   public mutating func bind(
     _ interface: String, queue: Int, mode: ModeRequest = .auto
   ) throws(XDPError) -> Port {

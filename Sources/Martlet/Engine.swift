@@ -9,14 +9,12 @@ public import BasicContainers
 ///
 /// When rings are touched:
 /// - `receive` walks a burst of at most `burst` packets and returns nil at its end. At that point,
-/// once
-/// per burst, it gives the receive ring's entries back, publishes the fill ring and flushes.
+///   once per burst, it gives the receive ring's entries back, publishes the fill ring and flushes.
 /// - A flush publishes what was sent on every port, kicks the kernel where it asks for it and
-/// drains the
-/// completions. It runs at the end of a burst, in `wait`, and in `flush()`.
+///   drains the completions. It runs at the end of a burst, in `wait`, and in `flush()`.
 /// - Completions are also drained at the start of a burst, and those of every port when the burst's
-///   port has no frame to receive into, and in `allocate` when nothing is free.
-/// Completed frames go straight to the port's own fill ring while that has less than its depth.
+///   port has no frame to receive into, and in `allocate` when nothing is free. Completed frames
+///   go straight to the port's own fill ring while that has less than its depth.
 public struct Engine: ~Copyable {
   // First, so that it goes first: programs are detached before the sockets they steer to are
   // closed.

@@ -48,6 +48,7 @@ public struct Forwarder: ~Copyable {
     let names = leftQueues + rightQueues
     var configuration = configuration
     if configuration.fillDepth == nil {
+      // No port follows these, which the engine by itself cannot know.
       configuration.fillDepth = configuration.fillShare(among: names.count)
     }
     var engine = try Engine(configuration)
@@ -77,8 +78,7 @@ public struct Forwarder: ~Copyable {
 
   /// Takes one burst off every port and returns how many packets that were.
   ///
-  /// For loops of one's own: `while try forwarder.engine.wait(timeout: ...) { forwarder.turn { ...
-  /// } }`.
+  /// For loops of one's own, after each `engine.wait`.
   @inlinable @inline(__always) @discardableResult
   public mutating func turn(_ decide: (inout Packet) -> Verdict) -> Int {
     var count = 0
