@@ -3,58 +3,71 @@
 /// A frame is in exactly one custody at any time.
 ///
 /// Two custodies are with the kernel and name a holder, a small number that the caller gives to
-/// each queue (0 ... 4,095), so that what one queue still has can be told apart and called home.
+/// each queue (0 ... 127), so that what one queue still has can be told apart and called home.
 @frozen public struct Custody: Hashable, Sendable {
+  /// As an aligned slot's entry has it: a set bit, three of state, seven of holder, then five zero.
   @usableFromInline let rawValue: UInt16
 
   @inlinable @inline(__always)
   init(rawValue: UInt16) { self.rawValue = rawValue }
 
   /// With the allocator.
-  public static let free = Custody(rawValue: 0)
+  @inlinable public static var free: Custody {
+    @inline(__always) get { Custody(rawValue: 0x8000 | 1 << 12) }
+  }
 
   /// With the application, as it came off a receive ring.
   @inlinable public static var received: Custody {
-    @inline(__always) get { Custody(rawValue: 0xFFFE) }
+    @inline(__always) get { Custody(rawValue: 0x8000 | 6 << 12) }
   }
 
   /// With the application, allocated or settled by it.
   @inlinable public static var held: Custody {
-    @inline(__always) get { Custody(rawValue: 0xFFFF) }
+    @inline(__always) get { Custody(rawValue: 0x8000 | 7 << 12) }
   }
 
   /// With the kernel, to receive into: on `holder`'s fill ring, in its driver or on its receive
   /// ring.
   @inlinable @inline(__always)
   public static func fill(_ holder: Int) -> Custody {
-    Custody(rawValue: 4 | UInt16(truncatingIfNeeded: holder) << 4)
+    Custody(rawValue: 0x8000 | 2 << 12 | (UInt16(truncatingIfNeeded: holder) & 0x7F) &<< 5)
   }
 
   /// With the kernel, to send: on `holder`'s transmit ring, in its driver or on its completion
   /// ring.
   @inlinable @inline(__always)
   public static func transmit(_ holder: Int) -> Custody {
-    Custody(rawValue: 5 | UInt16(truncatingIfNeeded: holder) << 4)
+    Custody(rawValue: 0x8000 | 3 << 12 | (UInt16(truncatingIfNeeded: holder) & 0x7F) &<< 5)
+  }
+
+  /// On the way back to the worker whose memory it is.
+  @inlinable static var returning: Custody {
+    @inline(__always) get { Custody(rawValue: 0x8000 | 4 << 12) }
   }
 
   /// How many holders can be told apart.
-  public static let holderLimit = 4096
+  public static let holderLimit = 128
 
-  /// Received and held are the two highest numbers: one comparison says "with the application".
+  /// Received and held are the two highest states: one comparison says "with the application".
   @inlinable var isWithApplication: Bool {
     @inline(__always) get { rawValue >= Custody.received.rawValue }
   }
+
+  /// The custody without a holder's number, to tell the kinds apart.
+  var state: UInt16 { rawValue >> 12 & 7 }
 }
 
 extension Custody: CustomStringConvertible {
   /// The custody's name, with the holder's number where there is one.
   public var description: String {
-    switch rawValue & 0xF {
-    case 0: "free"
-    case 0xE: "received"
-    case 0xF: "held"
-    case 4: "fill(\(rawValue >> 4))"
-    case 5: "transmit(\(rawValue >> 4))"
+    let holder = rawValue >> 5 & 0x7F
+    return switch state {
+    case 1: "free"
+    case 2: "fill(\(holder))"
+    case 3: "transmit(\(holder))"
+    case 4: "returning"
+    case 6: "received"
+    case 7: "held"
     default: "unknown(\(rawValue))"
     }
   }

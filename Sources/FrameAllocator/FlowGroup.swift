@@ -1,11 +1,12 @@
-/// A set of flows whose frames are counted, limited and (with a queue of their own) placed
-/// together.
+/// A set of flows whose frames are counted, limited and placed together.
+///
+/// A page never holds frames of two groups.
 @frozen public struct FlowGroup: Hashable, Sendable {
   /// The group's place in `FrameAllocator.Configuration.groups`.
   public let index: Int
 
   /// The group at `index` of the configuration.
-  public init(index: Int) { self.index = index }
+  @inlinable public init(index: Int) { self.index = index }
 
   /// The group of everything that nobody asked for by name; it always exists.
   @inlinable public static var shared: FlowGroup { FlowGroup(index: 0) }
@@ -20,17 +21,25 @@
 }
 
 extension FlowGroup {
-  /// How much memory a group may and will have.
+  /// How much memory a group may and will have, and how its frames are placed.
   public struct Configuration: Sendable, Hashable {
-    /// Most bytes the group can have at a time; nil is no limit of its own.
+    /// Most bytes the group can have at a time, in whole nodes; nil is no limit of its own.
     public var quota: Int?
-    /// Bytes that only this group can take, kept for it from the start.
+    /// Bytes that only this group can take, kept for it from the start, in whole nodes.
     public var guarantee: Int
+    /// Whether each of its frames has pages of its own, which change hands whole.
+    public var isIsolated: Bool
+    /// Whether its memory can be mapped by another process: it then has arenas of its own.
+    public var isExportable: Bool
 
     /// A group with a quota and a guaranteed minimum, both in bytes.
-    public init(quota: Int? = nil, guarantee: Int = 0) {
+    public init(
+      quota: Int? = nil, guarantee: Int = 0, isIsolated: Bool = false, isExportable: Bool = false
+    ) {
       self.quota = quota
       self.guarantee = guarantee
+      self.isIsolated = isIsolated
+      self.isExportable = isExportable
     }
   }
 }

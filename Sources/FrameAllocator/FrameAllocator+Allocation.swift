@@ -1,76 +1,147 @@
 extension FrameAllocator {
-  /// A frame of at least `byteCount` bytes for `group`, in custody `custody`.
+  /// A frame of `byteCount` bytes, rounded up to granules, for `group`, in custody `.held`.
   ///
-  /// The custody may not be `.free`. Returns its address, or nil if `byteCount` is not in `1 ...
-  /// maximumFrame`, the group is unknown or at its quota, or only the reserve (without `.critical`)
-  /// or what others are guaranteed is left. Constant time, no heap allocation.
+  /// Returns its address, or nil if `byteCount` is not in `1 ... maximumFrame`, the group is
+  /// unknown or at its quota, or only the reserve (without `.critical`) or what others are
+  /// guaranteed is left. No heap allocation; mostly one entry of a magazine.
   @inlinable @inline(__always)
   public mutating func allocate(
-    byteCount: Int, group: FlowGroup = .shared, permission: Permission = .normal,
-    custody: Custody = .held
+    byteCount: Int, group: FlowGroup = .shared, permission: Permission = .normal
+  ) -> UInt64? {
+    let length = (byteCount &+ 63) &>> 6
+    // One comparison says that it is neither too long nor less than 1.
+    guard UInt(bitPattern: byteCount &- 1) < UInt(bitPattern: Magazines.longest &* 64),
+      UInt(bitPattern: group.index) < UInt(bitPattern: groupCount),
+      let granule = magazines.pop(group.index, length)
+    else {
+      return allocateSlowly(byteCount: byteCount, group: group, permission: permission)
+    }
+    map.pages[granule &>> 6].marks &= ~(1 &<< UInt64(truncatingIfNeeded: granule & 63))
+    return UInt64(truncatingIfNeeded: granule) &<< 6
+  }
+
+  /// A slot for `group`, in custody `custody`: a chunk inside one page, aligned as configured.
+  ///
+  /// Nil as for `allocate`.
+  @inlinable @inline(__always)
+  public mutating func allocateSlot(
+    group: FlowGroup = .shared, permission: Permission = .normal, custody: Custody
   ) -> UInt64? {
     assert(custody != .free, "a frame that is given is not free")
-    guard byteCount > 0, byteCount <= chunkSize, UInt(bitPattern: group.index) < groups.count,
-      freeCount != 0
+    guard UInt(bitPattern: group.index) < UInt(bitPattern: groupCount) else { return nil }
+    guard
+      let granule = magazines.pop(group.index, 0)
+        ?? makeSlot(for: group.index, permission)
     else { return nil }
-    var account = groups[group.index]
-    guard account.used < account.quota else { return nil }
-    if account.used < account.guarantee {
-      owed &-= 1
-    } else {
-      guard freeCount > owed &+ (permission == .normal ? reserve : 0) else { return nil }
+    let address = UInt64(truncatingIfNeeded: granule) &<< 6
+    slots.entries[granule &>> (Int(truncatingIfNeeded: slots.chunkShift) &- 6)] =
+      custody.rawValue ^ slots.place(of: address)
+    return address
+  }
+
+  @usableFromInline
+  mutating func allocateSlowly(
+    byteCount: Int, group: FlowGroup, permission: Permission
+  ) -> UInt64? {
+    guard byteCount > 0, byteCount <= maximumFrame, group.index >= 0, group.index < groupCount
+    else { return nil }
+    var length = (byteCount + 63) >> 6
+    let isIsolated = pool.configuration.groups[group.index].isIsolated
+    if isIsolated { length = (length + 63) & ~63 }
+    let first = findOrCollect(for: group.index, permission) { allocator, heap, _ in
+      allocator.takeRun(of: length, in: heap)
     }
-    account.used &+= 1
-    groups[group.index] = account
-    freeCount &-= 1
-    let number = stack[freeCount]
-    custodies[Int(number)] = custody.rawValue
-    owners[Int(number)] = UInt16(truncatingIfNeeded: group.index)
-    return UInt64(number) &<< chunkShift
+    guard let first else { return nil }
+    map.pages[first >> 6].starts |= UInt64(1) << UInt64(first & 63)
+    if !isIsolated, permission == .normal { refill(group.index, length: length) }
+    return UInt64(first) << 6
   }
 
-  /// Takes back the frame that the byte at `address` lies in, if it is in custody `custody`.
+  /// Cuts further frames of a length out of the nodes at hand, for the magazine.
+  private func refill(_ group: Int, length: Int) {
+    guard length <= Magazines.longest, magazines.depth > 0 else { return }
+    var count = 1
+    while count < min(Magazines.refill, magazines.depth) {
+      // Only from nodes that are cut already, or every length would begin a node of its own.
+      guard let granule = takeRun(of: length, in: Self.heap(of: group, .normal)),
+        magazines.push(granule, group, length)
+      else { return }
+      let bit = UInt64(1) << UInt64(granule & 63)
+      map.pages[granule >> 6].starts |= bit
+      map.pages[granule >> 6].marks |= bit
+      count += 1
+    }
+  }
+
+  /// Takes granules out of a heap's best fitting node; the caller makes them a frame.
+  func takeRun(of length: Int, in heap: Int) -> Int? {
+    guard let node = lists.bestFit(length, in: heap) else { return nil }
+    let first: Int
+    if map.order == 0 {
+      first = node << 6 | Runs.first(of: length, in: map.pages[node].free)
+      map.pages[node].free &= ~Runs.mask(at: first & 63, count: length)
+    } else {
+      first = map.firstRun(of: length, in: node)
+      map.set(first..<first + length, free: false)
+    }
+    lists.update(node, of: heap)
+    return first
+  }
+}
+
+extension FrameAllocator {
+  /// Finds something in a group's heap, and if it is not there makes room step by step: takes what
+  /// other workers sent back, a node of the pool, what the group's magazines hold, what all hold.
   ///
-  /// Any byte of the frame names it. Returns false and changes nothing if the frame is in another
-  /// custody or outside the memory: nothing is ever free twice. Constant time.
-  @inlinable @inline(__always) @discardableResult
-  public mutating func release(_ address: UInt64, from custody: Custody) -> Bool {
-    guard let number = chunk(at: address), custodies[number] == custody.rawValue,
-      custody.rawValue != 0
-    else { return false }
-    restore(number)
+  /// `.critical` work then goes through the reserve in the same way. `find` is told whether to look
+  /// at every node, because no other can be had.
+  mutating func findOrCollect(
+    for group: Int, _ permission: Permission,
+    _ find: (inout FrameAllocator, _ heap: Int, _ isThorough: Bool) -> Int?
+  ) -> Int? {
+    let normal = Self.heap(of: group, .normal)
+    if let found = find(&self, normal, false) { return found }
+    if !inboxes.isEmpty {
+      collect()
+      if let found = find(&self, normal, false) { return found }
+    }
+    if takeNode(for: group, .normal) { return find(&self, normal, false) }
+    flushMagazines(of: group)
+    if let found = find(&self, normal, true) { return found }
+    letGo()
+    if takeNode(for: group, .normal) { return find(&self, normal, false) }
+    guard permission == .critical else { return nil }
+    let reserve = Self.heap(of: group, .critical)
+    if let found = find(&self, reserve, true) { return found }
+    return takeNode(for: group, .critical) ? find(&self, reserve, false) : nil
+  }
+
+  /// Takes a node of the pool into one of a group's heaps.
+  private mutating func takeNode(for group: Int, _ permission: Permission) -> Bool {
+    let heap = Self.heap(of: group, permission)
+    let owner = FramePool.owner(worker: worker, heap: heap)
+    guard let node = pool.take(for: group, permission: permission, owner: owner) else {
+      return false
+    }
+    if permission == .critical { reserveNodeCount += 1 }
+    lists.add(node, to: heap)
     return true
   }
 
-  /// Takes back the frame that the byte at `address` lies in, if the application has it.
-  ///
-  /// The same as `release(_:from:)` with `.received` or `.held`.
-  @inlinable @inline(__always) @discardableResult
-  public mutating func release(_ address: UInt64) -> Bool {
-    guard let number = chunk(at: address),
-      Custody(rawValue: custodies[number]).isWithApplication
-    else { return false }
-    restore(number)
-    return true
+  /// Gives the pool everything that this worker has and does not use.
+  mutating func letGo() {
+    for group in 0..<groupCount {
+      flushMagazines(of: group)
+      for heap in [Self.heap(of: group, .normal), Self.heap(of: group, .critical)] {
+        while let node = lists.wholeNode(of: heap) { giveBack(node, of: heap) }
+      }
+    }
   }
 
-  /// Whether a frame that one use gives back may go on to another without the allocator.
-  ///
-  /// Not while the reserve or a group is owed something, which every frame that comes back has to
-  /// serve first, and not with several groups: the frame would stay in its group's account.
-  @inlinable public var mayPassOn: Bool {
-    @inline(__always) get { freeCount >= reserve &+ owed && groups.count == 1 }
-  }
-
-  @inlinable
-  mutating func restore(_ number: Int) {
-    let group = Int(owners[number])
-    var account = groups[group]
-    account.used &-= 1
-    if account.used < account.guarantee { owed &+= 1 }
-    groups[group] = account
-    custodies[number] = 0
-    stack[freeCount] = UInt32(truncatingIfNeeded: number)
-    freeCount &+= 1
+  /// Gives a wholly free node back to the pool.
+  mutating func giveBack(_ node: Int, of heap: Int) {
+    lists.remove(node, from: heap)
+    if heap & 1 == 1 { reserveNodeCount -= 1 }
+    pool.giveBack(node, of: heap >> 1)
   }
 }

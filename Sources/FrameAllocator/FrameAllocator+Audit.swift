@@ -1,81 +1,180 @@
+internal import Synchronization
+
 extension FrameAllocator {
-  /// Granules by custody: the frame ledger as the allocator's table has it.
-  public struct Ledger: Sendable, Hashable {
-    /// Granules of all chunks.
-    public var total = 0
-    /// With the allocator; the reserve counts as free.
-    public var free = 0
-    /// With the kernel, to receive into (any holder).
-    public var fill = 0
-    /// With the application, as received.
-    public var received = 0
-    /// With the application, allocated or settled.
-    public var held = 0
-    /// With the kernel, to send (any holder).
-    public var transmit = 0
-  }
-
-  /// Counts the table.
+  /// Checks every invariant of this worker's part and names the first broken one; nil if all hold.
   ///
-  /// Time grows with the memory: for once a second, not for every burst.
-  public func ledger() -> Ledger {
-    let granules = chunkSize / Self.granule
-    var ledger = Ledger(total: custodies.count * granules)
-    for number in 0..<custodies.count {
-      switch custodies[number] & 0xF {
-      case 0: ledger.free += granules
-      case 0xE: ledger.received += granules
-      case 0xF: ledger.held += granules
-      case 4: ledger.fill += granules
-      default: ledger.transmit += granules
-      }
-    }
-    return ledger
-  }
-
-  /// Frames in custody `custody`.
-  ///
-  /// Time grows with the memory.
-  public func count(in custody: Custody) -> Int {
-    var count = 0
-    for number in 0..<custodies.count where custodies[number] == custody.rawValue {
-      count += 1
-    }
-    return count
-  }
-
-  /// Checks every invariant and names the first broken one; nil if all hold.
-  ///
-  /// Time grows with the memory.
+  /// Time grows with the memory, linearly.
   public func audit() -> String? {
-    var used = [Int](repeating: 0, count: groups.count)
-    var free = 0
-    for number in 0..<custodies.count {
-      let custody = custodies[number]
-      guard [0, 4, 5, 0xE, 0xF].contains(custody & 0xF) else {
-        return "chunk \(number) has no custody"
-      }
-      if custody == 0 { free += 1 } else { used[Int(owners[number])] += 1 }
+    if let broken = auditNodes() ?? auditSlots() ?? auditMagazines() ?? pool.audit() {
+      return broken
     }
-    guard free == freeCount else { return "\(free) chunks are free, the count says \(freeCount)" }
-    var isOnStack = [Bool](repeating: false, count: custodies.count)
-    for place in 0..<freeCount {
-      let number = Int(stack[place])
-      guard custodies[number] == 0 else { return "chunk \(number) is on the stack but not free" }
-      guard !isOnStack[number] else { return "chunk \(number) is on the stack twice" }
-      isOnStack[number] = true
-    }
-    var debt = 0
-    for index in 0..<groups.count {
-      let group = groups[index]
-      guard group.used == used[index] else {
-        return "group \(index) has \(used[index]) chunks, its account says \(group.used)"
-      }
-      guard group.used <= group.quota else { return "group \(index) is above its quota" }
-      debt += max(0, group.guarantee - group.used)
-    }
-    guard debt == owed else { return "groups are owed \(debt) chunks, the count says \(owed)" }
-    guard freeCount >= owed else { return "\(freeCount) free chunks cannot meet \(owed) owed" }
     return nil
+  }
+
+  private func auditNodes() -> String? {
+    var reserveNodes = 0
+    var counts = [Int](repeating: 0, count: groupCount * 2)
+    var whole = counts
+    var inFlight = 0
+    for node in 0..<map.nodeCount {
+      guard let heap = ownHeap(of: map.first(of: node)) else { continue }
+      guard heap < counts.count else { return "node \(node) is in heap \(heap), which is not" }
+      counts[heap] += 1
+      if heap & 1 == 1 { reserveNodes += 1 }
+      if map.isWhole(node) { whole[heap] += 1 }
+      if let broken = audit(node, heap: heap, inFlight: &inFlight) { return broken }
+    }
+    for heap in counts.indices {
+      guard Int(lists.nodeCounts[heap]) == counts[heap], Int(lists.wholeCounts[heap]) == whole[heap]
+      else {
+        return "heap \(heap) has \(counts[heap]) nodes, \(whole[heap]) whole, its counts say "
+          + "\(lists.nodeCounts[heap]) and \(lists.wholeCounts[heap])"
+      }
+      if let broken = lists.audit(heap) { return broken }
+    }
+    guard reserveNodes == reserveNodeCount else {
+      return "\(reserveNodes) reserve nodes are here, the count says \(reserveNodeCount)"
+    }
+    let ownFlights = flights.granules().filter { ownHeap(of: $0) != nil }.count
+    guard inFlight == ownFlights else {
+      return "\(inFlight) packed frames are marked as in flight, the table has \(ownFlights)"
+    }
+    return nil
+  }
+
+  /// One node: heads stand on used granules only, and every used run has one.
+  private func audit(_ node: Int, heap: Int, inFlight: inout Int) -> String? {
+    var hasRun = false
+    var run = 0
+    var longest = 0
+    for page in map.firstPage(of: node)..<map.firstPage(of: node + 1) {
+      let masks = map.pages[page]
+      guard masks.heads & masks.free == 0 else {
+        return "page \(page) has a head on a free granule"
+      }
+      for bit in 0..<Page.granules {
+        let isFree = masks.free >> UInt64(bit) & 1 == 1
+        let isHead = masks.heads >> UInt64(bit) & 1 == 1
+        run = isFree ? run + 1 : 0
+        longest = max(longest, run)
+        guard isFree || isHead || hasRun else {
+          return "granule \(page << 6 | bit) is used and in no frame"
+        }
+        hasRun = !isFree
+      }
+      for bit in 0..<Page.granules where (masks.marks & ~masks.starts) >> UInt64(bit) & 1 == 1 {
+        let granule = page << 6 | bit
+        if slots.window(ofSlotWith: granule) == nil {
+          guard flights.holder(of: granule) != nil else {
+            return "granule \(granule) begins a marked frame that is no slot and not in flight"
+          }
+          inFlight += 1
+        }
+      }
+    }
+    guard longest == map.longestRun(of: node) else {
+      return "node \(node) has a free run of \(longest), its tree says \(map.longestRun(of: node))"
+    }
+    return nil
+  }
+
+  private func auditSlots() -> String? {
+    for window in 0..<slots.entries.count {
+      guard let custody = slots.custody(ofSlotIn: window) else { continue }
+      let base = slots.base(ofSlotIn: window)
+      guard (1...7).contains(custody.state), custody.state != 5 else {
+        return "the slot at granule \(base) has no custody"
+      }
+      guard ownHeap(of: base) != nil else { continue }
+      let page = map.pages[base >> 6]
+      guard (page.marks & ~page.starts) >> UInt64(base & 63) & 1 == 1 else {
+        return "the slot at granule \(base) is not marked in its page"
+      }
+      guard base & 63 + slots.granules <= Page.granules,
+        map.length(at: base) == slotLength(at: base)
+      else { return "the slot at granule \(base) is \(map.length(at: base)) granules long" }
+    }
+    return nil
+  }
+
+  private func auditMagazines() -> String? {
+    var cached = 0
+    for group in 0..<groupCount {
+      for length in 0...Magazines.longest {
+        if let broken = auditMagazine(group, length) { return broken }
+        if length > 0 { cached += magazines.count(group, length) }
+      }
+    }
+    var marked = 0
+    for page in 0..<map.pageCount where ownHeap(of: page << 6) != nil {
+      marked += (map.pages[page].starts & map.pages[page].marks).nonzeroBitCount
+    }
+    return marked == cached
+      ? nil : "\(marked) frames are marked as cached, the magazines have \(cached)"
+  }
+
+  private func auditMagazine(_ group: Int, _ length: Int) -> String? {
+    for place in 0..<magazines.count(group, length) {
+      let granule = magazines.frame(place, group, length)
+      guard ownHeap(of: granule) == Self.heap(of: group, .normal) else {
+        return "a magazine of group \(group) has granule \(granule), which is not the group's"
+      }
+      let page = map.pages[granule >> 6]
+      if length == 0 {
+        guard custody(of: UInt64(granule) << 6) == .free, slots.window(ofSlotWith: granule) != nil
+        else { return "the cached slot at granule \(granule) is in use" }
+      } else {
+        guard page.starts & page.marks & UInt64(1) << UInt64(granule & 63) != 0,
+          map.length(at: granule) == length
+        else { return "the frame cached at granule \(granule) is in use or of another length" }
+      }
+    }
+    return nil
+  }
+}
+
+extension NodeLists {
+  /// Whether the lists of a heap have its nodes where their longest free runs say.
+  func audit(_ heap: Int) -> String? {
+    var listed = 0
+    var misplaced: Int?
+    _ = first(from: 0, in: heap) { node in
+      listed += 1
+      if !isListed(node) { misplaced = node }
+      return misplaced != nil || listed > Int(nodeCounts[heap])
+    }
+    if let misplaced { return "node \(misplaced) is not listed under its longest free run" }
+    return listed > Int(nodeCounts[heap]) ? "the lists of heap \(heap) go in a circle" : nil
+  }
+}
+
+extension FramePool {
+  /// Checks the pool's invariants and names the first broken one; nil if all hold.
+  public func audit() -> String? {
+    state.withLock { state in
+      var open = 0
+      for (index, arena) in state.arenas.enumerated() {
+        let unowned = arena.nodes.count { owners[$0] == Self.noOwner }
+        guard unowned == arena.freeCount else {
+          return "arena \(index) has \(unowned) nodes without an owner, its count says "
+            + "\(arena.freeCount)"
+        }
+        if arena.group == nil { open += arena.freeCount }
+      }
+      guard open == state.openFree else {
+        return "\(open) nodes are open to all, the count says \(state.openFree)"
+      }
+      var used = [Int](repeating: 0, count: state.accounts.count)
+      for node in 0..<map.nodeCount where owners[node] != Self.noOwner {
+        used[Int(owners[node] & 0x7FF) >> 1] += 1
+      }
+      for (index, account) in state.accounts.enumerated() {
+        guard used[index] == account.used, used[index] <= account.quota else {
+          return "group \(index) has \(used[index]) nodes, its account says \(account.used) of "
+            + "\(account.quota)"
+        }
+      }
+      return nil
+    }
   }
 }

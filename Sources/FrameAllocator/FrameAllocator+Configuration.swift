@@ -1,16 +1,32 @@
 extension FrameAllocator {
   /// What an allocator is made of.
   ///
-  /// Checked in one place, when the allocator is made.
+  /// Checked in one place, when the allocator or its pool is made.
   public struct Configuration: Sendable, Hashable {
-    /// Bytes of memory; what does not fill a chunk is left out.
+    /// Bytes of memory; what does not fill a node is left out.
     public var byteCount: Int
-    /// Bytes of a chunk, a power of two.
+    /// Bytes of an RX slot, the unit the kernel is told about: 2,048 or 4,096.
     public var chunkSize: Int
-    /// Bytes that only `.critical` allocations can take.
+    /// Whether slots may begin at any granule; otherwise at multiples of the chunk size only.
+    public var isUnaligned = false
+    /// A node is 2^nodeOrder pages of 4 KiB: 0 to 3, or 9 for 2 MiB.
+    ///
+    /// No frame is longer than a node. Small nodes go home sooner, large ones take jumbo frames.
+    public var nodeOrder = 0
+    /// Bytes that only `.critical` allocations can take, kept from the start in whole nodes.
     public var reserve: Int
     /// The flow groups; the first is `FlowGroup.shared`.
     public var groups: [FlowGroup.Configuration]
+    /// How many allocators, one per thread, share the memory.
+    public var workers = 1
+    /// Bytes of an arena, the unit that can be mapped by another process; nil is one arena for all.
+    public var arenaSize: Int?
+    /// Frames of each length that are kept ready, 0 to 64; 0 keeps none.
+    public var magazineDepth = Magazines.capacity
+    /// Whether a release of what the caller does not have traps in debug builds.
+    ///
+    /// It is refused and counted in any case; tests that do it on purpose turn the trap off.
+    public var trapsOnMisuse = true
 
     /// An allocator over `byteCount` bytes, by default without reserve and with the shared group
     /// alone.
@@ -23,67 +39,74 @@ extension FrameAllocator {
       self.reserve = reserve
       self.groups = groups
     }
+
+    /// How many workers and flow groups can be told apart.
+    public static let workerLimit = 31
+    /// How many flow groups can be told apart.
+    public static let groupLimit = 1024
   }
 }
 
 extension FrameAllocator.Configuration {
-  /// The configuration in chunks, known to be possible.
-  struct Plan {
-    var chunkCount: Int
-    var reserve: Int
-    var owed: Int
-    var groups: [FrameAllocator.Group]
+  /// Bytes of a node.
+  var nodeSize: Int { 4096 << nodeOrder }
+
+  /// Nodes that hold `byteCount` bytes, rounded up: what is promised is kept in full.
+  func nodes(toHold byteCount: Int) -> Int {
+    byteCount / nodeSize + (byteCount % nodeSize == 0 ? 0 : 1)
   }
 
-  func validated() throws(FrameAllocatorError) -> Plan {
-    guard chunkSize >= FrameAllocator.granule, chunkSize.nonzeroBitCount == 1 else {
-      throw .chunkSize(chunkSize)
+  /// Nodes that are kept for a group from the start: whole arenas if it is exportable.
+  func guaranteedNodes(of group: FlowGroup.Configuration) -> Int {
+    let nodes = nodes(toHold: group.guarantee)
+    guard group.isExportable, let arenaSize else { return nodes }
+    let perArena = arenaSize / nodeSize
+    return (nodes + perArena - 1) / perArena * perArena
+  }
+
+  func validate() throws(FrameAllocatorError) {
+    guard chunkSize == 2048 || chunkSize == 4096 else { throw .chunkSize(chunkSize) }
+    guard (0...3).contains(nodeOrder) || nodeOrder == 9 else { throw .nodeOrder(nodeOrder) }
+    let nodeCount = byteCount / nodeSize
+    guard byteCount > 0, nodeCount > 0, nodeCount < NodeLink.none, byteCount <= 1 << 38 else {
+      throw .memory(byteCount: byteCount, nodeSize: nodeSize)
     }
-    let chunkCount = byteCount / chunkSize
-    guard byteCount > 0, chunkCount > 0, chunkCount < UInt32.max else {
-      throw .memory(byteCount: byteCount, chunkSize: chunkSize)
+    guard (1...Self.workerLimit).contains(workers) else {
+      throw .workers(count: workers, limit: Self.workerLimit)
     }
-    let groupLimit = 1 << 16
-    guard !groups.isEmpty, groups.count <= groupLimit else {
-      throw .groups(count: groups.count, limit: groupLimit)
+    guard (0...Magazines.capacity).contains(magazineDepth) else {
+      throw .magazineDepth(magazineDepth, limit: Magazines.capacity)
+    }
+    if let arenaSize {
+      guard arenaSize > 0, arenaSize % nodeSize == 0 else {
+        throw .arenaSize(arenaSize, nodeSize: nodeSize)
+      }
+    }
+    try validateShares(nodeCount: nodeCount)
+  }
+
+  private func validateShares(nodeCount: Int) throws(FrameAllocatorError) {
+    guard !groups.isEmpty, groups.count <= Self.groupLimit else {
+      throw .groups(count: groups.count, limit: Self.groupLimit)
     }
     guard reserve >= 0 else { throw .negative("a reserve", reserve) }
-    var asked = reserve
-    var accounts: [FrameAllocator.Group] = []
+    guard reserve <= byteCount else { throw .overcommitted(asked: reserve, byteCount: byteCount) }
+    var asked = nodes(toHold: reserve)
     for (index, group) in groups.enumerated() {
-      let account = try validated(group, index: index, chunkCount: chunkCount)
-      asked = asked.addingReportingOverflow(group.guarantee).partialValue
-      guard asked >= 0, asked <= byteCount else {
-        throw .overcommitted(asked: asked, byteCount: byteCount)
+      guard group.guarantee >= 0 else { throw .negative("a guarantee", group.guarantee) }
+      guard group.guarantee <= byteCount else {
+        throw .overcommitted(asked: group.guarantee, byteCount: byteCount)
       }
-      accounts.append(account)
-    }
-    let owed = accounts.reduce(0) { $0 + $1.guarantee }
-    let reserveChunks = chunks(toHold: reserve)
-    guard reserveChunks + owed <= chunkCount else {
-      let (asked, overflow) = (reserveChunks + owed).multipliedReportingOverflow(by: chunkSize)
-      throw .overcommitted(asked: overflow ? .max : asked, byteCount: byteCount)
-    }
-    return Plan(chunkCount: chunkCount, reserve: reserveChunks, owed: owed, groups: accounts)
-  }
-
-  private func validated(
-    _ group: FlowGroup.Configuration, index: Int, chunkCount: Int
-  ) throws(FrameAllocatorError) -> FrameAllocator.Group {
-    guard group.guarantee >= 0 else { throw .negative("a guarantee", group.guarantee) }
-    if let quota = group.quota {
-      guard quota >= 0 else { throw .negative("a quota", quota) }
-      guard quota >= group.guarantee else {
-        throw .quotaBelowGuarantee(group: index, quota: quota, guarantee: group.guarantee)
+      if let quota = group.quota {
+        guard quota >= 0 else { throw .negative("a quota", quota) }
+        guard quota >= group.guarantee else {
+          throw .quotaBelowGuarantee(group: index, quota: quota, guarantee: group.guarantee)
+        }
       }
+      asked += guaranteedNodes(of: group)
     }
-    return FrameAllocator.Group(
-      used: 0, guarantee: chunks(toHold: group.guarantee),
-      quota: group.quota.map { chunks(toHold: $0) } ?? chunkCount)
-  }
-
-  /// Chunks that hold `byteCount` bytes, rounded up: what is promised is kept in full.
-  private func chunks(toHold byteCount: Int) -> Int {
-    byteCount / chunkSize + (byteCount % chunkSize == 0 ? 0 : 1)
+    guard asked <= nodeCount else {
+      throw .overcommitted(asked: asked * nodeSize, byteCount: byteCount)
+    }
   }
 }

@@ -1,112 +1,129 @@
-/// Hands out the frames of a UMEM and knows, for every byte of it, who has it.
+/// Hands out the frames of one thread's share of a UMEM and knows, for every byte of it, who has
+/// it.
 ///
 /// It speaks addresses (offsets into the UMEM), never pointers: it needs no root, no kernel and no
-/// packet memory. This version gives every frame a whole chunk; the interface is made for an
-/// allocator that packs frames of any length into pages.
+/// packet memory. It stands on an idea of 2006, the network tree allocator: frames of any length,
+/// rounded to a granule and packed per page, neighbours combined when released, one owner per page.
 ///
-/// Vocabulary. *Granule*: 64 bytes, the unit of the ledger. *Chunk*: the unit the kernel is told
-/// about, a power of two of granules. *Frame*: what `allocate` gives: here one chunk. *Custody*:
-/// who has a frame. *Reserve*: chunks that only `.critical` allocations can take. *Owed*: chunks
-/// that groups are guaranteed and have not taken yet.
+/// Vocabulary. *Granule*: 64 bytes, the unit of everything here. *Page*: 4 KiB. *Node*: 2^order
+/// pages, the unit that changes hands. *Frame*: a run of granules inside a node. *Packed frame*: a
+/// frame of any length. *Slot*: a frame as long as a chunk, inside one page, for the kernel to
+/// receive into. *Worker*: the thread that owns nodes; one allocator each. *Heap*: a worker's nodes
+/// of one flow group, normal or reserve. *Magazine*: frames of one length that are ready to be
+/// given again. *Foreign*: of a node that another worker owns. *Custody*: who has a frame.
 ///
 /// Invariants, checked by `audit()`:
-/// - every chunk has exactly one custody, and `chunks in custody free == freeCount`;
-/// - the first `freeCount` places of the stack name each free chunk once;
-/// - `used` of a group is the number of its chunks that are not free, and never above its quota;
-/// - `owed == sum over groups of max(0, guarantee - used)`;
-/// - a normal allocation leaves `freeCount >= reserve + owed` or takes what its group was owed.
+/// - `used + free = all` granules of a page, and every used run begins with a head (see `Page`);
+/// - no two free runs are adjacent: they are one; a node is listed under its longest one;
+/// - a node belongs to one heap of one worker, or to the pool; so a page has frames of one group;
+/// - reserve nodes serve `.critical` allocations only, and every node that comes back refills the
+///   reserve first;
+/// - every slot stands in the slot map, inside one page, in one custody; every packed frame that is
+///   marked and not cached is in flight;
+/// - cached frames are of their magazine's length and group, and nobody has them.
 @frozen public struct FrameAllocator: ~Copyable {
-  /// Per chunk: the custody it is in.
-  @usableFromInline var custodies: Table<UInt16>
-  /// Per chunk: the flow group of whoever has it; meaningless for a free chunk.
-  @usableFromInline var owners: Table<UInt16>
-  /// Numbers of free chunks; the last released is the first allocated, its bytes are still in a
-  /// cache.
-  @usableFromInline var stack: Table<UInt32>
-  @usableFromInline var freeCount: Int
-  /// Per group; `Group` is three numbers, in chunks.
-  @usableFromInline var groups: Table<Group>
-  @usableFromInline var owed: Int
-  @usableFromInline let reserve: Int
-  @usableFromInline let chunkShift: UInt64
-  @usableFromInline let baseMask: UInt64
+  let pool: FramePool
+  let memory: TableMemory
+  @usableFromInline let map: PageMap
+  @usableFromInline let owners: SharedTable
+  @usableFromInline let slots: SlotMap
+  /// What `owners` says of this worker's nodes, without the heap's number.
+  @usableFromInline let identity: UInt16
+  let worker: Int
+  let lists: NodeLists
+  @usableFromInline let magazines: Magazines
+  @usableFromInline var flights: Flights
+  /// By worker; empty if there is only one.
+  var outboxes: [Outbox]
+  var inboxes: [Mailbox.Receiver]
+  /// `FramePool.pressure` when it was last looked at.
+  var pressureSeen: UInt32 = 0
+  /// Reserve nodes that this worker has.
+  @usableFromInline var reserveNodeCount = 0
+  /// Whether all frames belong to one worker and one group.
+  @usableFromInline let isAlone: Bool
+  /// Releases that were refused, because the caller did not have that frame.
+  public internal(set) var refusalCount = 0
 
   /// Bytes of a granule, the unit of the ledger.
-  public static let granule = 64
+  @inlinable public static var granule: Int { 64 }
 
-  @frozen @usableFromInline struct Group: BitwiseCopyable {
-    @usableFromInline var used: Int
-    @usableFromInline var guarantee: Int
-    @usableFromInline var quota: Int
-    @inlinable init(used: Int, guarantee: Int, quota: Int) {
-      self.used = used
-      self.guarantee = guarantee
-      self.quota = quota
-    }
+  /// An allocator for one thread over the memory that `configuration` describes, all of it free.
+  ///
+  /// Fails if the reserve and the guarantees cannot be kept. For several threads make a
+  /// `FramePool`.
+  public init(_ configuration: Configuration) throws(FrameAllocatorError) {
+    let pool = try FramePool(configuration)
+    self.init(pool: pool, worker: 0)
   }
 
-  /// An allocator over the memory that `configuration` describes, all of it free.
-  ///
-  /// Fails if the reserve and the guarantees cannot be kept. Allocates its tables here and nothing
-  /// later.
-  public init(_ configuration: Configuration) throws(FrameAllocatorError) {
-    let plan = try configuration.validated()
-    custodies = Table(repeating: Custody.free.rawValue, count: plan.chunkCount)
-    owners = Table(repeating: 0, count: plan.chunkCount)
-    stack = Table(repeating: 0, count: plan.chunkCount)
-    groups = Table(repeating: Group(used: 0, guarantee: 0, quota: 0), count: plan.groups.count)
-    freeCount = plan.chunkCount
-    owed = plan.owed
-    reserve = plan.reserve
-    chunkShift = UInt64(configuration.chunkSize.trailingZeroBitCount)
-    baseMask = ~UInt64(configuration.chunkSize - 1)
-    for (index, group) in plan.groups.enumerated() { groups[index] = group }
-    // Lowest addresses on top: a lightly loaded engine touches the first pages only.
-    for index in 0..<plan.chunkCount { stack[index] = UInt32(plan.chunkCount - 1 - index) }
+  init(pool: FramePool, worker: Int) {
+    pool.claim(worker)
+    let configuration = pool.configuration
+    self.pool = pool
+    self.worker = worker
+    let memory = TableMemory()
+    map = pool.map
+    owners = pool.owners
+    slots = pool.slots
+    identity = FramePool.owner(worker: worker, heap: 0)
+    isAlone = configuration.workers == 1 && configuration.groups.count == 1
+    lists = NodeLists(pages: pool.map, heapCount: configuration.groups.count * 2, memory: memory)
+    magazines = Magazines(
+      groupCount: configuration.groups.count, depth: configuration.magazineDepth, memory: memory)
+    flights = Flights(capacity: 0, memory: memory)
+    outboxes = []
+    inboxes = []
+    if configuration.workers > 1 {
+      for other in 0..<configuration.workers {
+        outboxes.append(
+          Outbox(
+            pool.mailbox(from: worker, to: other), pageCount: pool.map.pageCount, memory: memory))
+        inboxes.append(Mailbox.Receiver(pool.mailbox(from: other, to: worker)))
+      }
+    }
+    self.memory = memory
   }
 }
 
 extension FrameAllocator {
-  /// Bytes of a chunk.
+  /// Bytes of a slot.
   @inlinable public var chunkSize: Int {
-    @inline(__always) get { Int(truncatingIfNeeded: ~baseMask) &+ 1 }
+    @inline(__always) get { slots.chunkSize }
   }
 
-  /// Number of chunks.
-  public var chunkCount: Int { custodies.count }
+  /// How many slots the whole memory would make.
+  public var chunkCount: Int { slots.entries.count }
 
-  /// Bytes of the largest frame that `allocate` can give.
-  public var maximumFrame: Int { chunkSize }
+  /// Bytes of the longest frame that `allocate` can give.
+  public var maximumFrame: Int { map.nodeGranules * Self.granule }
 
-  /// The number of the chunk that the byte at `address` lies in, or nil outside the memory.
+  /// Bytes of this allocator's tables, and of those it shares with the pool's other allocators.
+  public var metadataByteCount: (own: Int, shared: Int) {
+    (memory.byteCount, pool.metadataByteCount)
+  }
+
+  /// Number of flow groups.
+  @inlinable var groupCount: Int {
+    @inline(__always) get { magazines.groupCount }
+  }
+
+  /// The granule at `address`, or nil outside the memory.
   @inlinable @inline(__always)
-  func chunk(at address: UInt64) -> Int? {
-    let number = Int(truncatingIfNeeded: address &>> chunkShift)
-    return UInt(bitPattern: number) < UInt(bitPattern: custodies.count) ? number : nil
+  func granule(at address: UInt64) -> Int? {
+    let granule = Int(truncatingIfNeeded: address &>> 6)
+    return UInt(bitPattern: granule &>> 6) < UInt(bitPattern: map.pageCount) ? granule : nil
   }
 
-  /// The first byte of the frame that the byte at `address` lies in.
+  /// The heap of this worker that a granule's node belongs to; nil if it is another's.
   @inlinable @inline(__always)
-  public func base(of address: UInt64) -> UInt64 {
-    address & baseMask
+  func ownHeap(of granule: Int) -> Int? {
+    let heap = owners[map.node(of: granule)] ^ identity
+    return heap < 1 &<< 11 ? Int(truncatingIfNeeded: heap) : nil
   }
 
-  /// Whether `extent` bytes from `address` on lie in one frame, wherever that is.
-  ///
-  /// For the descriptors that come back from the kernel: their options stand above the length and
-  /// make an extent that no frame has.
-  @inlinable @inline(__always)
-  public func holds(_ address: UInt64, extent: UInt64) -> Bool {
-    extent <= ~baseMask &+ 1 &- (address & ~baseMask)
-  }
-
-  /// Granules of the frame that the byte at `address` lies in; 0 outside the memory.
-  public func granuleCount(at address: UInt64) -> Int {
-    chunk(at: address) == nil ? 0 : chunkSize / Self.granule
-  }
-
-  /// Who has the byte at `address`; nil outside the memory.
-  public func custody(of address: UInt64) -> Custody? {
-    chunk(at: address).map { Custody(rawValue: custodies[$0]) }
+  /// The number of the heap of a group's normal or reserve nodes.
+  static func heap(of group: Int, _ permission: Permission) -> Int {
+    group << 1 | (permission == .critical ? 1 : 0)
   }
 }

@@ -1,9 +1,11 @@
 /// A configuration that no allocator can be made of; found when the allocator is made, never later.
 public enum FrameAllocatorError: Error, Sendable, Hashable {
-  /// The chunk size is not a power of two of at least one granule.
+  /// The chunk size is not 2,048 or 4,096.
   case chunkSize(Int)
-  /// The memory holds not even one chunk, or more chunks than can be numbered.
-  case memory(byteCount: Int, chunkSize: Int)
+  /// The node order is none of 0 ... 3 and 9.
+  case nodeOrder(Int)
+  /// The memory holds not even one node, or more than can be numbered.
+  case memory(byteCount: Int, nodeSize: Int)
   /// The reserve and the guarantees ask for more than there is.
   case overcommitted(asked: Int, byteCount: Int)
   /// A group's quota is below its guaranteed minimum.
@@ -12,6 +14,12 @@ public enum FrameAllocatorError: Error, Sendable, Hashable {
   case negative(String, Int)
   /// More groups than can be told apart, or none.
   case groups(count: Int, limit: Int)
+  /// More workers than can be told apart, or none.
+  case workers(count: Int, limit: Int)
+  /// An arena is not a number of nodes.
+  case arenaSize(Int, nodeSize: Int)
+  /// Magazines deeper than they can be.
+  case magazineDepth(Int, limit: Int)
 }
 
 extension FrameAllocatorError: CustomStringConvertible {
@@ -19,9 +27,12 @@ extension FrameAllocatorError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .chunkSize(let size):
-      "a chunk of \(size) bytes: it must be a power of two of at least 64"
-    case .memory(let byteCount, let chunkSize):
-      "\(byteCount) bytes of memory in chunks of \(chunkSize): there must be 1 to 2^32 - 1 chunks"
+      "a chunk of \(size) bytes: the kernel takes 2048 and 4096"
+    case .nodeOrder(let order):
+      "nodes of 2^\(order) pages: the order must be 0 to 3, or 9 for 2 MiB"
+    case .memory(let byteCount, let nodeSize):
+      "\(byteCount) bytes of memory in nodes of \(nodeSize): there must be 1 to 2^24 - 2 nodes, "
+        + "and 256 GiB at most"
     case .overcommitted(let asked, let byteCount):
       "reserve and guarantees take \(asked) bytes of \(byteCount): ask for less or give more memory"
     case .quotaBelowGuarantee(let group, let quota, let guarantee):
@@ -30,6 +41,12 @@ extension FrameAllocatorError: CustomStringConvertible {
       "\(what) of \(value) bytes: it cannot be negative"
     case .groups(let count, let limit):
       "\(count) flow groups: there must be 1 to \(limit)"
+    case .workers(let count, let limit):
+      "\(count) workers: there must be 1 to \(limit)"
+    case .arenaSize(let size, let nodeSize):
+      "arenas of \(size) bytes: they must be a multiple of the node size, \(nodeSize)"
+    case .magazineDepth(let depth, let limit):
+      "magazines of \(depth) frames: there must be 0 to \(limit)"
     }
   }
 }

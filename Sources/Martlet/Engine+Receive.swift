@@ -79,7 +79,7 @@ extension Engine {
   mutating func topUp(_ index: Int) {
     var missing = fillRoom(index, atMost: .max)
     while missing != 0,
-      let address = allocator.allocate(byteCount: allocator.chunkSize, custody: .fill(index))
+      let address = allocator.allocateSlot(custody: .fill(index))
     {
       ports[index].socket.rings.fill.put(address)
       missing &-= 1

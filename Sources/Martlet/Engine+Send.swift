@@ -58,15 +58,16 @@ extension Engine {
 
   /// A frame of `byteCount` bytes to write a packet into, with undefined contents.
   ///
+  /// It has a chunk of its own: the kernel takes no packet that lies across two in aligned mode.
   /// Returns nil if `byteCount` is not in `1 ... maximumFrame`, or if nothing is free for this
   /// group and permission, also after the completions of every port were drained.
   @inlinable @inline(__always)
   public mutating func allocate(
     byteCount: Int, group: FlowGroup = .shared, permission: Permission = .normal
   ) -> Frame? {
-    guard
-      let address = allocator.allocate(byteCount: byteCount, group: group, permission: permission)
-        ?? allocateAfterDraining(byteCount: byteCount, group: group, permission: permission)
+    guard byteCount > 0, byteCount <= allocator.chunkSize,
+      let address = allocator.allocateSlot(group: group, permission: permission, custody: .held)
+        ?? allocateAfterDraining(group: group, permission: permission)
     else { return nil }
     tokens &+= 1
     return Frame(
@@ -76,11 +77,9 @@ extension Engine {
 
   /// Drains the completions of every port and tries once more.
   @usableFromInline @inline(never)
-  mutating func allocateAfterDraining(
-    byteCount: Int, group: FlowGroup, permission: Permission
-  ) -> UInt64? {
+  mutating func allocateAfterDraining(group: FlowGroup, permission: Permission) -> UInt64? {
     for index in 0..<ports.count { drainCompletions(index) }
-    return allocator.allocate(byteCount: byteCount, group: group, permission: permission)
+    return allocator.allocateSlot(group: group, permission: permission, custody: .held)
   }
 
   @inlinable @inline(__always)
@@ -100,7 +99,14 @@ extension Engine {
     {
       ports[index].socket.rings.fill.put(allocator.base(of: address))
     } else {
-      allocator.release(address)
+      free(address)
     }
+  }
+
+  /// Gives one frame of the application to the allocator; apart, so that loops which give theirs to
+  /// a fill ring stay small.
+  @usableFromInline @inline(never)
+  mutating func free(_ address: UInt64) {
+    allocator.release(address)
   }
 }

@@ -34,7 +34,7 @@ public struct Engine: ~Copyable {
   let isSpinning: Bool
 
   /// Most ports an engine can have.
-  public static let portLimit = 256
+  public static let portLimit = 128
 
   /// An engine without ports: its packet memory is reserved, no interface is touched.
   ///
@@ -82,7 +82,7 @@ public struct Engine: ~Copyable {
   }
 
   /// Bytes of the longest frame that `allocate` can give.
-  public var maximumFrame: Int { allocator.maximumFrame }
+  public var maximumFrame: Int { allocator.chunkSize }
 
   /// The pages that packet memory lies in; nil for memory that no kernel knows.
   public var pages: PageKind? { control.umem?.pages }

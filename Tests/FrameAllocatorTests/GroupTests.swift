@@ -1,111 +1,137 @@
 import FrameAllocator
+import Glibc
 import Testing
 
+/// Allocates and releases frames of random lengths, and releases all in the end.
+private func churn(_ allocator: inout FrameAllocator, operations: Int, seed: UInt64) {
+  var random = SeededGenerator(seed: seed)
+  var held: [UInt64] = []
+  for _ in 0..<operations {
+    if Bool.random(using: &random), let frame = held.popLast() {
+      allocator.release(frame)
+    } else if let frame = allocator.allocate(byteCount: Int.random(in: 1...1500, using: &random)) {
+      held.append(frame)
+    }
+  }
+  for frame in held { allocator.release(frame) }
+}
+
+/// Who may have how much: reserve, quotas, guarantees; and whose page is whose.
 @Suite struct GroupTests {
-  private let first = FlowGroup(index: 1)
-
-  @Test("A group stops at its quota, whatever is free and whoever asks")
-  func quota() throws {
-    var allocator = try makeAllocator(chunks: 8, groups: [.init(), .init(quota: 3 * 2048)])
-    var addresses: [UInt64] = []
-    for _ in 0..<3 {
-      addresses.append(try unwrap(allocator.allocate(byteCount: 1, group: first)))
-    }
-    expectEqual(allocator.allocate(byteCount: 1, group: first), nil)
-    expectEqual(allocator.allocate(byteCount: 1, group: first, permission: .critical), nil)
-    expect(allocator.allocate(byteCount: 1) != nil)
+  @Test(
+    "Normal work never gets at the reserve, critical work gets exactly that", arguments: [0, 2])
+  func reserve(order: Int) throws {
+    var allocator = try FrameAllocator(makeConfiguration(nodes: 10, order: order, reserve: 3))
+    let normal = exhaust(&allocator)
+    expectEqual(normal.count, 7 * (64 << order))
+    expectEqual(exhaust(&allocator, permission: .critical).count, 3 * (64 << order))
+    expect(allocator.allocateSlot(custody: .held) == nil)
     expectSound(allocator)
-    expect(allocator.release(addresses[1]))
-    expectEqual(allocator.allocate(byteCount: 1, group: first), addresses[1])
-    expectEqual(allocator.allocate(byteCount: 1, group: first), nil)
+    // What comes back refills the reserve first.
+    for frame in normal { allocator.release(frame) }
+    expectEqual(exhaust(&allocator).count, 4 * (64 << order))
   }
 
-  @Test("A group with a quota of nothing gets nothing")
-  func noQuota() throws {
-    var allocator = try makeAllocator(chunks: 2, groups: [.init(), .init(quota: 0)])
-    expectEqual(allocator.allocate(byteCount: 1, group: first), nil)
-    expectEqual(allocator.allocate(byteCount: 1, group: first, permission: .critical), nil)
-    expectSound(allocator)
-  }
-
-  @Test("Groups that are not configured get nothing", arguments: [-1, 2, .max, .min])
-  func unknownGroup(_ index: Int) throws {
-    var allocator = try makeAllocator(chunks: 2, groups: [.init(), .init()])
-    expectEqual(allocator.allocate(byteCount: 1, group: FlowGroup(index: index)), nil)
-    expectSound(allocator)
-  }
-
-  @Test("What a group is guaranteed nobody else can take, not even critical work")
-  func guarantee() throws {
-    var allocator = try makeAllocator(
-      chunks: 6, reserve: 1, groups: [.init(), .init(guarantee: 2 * 2048)])
-    for _ in 0..<3 { expect(allocator.allocate(byteCount: 1) != nil) }
-    expectEqual(allocator.allocate(byteCount: 1), nil)
-    expect(allocator.allocate(byteCount: 1, permission: .critical) != nil)
-    expectEqual(allocator.allocate(byteCount: 1, permission: .critical), nil)
-    expectSound(allocator)
-    // Two are owed: they are there, for normal work too, and no third.
-    let owed = try unwrap(allocator.allocate(byteCount: 1, group: first))
-    expect(allocator.allocate(byteCount: 1, group: first) != nil)
-    expectEqual(allocator.allocate(byteCount: 1, group: first, permission: .critical), nil)
-    expectSound(allocator)
-    // What the group gives back is owed to it again.
-    expect(allocator.release(owed))
-    expectEqual(allocator.allocate(byteCount: 1, permission: .critical), nil)
-    expectEqual(allocator.allocate(byteCount: 1, group: first), owed)
-    expectSound(allocator)
-  }
-
-  @Test("Above its guarantee a group stands in line like all others")
-  func beyondGuarantee() throws {
-    var allocator = try makeAllocator(
-      chunks: 5, reserve: 1, groups: [.init(guarantee: 2048), .init(guarantee: 2048)])
-    for _ in 0..<3 { expect(allocator.allocate(byteCount: 1, group: first) != nil) }
-    expectEqual(allocator.allocate(byteCount: 1, group: first), nil)
-    expectSound(allocator)
-    expect(allocator.allocate(byteCount: 1) != nil)
-    expectEqual(allocator.allocate(byteCount: 1), nil)
-    expect(allocator.allocate(byteCount: 1, group: first, permission: .critical) != nil)
-    // Giving back what was above the guarantee owes nothing.
-    expect(allocator.release(0))
-    expect(allocator.allocate(byteCount: 1, permission: .critical) != nil)
-    expectSound(allocator)
-  }
-
-  @Test("A guarantee that does not fill a chunk is kept in full")
-  func roundedGuarantee() throws {
-    var allocator = try makeAllocator(chunks: 3, groups: [.init(), .init(guarantee: 2049)])
-    expect(allocator.allocate(byteCount: 1) != nil)
-    expectEqual(allocator.allocate(byteCount: 1), nil)
-    expect(allocator.allocate(byteCount: 1, group: first) != nil)
-    expect(allocator.allocate(byteCount: 1, group: first) != nil)
-  }
-
-  @Test("A frame stays its group's through every custody")
-  func transferKeepsTheGroup() throws {
-    var allocator = try makeAllocator(chunks: 4, groups: [.init(), .init(quota: 2048)])
-    let address = try unwrap(allocator.allocate(byteCount: 1, group: first))
-    expect(allocator.transferFromApplication(address, to: .transmit(3)))
-    expect(allocator.transfer(address, from: .transmit(3), to: .received))
-    expectEqual(allocator.allocate(byteCount: 1, group: first), nil)
-    expect(allocator.release(address))
-    expect(allocator.allocate(byteCount: 1, group: first) != nil)
-    expectSound(allocator)
-  }
-
-  @Test("Frames pass from use to use only while nobody was promised them")
-  func passingOn() throws {
-    var allocator = try makeAllocator(chunks: 4, reserve: 1, groups: [.init(guarantee: 2048)])
-    expect(allocator.mayPassOn)
-    for _ in 0..<3 {
-      expect(allocator.allocate(byteCount: 1) != nil)
-      expect(allocator.mayPassOn)
-    }
-    expect(allocator.allocate(byteCount: 1, permission: .critical) != nil)
+  @Test("A hole in a reserve page is no normal memory")
+  func reserveHole() throws {
+    var allocator = try FrameAllocator(makeConfiguration(nodes: 2, reserve: 1))
+    _ = exhaust(&allocator)
+    let critical = exhaust(&allocator, permission: .critical)
     expect(!allocator.mayPassOn)
-    expect(allocator.release(0))
+    expect(allocator.release(critical[5]))
+    expect(allocator.allocate(byteCount: 64) == nil)
+    expectEqual(allocator.allocate(byteCount: 64, permission: .critical), critical[5])
+    for frame in critical { expect(allocator.release(frame)) }
     expect(allocator.mayPassOn)
-    let several = try makeAllocator(chunks: 4, groups: [.init(), .init()])
-    expect(!several.mayPassOn)
+    expect(allocator.allocate(byteCount: 64) == nil)
+  }
+
+  @Test("The reserve is exact beside the caches of eight workers")
+  func reserveOfWorkers() throws {
+    let pool = try FramePool(makeConfiguration(nodes: 512, reserve: 40, workers: 8))
+    let (done, normal, critical, refused) = (Tally(), Tally(), Tally(), Tally())
+    onThreads(8) { worker in
+      var allocator = pool.makeAllocator(worker: worker)
+      churn(&allocator, operations: isNightly ? 1_000_000 : 20_000, seed: UInt64(worker))
+      normal.add(exhaust(&allocator).count)
+      done.add(1)
+      // No one takes of the reserve before everyone has what is normal.
+      while done.value < 8 { sched_yield() }
+      critical.add(exhaust(&allocator, permission: .critical).count)
+      refused.add(allocator.refusalCount)
+    }
+    expectEqual(normal.value, (512 - 40) * 64)
+    expectEqual(critical.value, 40 * 64)
+    expectEqual(refused.value, 0)
+    #expect(pool.audit() == nil)
+  }
+
+  @Test("A group that hoards starves only itself")
+  func quota() throws {
+    let groups = [FlowGroup.Configuration(), .init(quota: 4 * 4096)]
+    var allocator = try FrameAllocator(makeConfiguration(nodes: 16, groups: groups))
+    expectEqual(exhaust(&allocator, group: FlowGroup(index: 1)).count, 4 * 64)
+    expectEqual(exhaust(&allocator).count, 12 * 64)
+    expect(allocator.allocate(byteCount: 64, group: FlowGroup(index: 2)) == nil)
+    expect(allocator.allocate(byteCount: 64, group: FlowGroup(index: -1)) == nil)
+    expectSound(allocator)
+  }
+
+  @Test("What a group is guaranteed nobody else gets, critical or not")
+  func guarantee() throws {
+    let groups = [FlowGroup.Configuration(), .init(guarantee: 5 * 4096)]
+    var allocator = try FrameAllocator(makeConfiguration(nodes: 16, reserve: 1, groups: groups))
+    expectEqual(exhaust(&allocator).count, 10 * 64)
+    expectEqual(exhaust(&allocator, permission: .critical).count, 64)
+    expectEqual(exhaust(&allocator, group: FlowGroup(index: 1)).count, 5 * 64)
+  }
+
+  @Test("A page has frames of one group, whatever comes and goes", arguments: [0, 1])
+  func purity(order: Int) throws {
+    let groups = [FlowGroup.Configuration](repeating: .init(), count: 6)
+    var allocator = try FrameAllocator(
+      makeConfiguration(nodes: 64, order: order, groups: groups))
+    var random = SeededGenerator(seed: 5)
+    var held: [(frame: UInt64, group: Int)] = []
+    for round in 0..<20_000 {
+      let group = Int.random(in: 0..<6, using: &random)
+      if round % 5 < 3,
+        let frame = allocator.allocate(
+          byteCount: Int.random(in: 1...1518, using: &random), group: FlowGroup(index: group))
+      {
+        held.append((frame, group))
+      } else if !held.isEmpty {
+        let index = Int.random(in: 0..<held.count, using: &random)
+        allocator.release(held[index].frame)
+        held.swapAt(index, held.count - 1)
+        held.removeLast()
+      }
+    }
+    var owners: [UInt64: Int] = [:]
+    for (frame, group) in held {
+      #expect(owners[frame / 4096] ?? group == group)
+      owners[frame / 4096] = group
+    }
+    expect(held.count > 100)
+    expectSound(allocator)
+  }
+
+  @Test("Frames of an isolated group never share a page")
+  func isolated() throws {
+    let groups = [FlowGroup.Configuration(), .init(isIsolated: true)]
+    var allocator = try FrameAllocator(makeConfiguration(nodes: 8, groups: groups))
+    let group = FlowGroup(index: 1)
+    var frames = try [64, 1500, 64].map {
+      try unwrap(allocator.allocate(byteCount: $0, group: group))
+    }
+    while let slot = allocator.allocateSlot(group: group, custody: .received) {
+      frames.append(slot)
+    }
+    expectEqual(frames.count, 8)
+    expectEqual(Set(frames.map { $0 / 4096 }).count, 8)
+    expect(allocator.trim(to: frames[3]..<frames[3] + 64) == nil)
+    for frame in frames { expect(allocator.release(frame)) }
+    expectEqual(allocator.ledger().free, 8 * 64)
+    expectSound(allocator)
   }
 }

@@ -1,40 +1,42 @@
 import FrameAllocator
 import Testing
 
-/// The allocator as plainly as it can be said: a list of chunks, everything else counted each time.
+/// The memory as plainly as it can be said: for each granule, which frame has it.
 private struct Model {
-  struct Chunk {
-    var custody = Custody.free
-    var group = 0
+  struct Frame {
+    var address: UInt64
+    var length: Int
+    var isSlot: Bool
+    var custody: Custody
+
+    var bytes: Range<UInt64> { address..<address + UInt64(length * 64) }
   }
 
-  let reserve: Int
-  /// Per group, in chunks.
-  let quotas: [Int]
-  let guarantees: [Int]
-  var chunks: [Chunk]
+  var owners: [Int?]
+  var frames: [Frame] = []
+  var nextIdentity = 0
 
-  func used(_ group: Int) -> Int {
-    var count = 0
-    for chunk in chunks where chunk.custody != .free && chunk.group == group { count += 1 }
-    return count
-  }
+  init(granules: Int) { owners = Array(repeating: nil, count: granules) }
 
-  func count(_ custody: Custody) -> Int {
-    var count = 0
-    for chunk in chunks where chunk.custody == custody { count += 1 }
-    return count
-  }
-
-  /// Whether one more chunk for `group` leaves everybody else what was promised.
-  func mayAllocate(_ group: Int, _ permission: Permission) -> Bool {
-    guard quotas.indices.contains(group), used(group) < quotas[group] else { return false }
-    var promised = 0
-    if used(group) >= guarantees[group] {
-      for other in quotas.indices { promised += max(0, guarantees[other] - used(other)) }
-      if permission == .normal { promised += reserve }
+  /// Takes granules that nobody has; false if somebody has one of them.
+  mutating func take(_ address: UInt64, _ length: Int) -> Bool {
+    let granules = Int(address / 64)..<Int(address / 64) + length
+    guard granules.upperBound <= owners.count, granules.allSatisfy({ owners[$0] == nil }) else {
+      return false
     }
-    return count(.free) > promised
+    for granule in granules { owners[granule] = nextIdentity }
+    nextIdentity += 1
+    return true
+  }
+
+  mutating func give(_ address: UInt64, _ length: Int) {
+    for granule in Int(address / 64)..<Int(address / 64) + length { owners[granule] = nil }
+  }
+
+  mutating func remove(at index: Int) {
+    give(frames[index].address, frames[index].length)
+    frames.swapAt(index, frames.count - 1)
+    frames.removeLast()
   }
 }
 
@@ -43,141 +45,140 @@ private struct Trial: ~Copyable {
   var allocator: FrameAllocator
   var model: Model
   var random: SeededGenerator
-  static let custodies: [Custody] = [
-    .received, .held, .fill(0), .fill(1), .transmit(0), .transmit(1), .transmit(4095),
-  ]
+  let configuration: FrameAllocator.Configuration
+  var failures = 0
 
-  init(seed: UInt64) throws {
+  init(_ configuration: FrameAllocator.Configuration, seed: UInt64) throws {
+    self.configuration = configuration
+    allocator = try FrameAllocator(configuration)
+    allocator.reserveFlights(200)
+    model = Model(granules: configuration.byteCount / 64)
     random = SeededGenerator(seed: seed)
-    let count = Int.random(in: 4...24, using: &random)
-    let reserve = Int.random(in: 0...2, using: &random)
-    let guarantees = [0, Int.random(in: 0...1, using: &random), 1]
-    let quotas = [count, Int.random(in: 1...count, using: &random), count]
-    allocator = try makeAllocator(
-      chunks: count, reserve: reserve,
-      groups: zip(quotas, guarantees).map { .init(quota: $0 * 2048, guarantee: $1 * 2048) })
-    model = Model(
-      reserve: reserve, quotas: quotas, guarantees: guarantees,
-      chunks: [Model.Chunk](repeating: Model.Chunk(), count: count))
   }
 
-  /// Any byte of the memory, seldom one outside.
-  mutating func anyAddress() -> UInt64 {
-    if Int.random(in: 0..<50, using: &random) == 0 {
-      return UInt64(model.chunks.count) * 2048 + random.next()
-        >> UInt64.random(in: 1...52, using: &random)
-    }
-    return UInt64.random(in: 0..<UInt64(model.chunks.count) * 2048, using: &random)
-  }
+  mutating func below(_ limit: Int) -> Int { Int.random(in: 0..<limit, using: &random) }
 
-  mutating func anyCustody() -> Custody {
-    Self.custodies[Int.random(in: 0..<Self.custodies.count, using: &random)]
-  }
-
-  /// One random call of both; nil, or what they disagree on.
-  mutating func step() -> String? {
-    switch Int.random(in: 0..<100, using: &random) {
-    case 0..<45: return allocate()
-    case 45..<60: return release()
-    case 60..<98: return transfer()
-    default: return reclaim()
+  mutating func step() {
+    switch below(100) {
+    case ..<35: allocate()
+    case ..<48: allocateSlot()
+    default: if !model.frames.isEmpty { change(below(model.frames.count)) }
     }
   }
 
-  private mutating func allocate() -> String? {
-    let group = Int.random(in: -1...3, using: &random)
-    let permission: Permission = Bool.random(using: &random) ? .normal : .critical
-    let custody = anyCustody()
-    let address = allocator.allocate(
-      byteCount: Int.random(in: 1...2048, using: &random), group: FlowGroup(index: group),
-      permission: permission, custody: custody)
-    let isExpected = model.mayAllocate(group, permission)
-    guard let address else { return isExpected ? "nothing for group \(group)" : nil }
-    guard isExpected else { return "group \(group) got what it must not have" }
-    let number = Int(address / 2048)
-    guard address % 2048 == 0, model.chunks[number].custody == .free else {
-      return "\(address) was given, which is not free"
+  private mutating func allocate() {
+    let most = below(4) == 0 ? min(allocator.maximumFrame, 12_000) : 1600
+    let byteCount = 1 + below(most)
+    let permission = below(9) == 0 ? Permission.critical : .normal
+    guard let address = allocator.allocate(byteCount: byteCount, permission: permission) else {
+      return failures += 1
     }
-    model.chunks[number] = Model.Chunk(custody: custody, group: group)
-    return nil
+    let length = (byteCount + 63) / 64
+    expect(model.take(address, length))
+    model.frames.append(.init(address: address, length: length, isSlot: false, custody: .held))
   }
 
-  private mutating func release() -> String? {
-    let address = anyAddress()
-    let custody = Bool.random(using: &random) ? anyCustody() : nil
-    let isDone = custody.map { allocator.release(address, from: $0) } ?? allocator.release(address)
-    let wanted = custody.map { [$0] } ?? [.held, .received]
-    return finish(isDone, address, from: wanted, to: .free)
+  private mutating func allocateSlot() {
+    guard let address = allocator.allocateSlot(custody: .fill(3)) else { return failures += 1 }
+    let chunk = configuration.chunkSize
+    if !configuration.isUnaligned { expectEqual(address % UInt64(chunk), 0) }
+    expect(Int(address % 4096) + chunk <= 4096)
+    expect(model.take(address, chunk / 64))
+    model.frames.append(
+      .init(address: address, length: chunk / 64, isSlot: true, custody: .fill(3)))
   }
 
-  private mutating func transfer() -> String? {
-    let address = anyAddress()
-    let from = anyCustody()
-    let to = anyCustody()
-    switch Int.random(in: 0..<3, using: &random) {
+  private mutating func change(_ index: Int) {
+    let frame = model.frames[index]
+    let inside = frame.address + UInt64(below(frame.length * 64))
+    switch frame.custody {
+    case .fill(3):
+      expect(!allocator.release(inside))
+      expect(!allocator.transfer(slotAt: frame.address, from: .fill(4), to: .received))
+      expect(allocator.transfer(slotAt: frame.address, from: .fill(3), to: .received))
+      model.frames[index].custody = .received
+    case .transmit(5):
+      expect(!allocator.release(inside))
+      expect(!allocator.complete(inside, from: 4))
+      expect(allocator.complete(frame.isSlot ? frame.address : inside, from: 5))
+      model.remove(at: index)
+    default: changeHeld(index, inside: inside)
+    }
+  }
+
+  private mutating func changeHeld(_ index: Int, inside: UInt64) {
+    let frame = model.frames[index]
+    switch below(5) {
     case 0:
-      return finish(
-        allocator.transfer(address, from: from, to: to), address, from: [from], to: to)
-    case 1:
-      return finish(
-        allocator.transferFromApplication(address, to: to), address, from: [.held, .received],
-        to: to)
+      guard allocator.dispatch(frame.address, to: 5) else { return expect(!frame.isSlot) }
+      model.frames[index].custody = .transmit(5)
+    case 1 where frame.length > 1:
+      let first = below(frame.length)
+      let kept = 1 + below(frame.length - first)
+      let start = frame.address + UInt64(first * 64)
+      expect(allocator.trim(to: start..<start + UInt64(kept * 64)) == start)
+      model.give(frame.address, first)
+      model.give(start + UInt64(kept * 64), frame.length - first - kept)
+      model.frames[index] = .init(address: start, length: kept, isSlot: false, custody: .held)
     default:
-      let place = allocator.place(of: address, in: from)
-      if let place { allocator.move(place, from: from, to: to) }
-      return finish(place != nil, address, from: [from], to: to)
+      expect(allocator.extent(of: inside) == frame.bytes)
+      expect(allocator.release(inside))
+      expect(!allocator.release(inside))
+      model.remove(at: index)
     }
   }
 
-  /// Does the same to the model.
-  private mutating func finish(
-    _ isDone: Bool, _ address: UInt64, from custodies: [Custody], to custody: Custody
-  ) -> String? {
-    let number = Int(address / 2048)
-    let isExpected =
-      model.chunks.indices.contains(number) && custodies.contains(model.chunks[number].custody)
-    if isExpected { model.chunks[number].custody = custody }
-    return isDone == isExpected ? nil : "\(custodies) -> \(custody) of \(address): \(isDone)"
+  func check() {
+    expectSound(allocator)
+    let ledger = allocator.ledger()
+    expectEqual(ledger.total - ledger.free, model.frames.reduce(0) { $0 + $1.length })
+    for (custody, granules) in [(Custody.received, ledger.received), (.held, ledger.held)] {
+      expectEqual(
+        granules, model.frames.reduce(0) { $0 + ($1.custody == custody ? $1.length : 0) })
+    }
   }
 
-  private mutating func reclaim() -> String? {
-    let holder = [0, 1, 4095][Int.random(in: 0..<3, using: &random)]
-    let lost = allocator.reclaim(from: holder)
-    let expected = (model.count(.fill(holder)), model.count(.transmit(holder)))
-    for number in model.chunks.indices {
-      let custody = model.chunks[number].custody
-      if custody == .fill(holder) || custody == .transmit(holder) {
-        model.chunks[number].custody = .free
+  /// Gives everything back; then the memory must come out again in the longest frames there are.
+  mutating func finish() {
+    for frame in model.frames {
+      switch frame.custody {
+      case .fill(3): expect(allocator.release(frame.address, from: .fill(3)))
+      case .transmit(5): expect(allocator.complete(frame.address, from: 5))
+      default: expect(allocator.release(frame.address))
       }
     }
-    return lost == expected ? nil : "reclaimed \(lost), not \(expected)"
-  }
-
-  /// What differs between the two now.
-  borrowing func difference() -> String? {
-    if let broken = allocator.audit() { return broken }
-    for number in model.chunks.indices {
-      let custody = allocator.custody(of: UInt64(number) * 2048)
-      if custody != model.chunks[number].custody { return "chunk \(number) is \(custody as Any)" }
-    }
-    let ledger = allocator.ledger()
-    let sum = ledger.free + ledger.fill + ledger.received + ledger.held + ledger.transmit
-    return sum == model.chunks.count * 32 ? nil : "the ledger adds up to \(sum)"
+    let frames = exhaust(
+      &allocator, byteCount: allocator.maximumFrame, permission: .critical)
+    expectEqual(frames.count * allocator.maximumFrame, configuration.byteCount)
+    expectSound(allocator)
   }
 }
 
+/// Random operations, side by side with a map of who has each granule.
 @Suite struct ModelTests {
-  @Test("Random calls do what a naive model says", arguments: 1...10 as ClosedRange<UInt64>)
-  func agreesWithTheModel(_ seed: UInt64) throws {
-    var trial = try Trial(seed: seed)
-    for step in 0..<50_000 {
-      var trouble = trial.step()
-      if step % 16 == 0 { trouble = trouble ?? trial.difference() }
-      if let trouble {
-        Issue.record("seed \(seed), step \(step): \(trouble)")
-        return
+  /// Operations in each configuration: all in all a million where the environment asks for a long
+  /// run.
+  private static let operations = isNightly ? 1_000_000 : 6_000
+
+  @Test(arguments: [0, 1, 2, 3, 9], [2048, 4096])
+  func agreesWithTheModel(order: Int, chunkSize: Int) throws {
+    for isUnaligned in [false, true] {
+      for depth in [0, 3, 64] {
+        var configuration = makeConfiguration(
+          nodes: order == 9 ? 4 : 96 >> order, order: order, reserve: 2)
+        configuration.chunkSize = chunkSize
+        configuration.isUnaligned = isUnaligned
+        configuration.magazineDepth = depth
+        configuration.trapsOnMisuse = false
+        var trial = try Trial(configuration, seed: UInt64(order * 100 + depth))
+        for number in 0..<Self.operations {
+          trial.step()
+          if number % 997 == 0 { trial.check() }
+        }
+        trial.check()
+        if order != 9 { expect(trial.failures > 0) }
+        trial.finish()
       }
     }
-    expectEqual(trial.difference(), nil)
   }
 }

@@ -46,7 +46,7 @@ import Testing
       } == nil)
     expect(
       refusal {
-        $0.memory = 2048
+        $0.memory = 4096
         $0.fillDepth = 1
       } == nil)
   }

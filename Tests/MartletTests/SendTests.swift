@@ -103,14 +103,14 @@ import Testing
   @Test("Sent frames of any port serve an allocation")
   func allocateDrainsAll() throws {
     var bench = try Bench {
-      $0.ports = 3; $0.chunks = 9; $0.configuration.fillDepth = 2
+      $0.ports = 3; $0.chunks = 10; $0.configuration.fillDepth = 2
     }
-    for number in 0..<3 { expect(bench.send(number, to: 2)) }
+    for number in 0..<4 { expect(bench.send(number, to: 2)) }
     bench.engine.flush()
-    expect(!bench.send(3))
-    expectEqual(bench.kernels[2].transmitAll().count, 3)
-    for number in 3..<6 { expect(bench.send(number)) }
-    expect(!bench.send(6))
+    expect(!bench.send(4))
+    expectEqual(bench.kernels[2].transmitAll().count, 4)
+    for number in 4..<8 { expect(bench.send(number)) }
+    expect(!bench.send(8))
     bench.check()
   }
 

@@ -5,7 +5,8 @@
 # relocated at every start.
 readonly tool_options=(-c release --static-swift-stdlib)
 
-# Builds `martlet`, writes its path to standard output, and fails if its start would load Foundation.
+# Builds `martlet` and writes its path to standard output. Fails if its start would load
+# Foundation.
 build_tool() {
   swift build "${tool_options[@]}" --product martlet >&2 || return
   local tool

@@ -1,0 +1,179 @@
+extension FrameAllocator {
+  /// An aligned slot whose custody was checked: what `move` needs to change it without a second
+  /// look.
+  @frozen public struct Place: Sendable {
+    @usableFromInline let window: Int
+    @inlinable @inline(__always)
+    init(window: Int) { self.window = window }
+  }
+
+  /// The place of the aligned slot that the byte at `address` lies in, if it is in custody
+  /// `custody`; else nil, as always in unaligned memory.
+  ///
+  /// For loops that look at a frame between the check and the transfer; nobody else may touch the
+  /// frame in between.
+  @inlinable @inline(__always)
+  public func place(of address: UInt64, in custody: Custody) -> Place? {
+    guard let window = slots.window(of: address), slots.entries[window] == custody.rawValue else {
+      return nil
+    }
+    return Place(window: window)
+  }
+
+  /// Moves the slot at `place` from the custody it was found in to another; neither may be `.free`.
+  @inlinable @inline(__always)
+  public mutating func move(_ place: Place, from: Custody, to: Custody) {
+    assert(
+      slots.entries[place.window] == from.rawValue && from != .free && to != .free,
+      "the frame changed hands since it was looked at")
+    slots.entries[place.window] = to.rawValue
+  }
+
+  /// Moves the aligned slot that the byte at `address` lies in from one custody to another.
+  ///
+  /// This is the check on whatever comes back from the kernel: a received descriptor is believed
+  /// only if that very queue was given that slot. Returns false and changes nothing otherwise, and
+  /// always in unaligned memory. Neither custody may be `.free`. One comparison and one store.
+  @inlinable @inline(__always)
+  public mutating func transfer(_ address: UInt64, from: Custody, to: Custody) -> Bool {
+    guard let place = place(of: address, in: from) else { return false }
+    move(place, from: from, to: to)
+    return true
+  }
+
+  /// The same for the slot that begins at `base`, wherever slots may begin.
+  public mutating func transfer(slotAt base: UInt64, from: Custody, to: Custody) -> Bool {
+    assert(from != .free && to != .free, "slots are allocated and released")
+    guard let window = slots.window(of: base),
+      slots.entries[window] == from.rawValue ^ slots.place(of: base)
+    else { return false }
+    slots.entries[window] = to.rawValue ^ slots.place(of: base)
+    return true
+  }
+
+  /// Moves the aligned slot that the byte at `address` lies in, received or held by the
+  /// application, to custody `custody`.
+  ///
+  /// That may not be `.free`: `release` frees. Returns false and changes nothing if the application
+  /// does not have it, and always in unaligned memory.
+  @inlinable @inline(__always)
+  public mutating func transferFromApplication(_ address: UInt64, to custody: Custody) -> Bool {
+    guard let window = slots.window(of: address) else { return false }
+    guard Custody(rawValue: slots.entries[window]).isWithApplication else { return false }
+    assert(custody != .free, "a frame is freed by release")
+    slots.entries[window] = custody.rawValue
+    return true
+  }
+
+  /// Whether a slot that one use gives back may go on to another without the allocator.
+  ///
+  /// Not while reserve nodes are in use, which what comes back has to refill first, and not with
+  /// several groups or workers: the slot would stay in its group's account.
+  @inlinable public var mayPassOn: Bool {
+    @inline(__always) get { isAlone && reserveNodeCount == 0 }
+  }
+
+  /// The first byte of the slot that the byte at `address` lies in, where slots are aligned.
+  @inlinable @inline(__always)
+  public func base(of address: UInt64) -> UInt64 {
+    address & slots.baseMask
+  }
+
+  /// Whether `extent` bytes from `address` on lie in one aligned slot, wherever that is.
+  ///
+  /// For the descriptors that come back from the kernel: their options stand above the length and
+  /// make an extent that no frame has.
+  @inlinable @inline(__always)
+  public func holds(_ address: UInt64, extent: UInt64) -> Bool {
+    extent <= ~slots.baseMask &+ 1 &- (address & ~slots.baseMask)
+  }
+}
+
+extension FrameAllocator {
+  /// Makes room for `count` more packed frames in flight: the entries of a queue's transmit and
+  /// completion rings.
+  ///
+  /// Allocates; for when a queue is bound.
+  public mutating func reserveFlights(_ count: Int) {
+    var larger = Flights(capacity: flights.capacity + count, memory: memory)
+    for place in 0...flights.mask where flights.places[place] != 0 {
+      let found = flights.places[place]
+      _ = larger.insert(Int(found >> 8) - 1, holder: Int(found & 0x7F))
+    }
+    flights = larger
+  }
+
+  /// Gives a frame that the application has, whatever it is, to `holder` to be sent.
+  ///
+  /// Returns false and changes nothing if the application does not have it, or if it is a packed
+  /// frame and more are in flight than room was made for.
+  public mutating func dispatch(_ address: UInt64, to holder: Int) -> Bool {
+    transfer(slotAt: address, from: .received, to: .transmit(holder))
+      || transfer(slotAt: address, from: .held, to: .transmit(holder))
+      || dispatchPacked(address, to: holder)
+  }
+
+  private mutating func dispatchPacked(_ address: UInt64, to holder: Int) -> Bool {
+    guard let granule = granule(at: address) else { return false }
+    guard ownHeap(of: granule) != nil else {
+      return owner(of: granule) != nil && flights.insert(granule, holder: holder)
+    }
+    guard let base = map.base(of: granule) else { return false }
+    let bit = UInt64(1) << UInt64(base & 63)
+    let page = map.pages[base >> 6]
+    guard page.starts & ~page.marks & bit != 0, flights.insert(base, holder: holder) else {
+      return false
+    }
+    map.pages[base >> 6].starts &= ~bit
+    map.pages[base >> 6].marks |= bit
+    return true
+  }
+
+  /// Takes back the frame that the byte at `address` lies in, as sent by `holder`.
+  ///
+  /// Believed only if that holder was given that frame; returns false and changes nothing
+  /// otherwise.
+  @discardableResult
+  public mutating func complete(_ address: UInt64, from holder: Int) -> Bool {
+    release(address, from: .transmit(holder)) || completePacked(address, from: holder)
+  }
+
+  private mutating func completePacked(_ address: UInt64, from holder: Int) -> Bool {
+    guard let granule = granule(at: address) else { return false }
+    guard let heap = ownHeap(of: granule) else {
+      guard flights.remove(granule, holder: holder) else { return false }
+      return releaseForeign(granule)
+    }
+    guard let base = map.base(of: granule), flights.remove(base, holder: holder) else {
+      return false
+    }
+    let bit = UInt64(1) << UInt64(base & 63)
+    map.pages[base >> 6].starts |= bit
+    map.pages[base >> 6].marks &= ~bit
+    free(base, heap: heap)
+    return true
+  }
+
+  /// Calls home every frame that `holder` has for receiving or sending, because its queue is gone.
+  ///
+  /// Only for a queue that the kernel no longer uses. Returns how many frames came from receiving
+  /// and from sending. Time grows with the memory.
+  @discardableResult
+  public mutating func reclaim(from holder: Int) -> (fill: Int, transmit: Int) {
+    var fill = 0
+    var transmit = 0
+    for window in 0..<slots.entries.count {
+      switch slots.custody(ofSlotIn: window) {
+      case Custody.fill(holder): fill += 1
+      case Custody.transmit(holder): transmit += 1
+      default: continue
+      }
+      _ = restoreSlotSlowly(slots.base(ofSlotIn: window))
+    }
+    for granule in flights.granules(of: holder) {
+      transmit += 1
+      _ = completePacked(UInt64(granule) << 6, from: holder)
+    }
+    return (fill, transmit)
+  }
+}

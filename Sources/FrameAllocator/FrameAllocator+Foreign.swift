@@ -1,0 +1,68 @@
+internal import Synchronization
+
+extension FrameAllocator {
+  /// Takes in what other workers sent back, shows them what is theirs, and lets go of spare memory
+  /// if one of them found none.
+  ///
+  /// Once per burst; a few loads if there is nothing. An allocation that finds nothing does it too.
+  public mutating func collect() {
+    guard !inboxes.isEmpty else { return }
+    for other in inboxes.indices where other != worker {
+      outboxes[other].flush()
+      var inbox = inboxes[other]
+      inbox.drain { granule in takeHome(granule) }
+      inboxes[other] = inbox
+    }
+    let pressure = pool.pressure.load(ordering: .relaxed)
+    if pressure != pressureSeen {
+      pressureSeen = pressure
+      letGo()
+    }
+  }
+
+  /// Sends a frame of another worker's home; false if nobody owns its node.
+  mutating func releaseForeign(_ granule: Int) -> Bool {
+    if let window = slots.window(ofSlotWith: granule) {
+      guard slots.custody(ofSlotIn: window)?.isWithApplication == true else { return false }
+      return sendSlotHome(slots.base(ofSlotIn: window))
+    }
+    return send(granule)
+  }
+
+  /// Marks a foreign slot as on its way and sends it.
+  mutating func sendSlotHome(_ base: Int) -> Bool {
+    guard owner(of: base) != nil else { return false }
+    slots.set(.returning, at: base)
+    return send(base)
+  }
+
+  /// The worker that owns a granule's node; nil if it is the pool's.
+  func owner(of granule: Int) -> Int? {
+    let owner = owners[map.node(of: granule)]
+    return owner == FramePool.noOwner ? nil : Int(owner >> 11)
+  }
+
+  private mutating func send(_ granule: Int) -> Bool {
+    guard let owner = owner(of: granule), outboxes.indices.contains(owner) else { return false }
+    return outboxes[owner].put(granule)
+  }
+
+  /// Takes back what another worker released: a slot marked as returning, or a packed frame.
+  private mutating func takeHome(_ granule: Int) {
+    guard let heap = ownHeap(of: granule), let base = map.base(of: granule) else {
+      refusalCount += 1
+      return
+    }
+    let bit = UInt64(1) << UInt64(base & 63)
+    let page = map.pages[base >> 6]
+    if page.starts & ~page.marks & bit != 0 {
+      free(base, heap: heap)
+    } else if page.starts & bit == 0, flights.holder(of: base) == nil,
+      let window = slots.window(ofSlotWith: base), slots.custody(ofSlotIn: window) == .returning
+    {
+      restoreSlot(base, heap: heap)
+    } else {
+      refusalCount += 1
+    }
+  }
+}

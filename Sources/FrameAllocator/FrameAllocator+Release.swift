@@ -1,0 +1,174 @@
+extension FrameAllocator {
+  /// Takes back the frame that the byte at `address` lies in, if the application has it, received
+  /// or held.
+  ///
+  /// Any byte of the frame names it, and its length is known. Another worker's frame goes to that
+  /// worker. Returns false and changes nothing if the application does not have it: that is counted
+  /// in `refusalCount`, and traps in debug builds unless the configuration says otherwise. Nothing
+  /// is ever free twice. Constant time, mostly one entry of a magazine.
+  @inlinable @inline(__always) @discardableResult
+  public mutating func release(_ address: UInt64) -> Bool {
+    let granule = Int(truncatingIfNeeded: address &>> 6)
+    let page = granule &>> 6
+    guard UInt(bitPattern: page) < UInt(bitPattern: map.pageCount),
+      let heap = ownHeap(of: granule)
+    else { return releaseSlowly(address) }
+    let offset = UInt64(truncatingIfNeeded: granule & 63)
+    let masks = map.pages[page]
+    let below = masks.heads &<< (63 &- offset)
+    let base = Int(truncatingIfNeeded: offset) &- below.leadingZeroBitCount
+    let bit = UInt64(1) &<< UInt64(truncatingIfNeeded: base)
+    let stops = (masks.heads | masks.free) & ~(bit | (bit &- 1))
+    guard below != 0, masks.starts & ~masks.marks & bit != 0,
+      (masks.free &>> offset) & 1 == 0, heap & 1 == 0, stops != 0 || map.order == 0
+    else { return releaseSlowly(address) }
+    let length = stops.trailingZeroBitCount &- base
+    guard length <= Magazines.longest,
+      magazines.push(page &<< 6 | base, heap &>> 1, length)
+    else { return releaseSlowly(address) }
+    map.pages[page].marks = masks.marks | bit
+    return true
+  }
+
+  /// The general case of `release(_:)`.
+  @usableFromInline
+  mutating func releaseSlowly(_ address: UInt64) -> Bool {
+    guard let granule = granule(at: address) else { return refuse() }
+    guard let heap = ownHeap(of: granule) else { return releaseForeign(granule) || refuse() }
+    guard let base = map.base(of: granule) else { return refuse() }
+    let bit = UInt64(1) << UInt64(base & 63)
+    let page = map.pages[base >> 6]
+    if page.starts & bit != 0 {
+      guard page.marks & bit == 0 else { return refuse() }
+      free(base, heap: heap)
+      return true
+    }
+    guard flights.holder(of: base) == nil, let window = slots.window(ofSlotWith: base),
+      let custody = slots.custody(ofSlotIn: window), custody.isWithApplication
+    else { return refuse() }
+    restoreSlot(base, heap: heap)
+    return true
+  }
+
+  /// Takes back the slot that begins at `base`, if it is in custody `custody`, and any packed frame
+  /// that the application has if that is `.received` or `.held`.
+  ///
+  /// Returns false and changes nothing otherwise.
+  @inlinable @inline(__always) @discardableResult
+  public mutating func release(_ address: UInt64, from custody: Custody) -> Bool {
+    guard let place = place(of: address, in: custody) else {
+      return releaseUnusual(address, from: custody)
+    }
+    let granule = place.window &<< (Int(truncatingIfNeeded: slots.chunkShift) &- 6)
+    guard let heap = ownHeap(of: granule), heap & 1 == 0,
+      magazines.push(granule, heap &>> 1, 0)
+    else { return restoreSlotSlowly(granule) }
+    slots.entries[place.window] = Custody.free.rawValue
+    return true
+  }
+
+  /// `release(_:from:)` of slots in unaligned memory, and of packed frames.
+  @usableFromInline
+  mutating func releaseUnusual(_ address: UInt64, from custody: Custody) -> Bool {
+    if slots.isUnaligned, let window = slots.window(of: address),
+      slots.entries[window] == custody.rawValue ^ slots.place(of: address)
+    {
+      return restoreSlotSlowly(slots.base(ofSlotIn: window))
+    }
+    return custody.isWithApplication ? release(address) : false
+  }
+
+  @usableFromInline
+  mutating func restoreSlotSlowly(_ granule: Int) -> Bool {
+    if let heap = ownHeap(of: granule) {
+      restoreSlot(granule, heap: heap)
+      return true
+    }
+    return sendSlotHome(granule)
+  }
+
+  /// Refuses and counts a release of what the caller does not have.
+  private mutating func refuse() -> Bool {
+    refusalCount += 1
+    assert(
+      !pool.configuration.trapsOnMisuse,
+      "a frame was released that the application does not have: twice, or never allocated")
+    return false
+  }
+
+  /// Puts a slot nobody uses into the magazine or back into its page.
+  mutating func restoreSlot(_ base: Int, heap: Int) {
+    if heap & 1 == 0, magazines.depth > 0 {
+      if magazines.count(heap >> 1, 0) >= magazines.depth(for: 0) { spill(0, heap: heap) }
+      if magazines.push(base, heap >> 1, 0) {
+        slots.set(.free, at: base)
+        return
+      }
+    }
+    eraseSlot(base, heap: heap)
+  }
+
+  /// Puts a packed frame of the application's into a magazine or back into its page.
+  mutating func free(_ base: Int, heap: Int) {
+    let length = map.length(at: base)
+    if heap & 1 == 0, length <= Magazines.longest, magazines.depth > 0,
+      !pool.configuration.groups[heap >> 1].isIsolated
+    {
+      if magazines.count(heap >> 1, length) >= magazines.depth { spill(length, heap: heap) }
+      if magazines.push(base, heap >> 1, length) {
+        map.pages[base >> 6].marks |= UInt64(1) << UInt64(base & 63)
+        return
+      }
+    }
+    erase(base, length: length, heap: heap)
+  }
+
+  /// Makes room in a full magazine: the frames that were put in first go, their bytes are cold.
+  private mutating func spill(_ length: Int, heap: Int) {
+    empty(length, heap: heap, count: (magazines.count(heap >> 1, length) + 1) / 2)
+  }
+
+  /// Puts the frames of a group's magazines back into their pages.
+  mutating func flushMagazines(of group: Int) {
+    for length in 0...Magazines.longest {
+      let count = magazines.count(group, length)
+      if count > 0 { empty(length, heap: Self.heap(of: group, .normal), count: count) }
+    }
+  }
+
+  private mutating func empty(_ length: Int, heap: Int, count: Int) {
+    for place in 0..<count {
+      let base = magazines.frame(place, heap >> 1, length)
+      if length == 0 {
+        eraseSlot(base, heap: heap)
+      } else {
+        erase(base, length: length, heap: heap)
+      }
+    }
+    magazines.drop(count, heap >> 1, length)
+  }
+
+  private mutating func eraseSlot(_ base: Int, heap: Int) {
+    slots.clear(at: base)
+    let isIsolated = pool.configuration.groups[heap >> 1].isIsolated
+    erase(base, length: isIsolated ? Page.granules : slots.granules, heap: heap)
+  }
+
+  /// Makes a run free; a node that becomes whole goes back to the pool, but for one spare.
+  mutating func erase(_ base: Int, length: Int, heap: Int) {
+    let bit = UInt64(1) << UInt64(base & 63)
+    map.pages[base >> 6].starts &= ~bit
+    map.pages[base >> 6].marks &= ~bit
+    makeFree(base..<base + length, heap: heap)
+  }
+
+  /// Adds granules to a node's free runs.
+  mutating func makeFree(_ granules: Range<Int>, heap: Int) {
+    guard !granules.isEmpty else { return }
+    map.set(granules, free: true)
+    let node = map.node(of: granules.lowerBound)
+    if lists.update(node, of: heap), heap & 1 == 1 || lists.wholeCounts[heap] > 1 {
+      giveBack(node, of: heap)
+    }
+  }
+}

@@ -1,0 +1,68 @@
+extension FrameAllocator {
+  /// Cuts slots out of a group's nodes, gives one and puts the others into the magazine.
+  @usableFromInline
+  mutating func makeSlot(for group: Int, _ permission: Permission) -> Int? {
+    let isIsolated = pool.configuration.groups[group].isIsolated
+    return findOrCollect(for: group, permission) { allocator, heap, isThorough in
+      guard
+        let node = allocator.nodeWithSlot(
+          in: heap, isIsolated: isIsolated, limit: isThorough ? .max : 4)
+      else { return nil }
+      return allocator.cutSlots(of: node, heap: heap, isIsolated: isIsolated)
+    }
+  }
+
+  /// A node of the heap with room for a slot.
+  ///
+  /// A free run as long as a slot need not hold one, where it lies across pages or slots are
+  /// aligned; a run of twice the length does. So a few nodes of each length are tried; where none
+  /// has room, a new node is better than a search, until there is none.
+  private func nodeWithSlot(in heap: Int, isIsolated: Bool, limit: Int) -> Int? {
+    let length = isIsolated ? Page.granules : slots.granules
+    return lists.first(from: length, in: heap, limit: limit) { node in
+      pages(of: node).contains { slotPlace(in: map.pages[$0].free, isIsolated: isIsolated) != nil }
+    }
+  }
+
+  private func pages(of node: Int) -> Range<Int> {
+    map.firstPage(of: node)..<map.firstPage(of: node + 1)
+  }
+
+  /// The bit at which a slot can begin in a page with these free granules.
+  private func slotPlace(in free: UInt64, isIsolated: Bool) -> Int? {
+    let length = isIsolated ? Page.granules : slots.granules
+    if slots.isUnaligned, !isIsolated {
+      let place = Runs.first(of: length, in: free)
+      return place < Page.granules ? place : nil
+    }
+    return stride(from: 0, to: Page.granules, by: length).first { place in
+      let bits = Runs.mask(at: place, count: length)
+      return free & bits == bits
+    }
+  }
+
+  private mutating func cutSlots(of node: Int, heap: Int, isIsolated: Bool) -> Int? {
+    let length = isIsolated ? Page.granules : slots.granules
+    // Reserve nodes are not cached.
+    let wanted = heap & 1 == 1 ? 1 : max(1, min(Magazines.refill, magazines.depth))
+    var given: Int?
+    var count = 0
+    for page in pages(of: node) {
+      while count < wanted, let place = slotPlace(in: map.pages[page].free, isIsolated: isIsolated)
+      {
+        let granule = page << 6 | place
+        if given != nil {
+          guard magazines.push(granule, heap >> 1, 0) else { break }
+        } else {
+          given = granule
+        }
+        map.set(granule..<granule + length, free: false)
+        map.pages[page].marks |= UInt64(1) << UInt64(place)
+        slots.set(.free, at: granule)
+        count += 1
+      }
+    }
+    lists.update(node, of: heap)
+    return given
+  }
+}

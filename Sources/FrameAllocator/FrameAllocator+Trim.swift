@@ -1,0 +1,69 @@
+extension FrameAllocator {
+  /// The addresses of the frame that the byte at `address` lies in, if the application has it.
+  ///
+  /// Nil for another worker's packed frame: its length is known there alone.
+  public func extent(of address: UInt64) -> Range<UInt64>? {
+    guard let granule = granule(at: address) else { return nil }
+    if let window = slots.window(ofSlotWith: granule) {
+      guard slots.custody(ofSlotIn: window)?.isWithApplication == true else { return nil }
+      let first = UInt64(slots.base(ofSlotIn: window)) << 6
+      return first..<first + UInt64(chunkSize)
+    }
+    guard let base = heldBase(of: granule) else { return nil }
+    return UInt64(base) << 6..<UInt64(base + map.length(at: base)) << 6
+  }
+
+  /// Keeps `addresses` of a frame that the application has, rounded out to granules, and frees the
+  /// rest: the tail behind a short packet, the head in front of it.
+  ///
+  /// A slot becomes a packed frame, in custody `.held`. Returns the first address kept, or nil if
+  /// the application does not have all of them in one frame of this worker's, or the frame has
+  /// pages of its own, which stay whole. Constant time, no copy.
+  public mutating func trim(to addresses: Range<UInt64>) -> UInt64? {
+    guard !addresses.isEmpty, let extent = extent(of: addresses.lowerBound),
+      extent.upperBound >= addresses.upperBound, let granule = granule(at: extent.lowerBound),
+      let heap = ownHeap(of: granule), !pool.configuration.groups[heap >> 1].isIsolated
+    else { return nil }
+    let whole = granule..<Int(extent.upperBound >> 6)
+    let kept = Int(addresses.lowerBound >> 6)..<Int((addresses.upperBound + 63) >> 6)
+    if slots.window(ofSlotWith: granule) != nil { slots.clear(at: granule) }
+    let bit = UInt64(1) << UInt64(granule & 63)
+    map.pages[granule >> 6].starts &= ~bit
+    map.pages[granule >> 6].marks &= ~bit
+    map.pages[kept.lowerBound >> 6].starts |= UInt64(1) << UInt64(kept.lowerBound & 63)
+    makeFree(whole.lowerBound..<kept.lowerBound, heap: heap)
+    makeFree(kept.upperBound..<whole.upperBound, heap: heap)
+    return UInt64(kept.lowerBound) << 6
+  }
+
+  /// A frame of `byteCount` bytes in a fuller node than the one of the frame at `address`, to move
+  /// that frame to; nil if there is none, or the frame is not this worker's.
+  ///
+  /// What packets held for long are moved together with, so that their old pages come free.
+  public mutating func allocateDenser(than address: UInt64, byteCount: Int) -> UInt64? {
+    guard byteCount > 0, byteCount <= maximumFrame, let granule = granule(at: address),
+      let heap = ownHeap(of: granule), !pool.configuration.groups[heap >> 1].isIsolated
+    else { return nil }
+    let length = (byteCount + 63) >> 6
+    guard let node = lists.bestFit(length, in: heap), node != map.node(of: granule),
+      freeGranules(of: node) < freeGranules(of: map.node(of: granule)),
+      let first = takeRun(of: length, in: heap)
+    else { return nil }
+    map.pages[first >> 6].starts |= UInt64(1) << UInt64(first & 63)
+    return UInt64(first) << 6
+  }
+
+  private func freeGranules(of node: Int) -> Int {
+    (map.firstPage(of: node)..<map.firstPage(of: node + 1)).reduce(0) {
+      $0 + map.pages[$1].free.nonzeroBitCount
+    }
+  }
+
+  /// First granule of the packed frame that a granule lies in, if it is this worker's and the
+  /// application has it.
+  private func heldBase(of granule: Int) -> Int? {
+    guard ownHeap(of: granule) != nil, let base = map.base(of: granule) else { return nil }
+    let page = map.pages[base >> 6]
+    return (page.starts & ~page.marks) & (UInt64(1) << UInt64(base & 63)) == 0 ? nil : base
+  }
+}

@@ -1,0 +1,182 @@
+internal import Synchronization
+
+extension FramePool {
+  /// What a flow group has and may have, in nodes.
+  struct Account {
+    var used = 0
+    var quota: Int
+    var guarantee: Int
+    var isExportable: Bool
+  }
+
+  /// A stretch of nodes.
+  struct ArenaState {
+    /// First free node, linked through the nodes' links; `NodeLink.none` ends the list.
+    var head = NodeLink.none
+    var freeCount = 0
+    var nodes: Range<Int>
+    /// The exportable group whose arena this is; nil if it is open to the others.
+    var group: Int?
+    /// Whether another process may have it mapped.
+    var isExported = false
+    /// Whether it has to be zeroed before it serves anyone else.
+    var isStale = false
+
+    /// Whether none of its nodes is in use.
+    var isEmpty: Bool { freeCount == nodes.count }
+  }
+
+  /// What the lock protects.
+  struct State {
+    var accounts: [Account]
+    var arenas: [ArenaState] = []
+    var workersMade: [Bool]
+    /// Nodes kept for `.critical` allocations.
+    let reserve: Int
+    /// Free nodes of open arenas.
+    var openFree = 0
+    var owed = 0
+    /// Where the last node was found.
+    var cursor = 0
+    let map: PageMap
+
+    init(_ configuration: FrameAllocator.Configuration, map: PageMap) {
+      self.map = map
+      reserve = configuration.nodes(toHold: configuration.reserve)
+      workersMade = Array(repeating: false, count: configuration.workers)
+      accounts = configuration.groups.map { group in
+        Account(
+          quota: group.quota.map { configuration.nodes(toHold: $0) } ?? map.nodeCount,
+          guarantee: configuration.guaranteedNodes(of: group), isExportable: group.isExportable)
+      }
+      let perArena = configuration.arenaSize.map { $0 / configuration.nodeSize } ?? map.nodeCount
+      for first in stride(from: 0, to: map.nodeCount, by: perArena) {
+        arenas.append(ArenaState(nodes: first..<min(first + perArena, map.nodeCount)))
+      }
+      for node in (0..<map.nodeCount).reversed() {
+        map.reset(node)
+        put(node)
+      }
+      for account in accounts { owed += account.guarantee }
+    }
+  }
+}
+
+extension FramePool.State {
+  /// The arena that a node lies in.
+  func arena(of node: Int) -> Int { node / arenas[0].nodes.count }
+
+  /// Puts a node into its arena's list.
+  mutating func put(_ node: Int) {
+    let index = arena(of: node)
+    map.pages[map.firstPage(of: node)].link = UInt64(truncatingIfNeeded: arenas[index].head)
+    arenas[index].head = node
+    arenas[index].freeCount += 1
+    if arenas[index].group == nil { openFree += 1 }
+  }
+
+  /// Takes a node out of an arena's list.
+  private mutating func pop(_ index: Int) -> Int? {
+    let node = arenas[index].head
+    guard node != NodeLink.none else { return nil }
+    arenas[index].head = Int(truncatingIfNeeded: map.pages[map.firstPage(of: node)].link)
+    arenas[index].freeCount -= 1
+    if arenas[index].group == nil { openFree -= 1 }
+    return node
+  }
+
+  /// A node for a group, if its quota, what others are owed and the reserve allow it.
+  mutating func take(for group: Int, permission: Permission) -> Int? {
+    let account = accounts[group]
+    guard account.used < account.quota else { return nil }
+    let node =
+      account.isExportable
+      ? takeOwn(for: group, permission) : takeOpen(for: group, permission)
+    if node != nil { accounts[group].used += 1 }
+    return node
+  }
+
+  private mutating func takeOpen(for group: Int, _ permission: Permission) -> Int? {
+    let isOwed = accounts[group].used < accounts[group].guarantee
+    guard isOwed || openFree > owed + (permission == .normal ? reserve : 0) else { return nil }
+    guard let index = arena(where: { $0.group == nil && $0.freeCount > 0 }) else { return nil }
+    if isOwed { owed -= 1 }
+    return pop(index)
+  }
+
+  /// An exportable group takes nodes of its own arenas, and whole arenas where those are full.
+  private mutating func takeOwn(for group: Int, _ permission: Permission) -> Int? {
+    if let index = arena(where: { $0.group == group && !$0.isStale && $0.freeCount > 0 }) {
+      return pop(index)
+    }
+    guard let index = arena(where: { $0.group == nil && $0.isEmpty })
+    else { return nil }
+    let count = arenas[index].nodes.count
+    let isOwed = accounts[group].used < accounts[group].guarantee
+    guard isOwed || openFree - count >= owed + (permission == .normal ? reserve : 0) else {
+      return nil
+    }
+    if isOwed { owed -= count }
+    arenas[index].group = group
+    openFree -= count
+    return pop(index)
+  }
+
+  /// The next arena that fits, from where the last one was found.
+  private mutating func arena(where fits: (FramePool.ArenaState) -> Bool) -> Int? {
+    for step in 0..<arenas.count {
+      let index = cursor + step < arenas.count ? cursor + step : cursor + step - arenas.count
+      if fits(arenas[index]) {
+        cursor = index
+        return index
+      }
+    }
+    return nil
+  }
+
+  /// Takes a whole node back from a group.
+  mutating func giveBack(_ node: Int, of group: Int) {
+    accounts[group].used -= 1
+    put(node)
+    guard accounts[group].isExportable else {
+      if accounts[group].used < accounts[group].guarantee { owed += 1 }
+      return
+    }
+    release(arena(of: node))
+  }
+
+  /// Opens an exportable group's arena to all once nothing of it is in use or seen by others.
+  mutating func release(_ index: Int) {
+    let arena = arenas[index]
+    guard let group = arena.group, arena.isEmpty, !arena.isExported,
+      !arena.isStale
+    else { return }
+    arenas[index].group = nil
+    openFree += arena.nodes.count
+    let rest = arenas.reduce(0) { $0 + ($1.group == group ? $1.nodes.count : 0) }
+    if rest < accounts[group].guarantee { owed += arena.nodes.count }
+  }
+}
+
+extension FramePool {
+  /// Gives a worker a node for one of its heaps; nil if there is none for it.
+  ///
+  /// Then every other worker is asked to let go of what it does not need.
+  func take(for group: Int, permission: Permission, owner: UInt16) -> Int? {
+    let node = state.withLock { state -> Int? in
+      guard let node = state.take(for: group, permission: permission) else { return nil }
+      owners[node] = owner
+      return node
+    }
+    if node == nil, configuration.workers > 1 { pressure.add(1, ordering: .relaxed) }
+    return node
+  }
+
+  /// Takes a wholly free node back.
+  func giveBack(_ node: Int, of group: Int) {
+    state.withLock { state in
+      owners[node] = Self.noOwner
+      state.giveBack(node, of: group)
+    }
+  }
+}

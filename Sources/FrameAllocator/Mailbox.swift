@@ -1,0 +1,66 @@
+/// A ring from one worker to another: frames that the one let go of and the other owns.
+///
+/// One producer, one consumer, cursors on cache lines of their own.
+@usableFromInline struct Mailbox: Sendable {
+  private let frames: Table<UInt32>
+  private let produced: SharedCursor
+  private let consumed: SharedCursor
+
+  /// Frames that a mailbox holds.
+  static let depth: UInt32 = 4096
+
+  init(memory: TableMemory) {
+    frames = memory.table(of: UInt32.self, count: Int(Self.depth))
+    produced = memory.sharedCursor()
+    consumed = memory.sharedCursor()
+  }
+
+  /// The producer's end: its cursor, and how far it knows the consumer to be.
+  struct Sender {
+    private let mailbox: Mailbox
+    private var cursor: UInt32 = 0
+    private var published: UInt32 = 0
+    private var limit: UInt32 = Mailbox.depth
+
+    init(_ mailbox: Mailbox) { self.mailbox = mailbox }
+
+    /// Frames that were put in and the consumer cannot see yet.
+    var pending: UInt32 { cursor &- published }
+
+    /// Puts a frame in; false if the mailbox is full.
+    mutating func put(_ granule: Int) -> Bool {
+      if cursor == limit {
+        limit = mailbox.consumed.acquired &+ Mailbox.depth
+        guard cursor != limit else { return false }
+      }
+      mailbox.frames[Int(cursor & (Mailbox.depth - 1))] = UInt32(truncatingIfNeeded: granule)
+      cursor &+= 1
+      return true
+    }
+
+    /// Shows the consumer what was put in.
+    mutating func publish() {
+      mailbox.produced.publish(cursor)
+      published = cursor
+    }
+  }
+
+  /// The consumer's end.
+  @usableFromInline struct Receiver {
+    private let mailbox: Mailbox
+    private var cursor: UInt32 = 0
+
+    init(_ mailbox: Mailbox) { self.mailbox = mailbox }
+
+    /// Takes out what is there.
+    mutating func drain(_ body: (Int) -> Void) {
+      let end = mailbox.produced.acquired
+      guard end != cursor else { return }
+      while cursor != end {
+        body(Int(mailbox.frames[Int(cursor & (Mailbox.depth - 1))]))
+        cursor &+= 1
+      }
+      mailbox.consumed.publish(cursor)
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import FrameAllocator
+import Glibc
+import Synchronization
+import Testing
+
+/// Frames on their way from one test thread to another.
+private final class Post: Sendable {
+  private let frames = Mutex<[UInt64]>([])
+
+  func put(_ batch: [UInt64]) { frames.withLock { $0 += batch } }
+
+  func takeAll() -> [UInt64] {
+    frames.withLock { frames in
+      defer { frames = [] }
+      return frames
+    }
+  }
+}
+
+/// Several workers over one memory: whoever lets go of a frame, its owner gets it back.
+@Suite struct ForeignTests {
+  @Test("Memory that one worker used up and released is another's to use")
+  func burstMovesOn() throws {
+    let pool = try FramePool(makeConfiguration(nodes: 256, workers: 2))
+    var first = pool.makeAllocator(worker: 0)
+    var second = pool.makeAllocator(worker: 1)
+    let frames = exhaust(&first, byteCount: 1024)
+    expectEqual(frames.count, 1024)
+    expectEqual(exhaust(&second).count, 0)
+    for frame in frames { first.release(frame) }
+    let early = exhaust(&second, byteCount: 1024)
+    expect(early.count >= 1024 * 95 / 100 - 64)
+    // The second worker's failure was noted: the first lets its caches go.
+    first.collect()
+    expect(early.count + exhaust(&second, byteCount: 1024).count >= 1024 * 95 / 100)
+    expectSound(first)
+  }
+
+  @Test("A frame released by another worker comes home, packed or slot, by any byte")
+  func comesHome() throws {
+    let pool = try FramePool(makeConfiguration(nodes: 8, workers: 2))
+    var owner = pool.makeAllocator(worker: 0)
+    var other = pool.makeAllocator(worker: 1)
+    let packed = try unwrap(owner.allocate(byteCount: 700))
+    let slot = try unwrap(owner.allocateSlot(custody: .received))
+    let sent = try unwrap(owner.allocate(byteCount: 300))
+    let sentSlot = try unwrap(owner.allocateSlot(custody: .held))
+    other.reserveFlights(4)
+    expect(other.dispatch(sent, to: 9))
+    expect(other.dispatch(sentSlot, to: 9))
+    expect(!other.complete(sent, from: 8))
+    expect(other.complete(sent, from: 9))
+    expect(other.complete(sentSlot, from: 9))
+    expect(other.release(packed + 650))
+    expect(other.release(slot + 300))
+    other.collect()
+    // Slots are free as soon as they are on their way, packed frames when they have come home.
+    expectEqual(owner.ledger().free, 8 * 64 - 11 - 5)
+    owner.collect()
+    expectEqual(owner.ledger().free, 8 * 64)
+    expectEqual(owner.refusalCount, 0)
+    expectSound(owner)
+    expectSound(other)
+  }
+
+  @Test("However long the owner sleeps, nothing that is released is lost")
+  func sleepingOwner() throws {
+    let pool = try FramePool(makeConfiguration(nodes: 256, workers: 2))
+    var owner = pool.makeAllocator(worker: 0)
+    var other = pool.makeAllocator(worker: 1)
+    let frames = exhaust(&owner)
+    for frame in frames { expect(other.release(frame)) }
+    while owner.ledger().free != 256 * 64 {
+      let before = owner.ledger().free
+      other.collect()
+      owner.collect()
+      guard owner.ledger().free > before else { return expect(false) }
+    }
+    expectEqual(exhaust(&owner, byteCount: 4096).count, 256)
+    expectSound(owner)
+  }
+
+  @Test("A worker that only allocates and one that only releases run in bounded memory")
+  func pair() throws {
+    let count = isNightly ? 100_000_000 : 300_000
+    let pool = try FramePool(makeConfiguration(nodes: 64, workers: 2))
+    let post = Post()
+    let (released, refused, home) = (Tally(), Tally(), Tally())
+    onThreads(2) { worker in
+      var allocator = pool.makeAllocator(worker: worker)
+      if worker == 0 {
+        send(count, from: &allocator, by: post)
+        while released.value < count { sched_yield() }
+        allocator.collect()
+        home.add(allocator.ledger().free)
+      } else {
+        while released.value < count {
+          let frames = post.takeAll()
+          for frame in frames where !allocator.release(frame) { refused.add(1) }
+          allocator.collect()
+          released.add(frames.count)
+          if frames.isEmpty { sched_yield() }
+        }
+      }
+      refused.add(allocator.refusalCount)
+    }
+    expectEqual(refused.value, 0)
+    expectEqual(home.value, 64 * 64)
+  }
+
+  /// Allocates `count` frames and posts them, in batches of at most 64.
+  private func send(_ count: Int, from allocator: inout FrameAllocator, by post: Post) {
+    var sent = 0
+    while sent < count {
+      var batch: [UInt64] = []
+      while batch.count < min(64, count - sent),
+        let frame = allocator.allocate(byteCount: 64 + sent % 1400)
+      {
+        batch.append(frame)
+      }
+      post.put(batch)
+      sent += batch.count
+      if batch.isEmpty { sched_yield() }
+    }
+  }
+}
