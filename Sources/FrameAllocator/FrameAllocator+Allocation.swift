@@ -46,31 +46,16 @@ extension FrameAllocator {
     guard byteCount > 0, byteCount <= maximumFrame, group.index >= 0, group.index < groupCount
     else { return nil }
     var length = (byteCount + 63) >> 6
-    let isIsolated = pool.configuration.groups[group.index].isIsolated
-    if isIsolated { length = (length + 63) & ~63 }
-    let first = findOrCollect(for: group.index, permission) { allocator, heap, _ in
-      allocator.takeRun(of: length, in: heap)
+    if isIsolated(group.index) { length = (length + 63) & ~63 }
+    var found = takeRun(of: length, in: Self.heap(of: group.index, .normal))
+    if found == nil {
+      found = findOrCollect(for: group.index, permission) { allocator, heap, _ in
+        allocator.takeRun(of: length, in: heap)
+      }
     }
-    guard let first else { return nil }
+    guard let first = found else { return nil }
     map.pages[first >> 6].starts |= UInt64(1) << UInt64(first & 63)
-    if !isIsolated, permission == .normal { refill(group.index, length: length) }
     return UInt64(first) << 6
-  }
-
-  /// Cuts further frames of a length out of the nodes at hand, for the magazine.
-  private func refill(_ group: Int, length: Int) {
-    guard length <= Magazines.longest, magazines.depth > 0 else { return }
-    var count = 1
-    while count < min(Magazines.refill, magazines.depth) {
-      // Only from nodes that are cut already, or every length would begin a node of its own.
-      guard let granule = takeRun(of: length, in: Self.heap(of: group, .normal)),
-        magazines.push(granule, group, length)
-      else { return }
-      let bit = UInt64(1) << UInt64(granule & 63)
-      map.pages[granule >> 6].starts |= bit
-      map.pages[granule >> 6].marks |= bit
-      count += 1
-    }
   }
 
   /// Takes granules out of a heap's best fitting node; the caller makes them a frame.
@@ -90,8 +75,8 @@ extension FrameAllocator {
 }
 
 extension FrameAllocator {
-  /// Finds something in a group's heap, and if it is not there makes room step by step: takes what
-  /// other workers sent back, a node of the pool, what the group's magazines hold, what all hold.
+  /// Makes room in a group's heap step by step until something is found there: takes what other
+  /// workers sent back, a node of the pool, what the group's magazines hold, what all hold.
   ///
   /// `.critical` work then goes through the reserve in the same way. `find` is told whether to look
   /// at every node, because no other can be had.
@@ -100,12 +85,12 @@ extension FrameAllocator {
     _ find: (inout FrameAllocator, _ heap: Int, _ isThorough: Bool) -> Int?
   ) -> Int? {
     let normal = Self.heap(of: group, .normal)
-    if let found = find(&self, normal, false) { return found }
     if !inboxes.isEmpty {
       collect()
       if let found = find(&self, normal, false) { return found }
     }
     if takeNode(for: group, .normal) { return find(&self, normal, false) }
+    magazines.cache(false)
     flushMagazines(of: group)
     if let found = find(&self, normal, true) { return found }
     letGo()
@@ -142,6 +127,6 @@ extension FrameAllocator {
   mutating func giveBack(_ node: Int, of heap: Int) {
     lists.remove(node, from: heap)
     if heap & 1 == 1 { reserveNodeCount -= 1 }
-    pool.giveBack(node, of: heap >> 1)
+    if pool.giveBack(node, of: heap >> 1) { magazines.cache(true) }
   }
 }

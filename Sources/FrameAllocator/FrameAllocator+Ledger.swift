@@ -55,7 +55,7 @@ extension FrameAllocator {
     let owner = owners[map.node(of: base)]
     guard owner != FramePool.noOwner else { return slots.granules }
     let group = Int(owner & 0x7FF) >> 1
-    return pool.configuration.groups[group].isIsolated ? Page.granules : slots.granules
+    return isIsolated(group) ? Page.granules : slots.granules
   }
 
   /// Frames in custody `custody`: of the application's, slots and packed frames of this worker.

@@ -112,7 +112,7 @@ extension FrameAllocator {
   mutating func free(_ base: Int, heap: Int) {
     let length = map.length(at: base)
     if heap & 1 == 0, length <= Magazines.longest, magazines.depth > 0,
-      !pool.configuration.groups[heap >> 1].isIsolated
+      !self.isIsolated(heap >> 1)
     {
       if magazines.count(heap >> 1, length) >= magazines.depth { spill(length, heap: heap) }
       if magazines.push(base, heap >> 1, length) {
@@ -150,7 +150,7 @@ extension FrameAllocator {
 
   private mutating func eraseSlot(_ base: Int, heap: Int) {
     slots.clear(at: base)
-    let isIsolated = pool.configuration.groups[heap >> 1].isIsolated
+    let isIsolated = self.isIsolated(heap >> 1)
     erase(base, length: isIsolated ? Page.granules : slots.granules, heap: heap)
   }
 

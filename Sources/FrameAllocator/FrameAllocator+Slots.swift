@@ -2,14 +2,16 @@ extension FrameAllocator {
   /// Cuts slots out of a group's nodes, gives one and puts the others into the magazine.
   @usableFromInline
   mutating func makeSlot(for group: Int, _ permission: Permission) -> Int? {
-    let isIsolated = pool.configuration.groups[group].isIsolated
-    return findOrCollect(for: group, permission) { allocator, heap, isThorough in
+    let isIsolated = self.isIsolated(group)
+    let find = { (allocator: inout FrameAllocator, heap: Int, isThorough: Bool) -> Int? in
       guard
         let node = allocator.nodeWithSlot(
           in: heap, isIsolated: isIsolated, limit: isThorough ? .max : 4)
       else { return nil }
       return allocator.cutSlots(of: node, heap: heap, isIsolated: isIsolated)
     }
+    return find(&self, Self.heap(of: group, .normal), false)
+      ?? findOrCollect(for: group, permission, find)
   }
 
   /// A node of the heap with room for a slot.
@@ -43,8 +45,10 @@ extension FrameAllocator {
 
   private mutating func cutSlots(of node: Int, heap: Int, isIsolated: Bool) -> Int? {
     let length = isIsolated ? Page.granules : slots.granules
-    // Reserve nodes are not cached.
-    let wanted = heap & 1 == 1 ? 1 : max(1, min(Magazines.refill, magazines.depth))
+    // Reserve nodes are not cached. Where slots lie anywhere, the next one may begin right behind
+    // what is kept of this one.
+    let isOne = heap & 1 == 1 || slots.isUnaligned && !isIsolated
+    let wanted = isOne ? 1 : max(1, min(Magazines.refill, magazines.depth))
     var given: Int?
     var count = 0
     for page in pages(of: node) {

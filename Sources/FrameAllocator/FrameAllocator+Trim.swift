@@ -22,7 +22,7 @@ extension FrameAllocator {
   public mutating func trim(to addresses: Range<UInt64>) -> UInt64? {
     guard !addresses.isEmpty, let extent = extent(of: addresses.lowerBound),
       extent.upperBound >= addresses.upperBound, let granule = granule(at: extent.lowerBound),
-      let heap = ownHeap(of: granule), !pool.configuration.groups[heap >> 1].isIsolated
+      let heap = ownHeap(of: granule), !self.isIsolated(heap >> 1)
     else { return nil }
     let whole = granule..<Int(extent.upperBound >> 6)
     let kept = Int(addresses.lowerBound >> 6)..<Int((addresses.upperBound + 63) >> 6)
@@ -42,7 +42,7 @@ extension FrameAllocator {
   /// What packets held for long are moved together with, so that their old pages come free.
   public mutating func allocateDenser(than address: UInt64, byteCount: Int) -> UInt64? {
     guard byteCount > 0, byteCount <= maximumFrame, let granule = granule(at: address),
-      let heap = ownHeap(of: granule), !pool.configuration.groups[heap >> 1].isIsolated
+      let heap = ownHeap(of: granule), !self.isIsolated(heap >> 1)
     else { return nil }
     let length = (byteCount + 63) >> 6
     guard let node = lists.bestFit(length, in: heap), node != map.node(of: granule),

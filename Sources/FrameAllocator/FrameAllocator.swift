@@ -31,7 +31,9 @@
   @usableFromInline let identity: UInt16
   let worker: Int
   let lists: NodeLists
-  @usableFromInline let magazines: Magazines
+  /// By group: 1 if its frames have pages of their own.
+  let isolation: Table<UInt8>
+  @usableFromInline var magazines: Magazines
   @usableFromInline var flights: Flights
   /// By worker; empty if there is only one.
   var outboxes: [Outbox]
@@ -69,8 +71,11 @@
     identity = FramePool.owner(worker: worker, heap: 0)
     isAlone = configuration.workers == 1 && configuration.groups.count == 1
     lists = NodeLists(pages: pool.map, heapCount: configuration.groups.count * 2, memory: memory)
+    // Aligned slots are all alike. Unaligned ones are cut where they fit best, which a deep cache
+    // would prevent.
     magazines = Magazines(
-      groupCount: configuration.groups.count, depth: configuration.magazineDepth, memory: memory)
+      groupCount: configuration.groups.count, depth: configuration.magazineDepth,
+      slotFactor: configuration.isUnaligned ? 1 : Magazines.slotFactor, memory: memory)
     flights = Flights(capacity: 0, memory: memory)
     outboxes = []
     inboxes = []
@@ -81,6 +86,10 @@
             pool.mailbox(from: worker, to: other), pageCount: pool.map.pageCount, memory: memory))
         inboxes.append(Mailbox.Receiver(pool.mailbox(from: other, to: worker)))
       }
+    }
+    isolation = memory.table(of: UInt8.self, count: configuration.groups.count)
+    for (index, group) in configuration.groups.enumerated() where group.isIsolated {
+      isolation[index] = 1
     }
     self.memory = memory
   }
@@ -121,6 +130,9 @@ extension FrameAllocator {
     let heap = owners[map.node(of: granule)] ^ identity
     return heap < 1 &<< 11 ? Int(truncatingIfNeeded: heap) : nil
   }
+
+  /// Whether a group's frames have pages of their own.
+  func isIsolated(_ group: Int) -> Bool { isolation[group] != 0 }
 
   /// The number of the heap of a group's normal or reserve nodes.
   static func heap(of group: Int, _ permission: Permission) -> Int {

@@ -172,11 +172,12 @@ extension FramePool {
     return node
   }
 
-  /// Takes a wholly free node back.
-  func giveBack(_ node: Int, of group: Int) {
+  /// Takes a wholly free node back; says whether memory is plenty again: an eighth of it is free.
+  func giveBack(_ node: Int, of group: Int) -> Bool {
     state.withLock { state in
       owners[node] = Self.noOwner
       state.giveBack(node, of: group)
+      return state.openFree - state.owed - state.reserve > map.nodeCount / 8
     }
   }
 }

@@ -7,24 +7,33 @@
   @usableFromInline let entries: Table<UInt32>
   @usableFromInline let counts: Table<UInt16>
   /// Most frames in a magazine of packed frames; 0 caches nothing.
-  @usableFromInline let depth: Int
+  ///
+  /// 0 while memory is short: then every hole counts, and what comes back goes into its page.
+  @usableFromInline private(set) var depth: Int
+  private let configuredDepth: Int
+  /// Most slots in a magazine.
+  @usableFromInline private(set) var slotDepth: Int
+  private let slotFactor: Int
   @usableFromInline let groupCount: Int
 
   /// Longest frame that is cached, in granules: what a packet of 1,518 bytes and its headroom take.
   @inlinable static var longest: Int { 32 }
   /// Most frames of one length that can be cached.
   @inlinable static var capacity: Int { 64 }
-  /// How many times deeper the magazine of slots is: bursts of several ports come from it.
+  /// How many times deeper the magazine of slots can be: bursts of several ports come from it.
   @inlinable static var slotFactor: Int { 8 }
   /// Magazines of a group: one per length, and number 0 for RX slots.
   @inlinable static var perGroup: Int { 33 }
   /// Entries of a group's magazines.
   @inlinable static var entriesPerGroup: Int { (slotFactor + 32) * capacity }
-  /// Frames that a miss makes at once.
+  /// Slots that a miss makes at once.
   static let refill = 16
 
-  init(groupCount: Int, depth: Int, memory: TableMemory) {
+  init(groupCount: Int, depth: Int, slotFactor: Int, memory: TableMemory) {
     self.depth = depth
+    configuredDepth = depth
+    self.slotFactor = slotFactor
+    slotDepth = depth * slotFactor
     self.groupCount = groupCount
     counts = memory.table(of: UInt16.self, count: groupCount * Self.perGroup)
     entries = memory.table(
@@ -33,7 +42,7 @@
 
   /// Most frames in a group's magazine for a length; length 0 means RX slots.
   @inlinable @inline(__always)
-  func depth(for length: Int) -> Int { length == 0 ? depth &* Magazines.slotFactor : depth }
+  func depth(for length: Int) -> Int { length == 0 ? slotDepth : depth }
 
   @inlinable @inline(__always)
   func row(_ group: Int, _ length: Int) -> Int { group &* Magazines.perGroup &+ length }
@@ -68,6 +77,12 @@
     entries[first(group, length) &+ count] = UInt32(truncatingIfNeeded: granule)
     counts[row(group, length)] = UInt16(truncatingIfNeeded: count &+ 1)
     return true
+  }
+
+  /// Caches frames only while memory is not short.
+  mutating func cache(_ isPlenty: Bool) {
+    depth = isPlenty ? configuredDepth : 0
+    slotDepth = depth * slotFactor
   }
 
   /// The frame that was put in as number `place` of those there.
