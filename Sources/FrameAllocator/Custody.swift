@@ -5,7 +5,7 @@
 /// Two custodies are with the kernel and name a holder, a small number that the caller gives to
 /// each queue (0 ... 127), so that what one queue still has can be told apart and called home.
 @frozen public struct Custody: Hashable, Sendable {
-  /// As an aligned slot's entry has it: a set bit, three of state, seven of holder, then five zero.
+  /// Three bits of state above seven of holder; 0 is no custody.
   @usableFromInline let rawValue: UInt16
 
   @inlinable @inline(__always)
@@ -13,36 +13,36 @@
 
   /// With the allocator.
   @inlinable public static var free: Custody {
-    @inline(__always) get { Custody(rawValue: 0x8000 | 1 << 12) }
+    @inline(__always) get { Custody(rawValue: 1 << 7) }
   }
 
   /// With the application, as it came off a receive ring.
   @inlinable public static var received: Custody {
-    @inline(__always) get { Custody(rawValue: 0x8000 | 6 << 12) }
+    @inline(__always) get { Custody(rawValue: 6 << 7) }
   }
 
   /// With the application, allocated or settled by it.
   @inlinable public static var held: Custody {
-    @inline(__always) get { Custody(rawValue: 0x8000 | 7 << 12) }
+    @inline(__always) get { Custody(rawValue: 7 << 7) }
   }
 
   /// With the kernel, to receive into: on `holder`'s fill ring, in its driver or on its receive
   /// ring.
   @inlinable @inline(__always)
   public static func fill(_ holder: Int) -> Custody {
-    Custody(rawValue: 0x8000 | 2 << 12 | (UInt16(truncatingIfNeeded: holder) & 0x7F) &<< 5)
+    Custody(rawValue: 2 << 7 | UInt16(truncatingIfNeeded: holder) & 0x7F)
   }
 
   /// With the kernel, to send: on `holder`'s transmit ring, in its driver or on its completion
   /// ring.
   @inlinable @inline(__always)
   public static func transmit(_ holder: Int) -> Custody {
-    Custody(rawValue: 0x8000 | 3 << 12 | (UInt16(truncatingIfNeeded: holder) & 0x7F) &<< 5)
+    Custody(rawValue: 3 << 7 | UInt16(truncatingIfNeeded: holder) & 0x7F)
   }
 
   /// On the way back to the worker whose memory it is.
   @inlinable static var returning: Custody {
-    @inline(__always) get { Custody(rawValue: 0x8000 | 4 << 12) }
+    @inline(__always) get { Custody(rawValue: 4 << 7) }
   }
 
   /// How many holders can be told apart.
@@ -54,13 +54,13 @@
   }
 
   /// The custody without a holder's number, to tell the kinds apart.
-  var state: UInt16 { rawValue >> 12 & 7 }
+  var state: UInt16 { rawValue >> 7 }
 }
 
 extension Custody: CustomStringConvertible {
   /// The custody's name, with the holder's number where there is one.
   public var description: String {
-    let holder = rawValue >> 5 & 0x7F
+    let holder = rawValue & 0x7F
     return switch state {
     case 1: "free"
     case 2: "fill(\(holder))"

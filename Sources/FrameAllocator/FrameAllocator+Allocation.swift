@@ -33,10 +33,9 @@ extension FrameAllocator {
       let granule = magazines.pop(group.index, 0)
         ?? makeSlot(for: group.index, permission)
     else { return nil }
-    let address = UInt64(truncatingIfNeeded: granule) &<< 6
-    slots.entries[granule &>> (Int(truncatingIfNeeded: slots.chunkShift) &- 6)] =
-      custody.rawValue ^ slots.place(of: address)
-    return address
+    // The magazine's slots stand in the map already, as free.
+    slots.custodies[slots.window(ofGranule: granule)] = custody.rawValue
+    return UInt64(truncatingIfNeeded: granule) &<< 6
   }
 
   @usableFromInline

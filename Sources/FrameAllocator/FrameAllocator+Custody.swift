@@ -1,34 +1,4 @@
 extension FrameAllocator {
-  /// An aligned slot whose custody was checked: what `move` needs to change it without a second
-  /// look.
-  @frozen public struct Place: Sendable {
-    @usableFromInline let window: Int
-    @inlinable @inline(__always)
-    init(window: Int) { self.window = window }
-  }
-
-  /// The place of the aligned slot that the byte at `address` lies in, if it is in custody
-  /// `custody`; else nil, as always in unaligned memory.
-  ///
-  /// For loops that look at a frame between the check and the transfer; nobody else may touch the
-  /// frame in between.
-  @inlinable @inline(__always)
-  public func place(of address: UInt64, in custody: Custody) -> Place? {
-    guard let window = slots.window(of: address), slots.entries[window] == custody.rawValue else {
-      return nil
-    }
-    return Place(window: window)
-  }
-
-  /// Moves the slot at `place` from the custody it was found in to another; neither may be `.free`.
-  @inlinable @inline(__always)
-  public mutating func move(_ place: Place, from: Custody, to: Custody) {
-    assert(
-      slots.entries[place.window] == from.rawValue && from != .free && to != .free,
-      "the frame changed hands since it was looked at")
-    slots.entries[place.window] = to.rawValue
-  }
-
   /// Moves the aligned slot that the byte at `address` lies in from one custody to another.
   ///
   /// This is the check on whatever comes back from the kernel: a received descriptor is believed
@@ -36,18 +6,16 @@ extension FrameAllocator {
   /// always in unaligned memory. Neither custody may be `.free`. One comparison and one store.
   @inlinable @inline(__always)
   public mutating func transfer(_ address: UInt64, from: Custody, to: Custody) -> Bool {
-    guard let place = place(of: address, in: from) else { return false }
-    move(place, from: from, to: to)
+    guard let place = slots.place(of: address, in: from) else { return false }
+    slots.move(place, from: from, to: to)
     return true
   }
 
   /// The same for the slot that begins at `base`, wherever slots may begin.
   public mutating func transfer(slotAt base: UInt64, from: Custody, to: Custody) -> Bool {
     assert(from != .free && to != .free, "slots are allocated and released")
-    guard let window = slots.window(of: base),
-      slots.entries[window] == from.rawValue ^ slots.place(of: base)
-    else { return false }
-    slots.entries[window] = to.rawValue ^ slots.place(of: base)
+    guard let place = slots.place(ofSlotAt: base, in: from) else { return false }
+    slots.move(place, from: from, to: to)
     return true
   }
 
@@ -56,13 +24,8 @@ extension FrameAllocator {
   ///
   /// That may not be `.free`: `release` frees. Returns false and changes nothing if the application
   /// does not have it, and always in unaligned memory.
-  @inlinable @inline(__always)
   public mutating func transferFromApplication(_ address: UInt64, to custody: Custody) -> Bool {
-    guard let window = slots.window(of: address) else { return false }
-    guard Custody(rawValue: slots.entries[window]).isWithApplication else { return false }
-    assert(custody != .free, "a frame is freed by release")
-    slots.entries[window] = custody.rawValue
-    return true
+    transfer(address, from: .received, to: custody) || transfer(address, from: .held, to: custody)
   }
 
   /// Whether a slot that one use gives back may go on to another without the allocator.
@@ -71,21 +34,6 @@ extension FrameAllocator {
   /// several groups or workers: the slot would stay in its group's account.
   @inlinable public var mayPassOn: Bool {
     @inline(__always) get { isAlone && reserveNodeCount == 0 }
-  }
-
-  /// The first byte of the slot that the byte at `address` lies in, where slots are aligned.
-  @inlinable @inline(__always)
-  public func base(of address: UInt64) -> UInt64 {
-    address & slots.baseMask
-  }
-
-  /// Whether `extent` bytes from `address` on lie in one aligned slot, wherever that is.
-  ///
-  /// For the descriptors that come back from the kernel: their options stand above the length and
-  /// make an extent that no frame has.
-  @inlinable @inline(__always)
-  public func holds(_ address: UInt64, extent: UInt64) -> Bool {
-    extent <= ~slots.baseMask &+ 1 &- (address & ~slots.baseMask)
   }
 }
 
@@ -162,7 +110,7 @@ extension FrameAllocator {
   public mutating func reclaim(from holder: Int) -> (fill: Int, transmit: Int) {
     var fill = 0
     var transmit = 0
-    for window in 0..<slots.entries.count {
+    for window in 0..<slots.custodies.count {
       switch slots.custody(ofSlotIn: window) {
       case Custody.fill(holder): fill += 1
       case Custody.transmit(holder): transmit += 1

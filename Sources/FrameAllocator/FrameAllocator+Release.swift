@@ -56,24 +56,22 @@ extension FrameAllocator {
   /// Returns false and changes nothing otherwise.
   @inlinable @inline(__always) @discardableResult
   public mutating func release(_ address: UInt64, from custody: Custody) -> Bool {
-    guard let place = place(of: address, in: custody) else {
+    guard let place = slots.place(of: address, in: custody) else {
       return releaseUnusual(address, from: custody)
     }
-    let granule = place.window &<< (Int(truncatingIfNeeded: slots.chunkShift) &- 6)
+    let granule = slots.base(ofSlotIn: place.window)
     guard let heap = ownHeap(of: granule), heap & 1 == 0,
       magazines.push(granule, heap &>> 1, 0)
     else { return restoreSlotSlowly(granule) }
-    slots.entries[place.window] = Custody.free.rawValue
+    slots.custodies[place.window] = Custody.free.rawValue
     return true
   }
 
   /// `release(_:from:)` of slots in unaligned memory, and of packed frames.
   @usableFromInline
   mutating func releaseUnusual(_ address: UInt64, from custody: Custody) -> Bool {
-    if slots.isUnaligned, let window = slots.window(of: address),
-      slots.entries[window] == custody.rawValue ^ slots.place(of: address)
-    {
-      return restoreSlotSlowly(slots.base(ofSlotIn: window))
+    if slots.isUnaligned, let place = slots.place(ofSlotAt: address, in: custody) {
+      return restoreSlotSlowly(slots.base(ofSlotIn: place.window))
     }
     return custody.isWithApplication ? release(address) : false
   }

@@ -26,7 +26,8 @@
   let memory: TableMemory
   @usableFromInline let map: PageMap
   @usableFromInline let owners: SharedTable
-  @usableFromInline let slots: SlotMap
+  /// Where the slots are and who has each: what a loop asks and tells about every packet.
+  public let slots: SlotMap
   /// What `owners` says of this worker's nodes, without the heap's number.
   @usableFromInline let identity: UInt16
   let worker: Int
@@ -102,7 +103,7 @@ extension FrameAllocator {
   }
 
   /// How many slots the whole memory would make.
-  public var chunkCount: Int { slots.entries.count }
+  public var chunkCount: Int { slots.custodies.count }
 
   /// Bytes of the longest frame that `allocate` can give.
   public var maximumFrame: Int { map.nodeGranules * Self.granule }

@@ -43,7 +43,8 @@ public final class FramePool: Sendable {
     for node in 0..<nodeCount { owners[node] = Self.noOwner }
     let windows = pageCount * 4096 / configuration.chunkSize
     slots = SlotMap(
-      entries: memory.table(of: UInt16.self, count: windows), chunkSize: configuration.chunkSize,
+      custodies: memory.table(of: UInt16.self, count: windows),
+      starts: memory.table(of: UInt8.self, count: windows), chunkSize: configuration.chunkSize,
       isUnaligned: configuration.isUnaligned)
     var mailboxes: [Mailbox] = []
     if configuration.workers > 1 {

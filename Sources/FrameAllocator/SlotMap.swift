@@ -1,79 +1,183 @@
-/// Where the RX slots are and who has each: an entry per chunk-sized window of the memory.
+/// Where the RX slots are and who has each: two entries per chunk-sized window of the memory.
 ///
-/// A slot is as long as a window, so at most one begins in each, wherever slots lie. The entry says
-/// at which granule of the window, and the slot's custody; 0 where no slot begins. Every worker
-/// writes the entries of the frames it has, so a slot may change workers without its owner.
-@frozen @usableFromInline struct SlotMap: Sendable {
-  @usableFromInline let entries: Table<UInt16>
+/// A slot is as long as a window, so at most one begins in each, wherever slots lie. The entries
+/// say the slot's custody and at which granule of the window it begins. Every worker writes the
+/// entries of the frames it has, so a slot may change workers without its owner.
+///
+/// A view, as the tables are: a loop may take a copy, whose parts then stay in registers.
+@frozen public struct SlotMap: Sendable {
+  /// Who has the slot that begins in a window; 0 where none does.
+  @usableFromInline let custodies: Table<UInt16>
+  /// At which granule of the window it begins; 0 where slots are aligned.
+  @usableFromInline let starts: Table<UInt8>
   @usableFromInline let chunkShift: UInt64
-  /// Whether slots begin at any granule of their window.
-  @usableFromInline let isUnaligned: Bool
   /// The bits of an address that tell its window.
   @usableFromInline let baseMask: UInt64
+  /// Windows whose slots begin where they do: all, or none where slots begin at any granule.
+  ///
+  /// So one comparison says that an address lies in the memory and in its window's slot.
+  @usableFromInline let alignedCount: Int
 
-  init(entries: Table<UInt16>, chunkSize: Int, isUnaligned: Bool) {
-    self.entries = entries
+  init(custodies: Table<UInt16>, starts: Table<UInt8>, chunkSize: Int, isUnaligned: Bool) {
+    self.custodies = custodies
+    self.starts = starts
     chunkShift = UInt64(chunkSize.trailingZeroBitCount)
     baseMask = ~UInt64(chunkSize - 1)
-    self.isUnaligned = isUnaligned && chunkSize < 4096
+    // A slot as long as a page has one place in it.
+    alignedCount = isUnaligned && chunkSize < 4096 ? 0 : custodies.count
+  }
+
+  /// Whether slots begin at any granule of their window.
+  @inlinable var isUnaligned: Bool {
+    @inline(__always) get { alignedCount == 0 }
   }
 
   /// Bytes of a slot.
-  @inlinable var chunkSize: Int {
+  @inlinable public var chunkSize: Int {
     @inline(__always) get { Int(truncatingIfNeeded: ~baseMask) &+ 1 }
   }
 
   /// Granules of a slot.
   var granules: Int { chunkSize >> 6 }
 
-  /// The window that an address lies in, or nil outside the memory.
+  /// The window that an address lies in, wherever that is.
   @inlinable @inline(__always)
-  func window(of address: UInt64) -> Int? {
-    let window = Int(truncatingIfNeeded: address &>> chunkShift)
-    return UInt(bitPattern: window) < UInt(bitPattern: entries.count) ? window : nil
-  }
+  func window(at address: UInt64) -> Int { Int(truncatingIfNeeded: address &>> chunkShift) }
 
-  /// How an entry differs from the custody: not at all where slots are aligned, else in the highest
-  /// bit and in the lowest five, which say at which granule of its window the slot begins.
-  ///
-  /// So the entry of an aligned slot is its custody, and one comparison tells it.
+  /// The granule of its window that an address lies in.
   @inlinable @inline(__always)
-  func place(of base: UInt64) -> UInt16 {
-    isUnaligned ? 0x8000 | (UInt16(truncatingIfNeeded: base &>> 6) & 31) : 0
+  func start(of address: UInt64) -> UInt8 {
+    UInt8(truncatingIfNeeded: (address & ~baseMask) &>> 6)
   }
 
   /// The window of the slot that a granule lies in, given that it lies in one.
   func window(ofSlotWith granule: Int) -> Int? {
-    let shift = Int(chunkShift) - 6
-    let window = granule >> shift
-    if entries[window] != 0, Int(entries[window] & 31) <= granule - window << shift {
-      return window
-    }
-    guard window > 0, entries[window - 1] != 0,
-      base(ofSlotIn: window - 1) + granules > granule
+    let window = window(ofGranule: granule)
+    if custodies[window] != 0, base(ofSlotIn: window) <= granule { return window }
+    guard window > 0, custodies[window - 1] != 0, base(ofSlotIn: window - 1) + granules > granule
     else { return nil }
     return window - 1
   }
 
+  /// The window that a granule lies in.
+  @inlinable @inline(__always)
+  func window(ofGranule granule: Int) -> Int {
+    granule &>> (Int(truncatingIfNeeded: chunkShift) &- 6)
+  }
+
   /// First granule of the slot that begins in a window.
+  @inlinable @inline(__always)
   func base(ofSlotIn window: Int) -> Int {
-    window << (Int(chunkShift) - 6) + Int(entries[window] & 31)
+    window &<< (Int(truncatingIfNeeded: chunkShift) &- 6) &+ Int(starts[window])
   }
 
   /// The custody of the slot that begins in a window; nil if none does.
-  func custody(ofSlotIn window: Int) -> Custody? {
-    let entry = entries[window]
-    return entry == 0 ? nil : Custody(rawValue: (entry | 0x8000) & ~31)
+  @usableFromInline func custody(ofSlotIn window: Int) -> Custody? {
+    let custody = custodies[window]
+    return custody == 0 ? nil : Custody(rawValue: custody)
   }
 
   /// Notes that a slot begins at a granule, in a custody.
   func set(_ custody: Custody, at granule: Int) {
-    entries[granule >> (Int(chunkShift) - 6)] =
-      custody.rawValue ^ place(of: UInt64(truncatingIfNeeded: granule) << 6)
+    let window = window(ofGranule: granule)
+    custodies[window] = custody.rawValue
+    starts[window] = start(of: UInt64(truncatingIfNeeded: granule) << 6)
   }
 
   /// Forgets the slot that begins at a granule.
-  func clear(at granule: Int) {
-    entries[granule >> (Int(chunkShift) - 6)] = 0
+  func clear(at granule: Int) { custodies[window(ofGranule: granule)] = 0 }
+}
+
+extension SlotMap {
+  /// A slot whose custody was checked: what `move` needs to change it without a second look.
+  @frozen public struct Place: Hashable, Sendable {
+    /// The number of the slot's window: what a token can keep of the place.
+    public let window: Int
+
+    /// The place with a number that was a place's.
+    @inlinable @inline(__always)
+    public init(window: Int) { self.window = window }
+
+    /// No slot's place.
+    @inlinable public static var none: Place {
+      @inline(__always) get { Place(window: -1) }
+    }
+  }
+
+  /// The place of the aligned slot that the byte at `address` lies in, if it is in custody
+  /// `custody`; else nil, as always in unaligned memory.
+  ///
+  /// This is the check on whatever comes back from the kernel: a received descriptor is believed
+  /// only if that very queue was given that slot. For loops that look at a frame between the check
+  /// and the move; nobody else may touch the frame in between.
+  @inlinable @inline(__always)
+  public func place(of address: UInt64, in custody: Custody) -> Place? {
+    let window = window(at: address)
+    guard UInt(bitPattern: window) < UInt(bitPattern: alignedCount),
+      custodies[window] == custody.rawValue
+    else { return nil }
+    return Place(window: window)
+  }
+
+  /// The place of the slot that begins at `base`, wherever slots may begin, if it is in custody
+  /// `custody`.
+  @inlinable @inline(__always)
+  public func place(ofSlotAt base: UInt64, in custody: Custody) -> Place? {
+    let window = window(at: base)
+    guard UInt(bitPattern: window) < UInt(bitPattern: custodies.count),
+      custodies[window] == custody.rawValue, starts[window] == start(of: base)
+    else { return nil }
+    return Place(window: window)
+  }
+
+  /// The place of the slot that begins at `base`; the caller knows that one does.
+  @inlinable @inline(__always)
+  public func place(ofSlotAt base: UInt64) -> Place { Place(window: window(at: base)) }
+
+  /// Moves the slot at `place` from the custody it is in to another; neither may be `.free`.
+  ///
+  /// One store: who found the place vouches for `from`.
+  @inlinable @inline(__always)
+  public func move(_ place: Place, from: Custody, to: Custody) {
+    assert(
+      custody(ofSlotIn: place.window) == from && from != .free && to != .free,
+      "the frame changed hands since it was looked at")
+    custodies[place.window] = to.rawValue
+  }
+
+  /// Moves the slot at `place`, which the application has, to another custody but `.free`.
+  ///
+  /// One store: a token that cannot be spent twice vouches for it.
+  @inlinable @inline(__always)
+  public func moveFromApplication(_ place: Place, to: Custody) {
+    assert(
+      custody(ofSlotIn: place.window)?.isWithApplication == true && to != .free,
+      "a frame was spent that the application does not have")
+    custodies[place.window] = to.rawValue
+  }
+
+  /// First byte of the slot at `place`, wherever slots may begin.
+  @inlinable @inline(__always)
+  public func base(of place: Place) -> UInt64 {
+    UInt64(truncatingIfNeeded: base(ofSlotIn: place.window)) &<< 6
+  }
+
+  /// First byte of the slot at `place`, in which `address` lies: cheaper where slots are aligned.
+  @inlinable @inline(__always)
+  public func base(of place: Place, with address: UInt64) -> UInt64 {
+    isUnaligned ? base(of: place) : base(of: address)
+  }
+
+  /// The first byte of the slot that the byte at `address` lies in, where slots are aligned.
+  @inlinable @inline(__always)
+  public func base(of address: UInt64) -> UInt64 { address & baseMask }
+
+  /// Whether `extent` bytes from `address` on lie in one aligned slot, wherever that is.
+  ///
+  /// For the descriptors that come back from the kernel: their options stand above the length and
+  /// make an extent that no frame has.
+  @inlinable @inline(__always)
+  public func holds(_ address: UInt64, extent: UInt64) -> Bool {
+    extent <= ~baseMask &+ 1 &- (address & ~baseMask)
   }
 }

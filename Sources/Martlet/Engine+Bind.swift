@@ -132,6 +132,8 @@ extension Engine {
     control.poller.add(socket.fileDescriptor)
     ports.append(PortState(socket: socket, fillDepth: fillDepth))
     control.bindings.append(binding)
+    // Rings may stand anywhere.
+    balance &+= ports[index].takenFrames(with: lanes[index])
     topUp(index)
     return Port(index: index)
   }

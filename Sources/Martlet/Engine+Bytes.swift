@@ -10,7 +10,7 @@ extension Engine {
   @inlinable @inline(__always) @_lifetime(borrow self, borrow frame)
   public func bytes(of frame: borrowing Frame) -> RawSpan {
     precondition(frame.memory == memory.identity, "this frame belongs to another engine's memory")
-    return memory.span(at: frame.address, count: firstByteCount(of: frame))
+    return memory.span(at: frame.address, count: Int(truncatingIfNeeded: frame.extent))
   }
 
   /// The bytes of a frame, to read and write; of its first fragment if it has several.
@@ -19,7 +19,7 @@ extension Engine {
   @inlinable @inline(__always) @_lifetime(borrow self, &frame)
   public func mutableBytes(of frame: inout Frame) -> MutableRawSpan {
     precondition(frame.memory == memory.identity, "this frame belongs to another engine's memory")
-    return memory.mutableSpan(at: frame.address, count: firstByteCount(of: frame))
+    return memory.mutableSpan(at: frame.address, count: Int(truncatingIfNeeded: frame.extent))
   }
 
   /// The bytes of fragment `number` of a frame, to read; number 0 is what `bytes(of:)` gives.
@@ -30,7 +30,7 @@ extension Engine {
     precondition(number >= 0 && number < frame.fragmentCount, "the frame has no fragment \(number)")
     precondition(frame.memory == memory.identity, "this frame belongs to another engine's memory")
     if number == 0 { return bytes(of: frame) }
-    var fragment = links.first(at: frame.address)
+    var fragment = firstFragment(of: frame)
     for _ in 0..<number { fragment = links.next(after: fragment.address) }
     return memory.span(at: fragment.address, count: Int(fragment.count))
   }
@@ -43,16 +43,10 @@ extension Engine {
   @inlinable
   public func setByteCount(_ byteCount: Int, of frame: inout Frame) -> Bool {
     precondition(frame.memory == memory.identity, "this frame belongs to another engine's memory")
-    let room = allocator.chunkSize - Int(frame.address - allocator.base(of: frame.address))
-    guard frame.fragments == 1, byteCount > 0, byteCount <= room else { return false }
-    frame.count = UInt32(truncatingIfNeeded: byteCount)
+    guard frame.further.isEmpty, byteCount > 0 else { return false }
+    let end = allocator.slots.base(of: frame.place) &+ UInt64(allocator.chunkSize)
+    guard byteCount <= Int(end &- frame.address) else { return false }
+    frame.extent = UInt64(truncatingIfNeeded: byteCount)
     return true
-  }
-
-  @inlinable @inline(__always)
-  func firstByteCount(of frame: borrowing Frame) -> Int {
-    frame.fragments == 1
-      ? Int(truncatingIfNeeded: frame.count)
-      : Int(truncatingIfNeeded: links.first(at: frame.address).count)
   }
 }

@@ -6,27 +6,21 @@ extension Engine {
   ///
   /// Costs one system call per port and 32 packets in copy mode; nothing if nothing was sent.
   public mutating func flush() {
-    var stalled = 0
-    for place in 0..<dirty.count {
-      let index = dirty[place]
-      if push(index) {
-        ports[index].isDirty = false
-      } else {
-        dirty[stalled] = index
-        stalled += 1
-      }
+    var ports = dirty
+    while let index = ports.popFirst() {
+      if push(index) { dirty.remove(index) }
     }
-    dirty.removeLast(dirty.count - stalled)
   }
 
   /// Publishes the port's transmit ring, kicks the kernel and drains completions.
   ///
   /// False if the kernel would not take everything for now: the next flush tries again.
-  @usableFromInline @discardableResult
+  @inline(__always) @discardableResult
   mutating func push(_ index: Int) -> Bool {
+    closeTransmit(index)
     ports[index].countSent()
     ports[index].socket.rings.transmit.submit()
-    let isDone = kick(index)
+    let isDone = !ports[index].socket.rings.transmit.needsWakeup || kick(index)
     ports[index].isStalled = !isDone
     drainCompletions(index)
     return isDone
@@ -36,6 +30,7 @@ extension Engine {
   ///
   /// One `sendto` moves at most 32 packets in copy mode, and none while the completion ring is
   /// full.
+  @inline(never)
   private mutating func kick(_ index: Int) -> Bool {
     var mayDrain = true
     while ports[index].socket.rings.transmit.needsWakeup {

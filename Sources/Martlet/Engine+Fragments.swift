@@ -2,51 +2,41 @@ internal import BasicContainers
 
 extension Engine {
   /// The frame of any descriptor taken off the port's receive ring, or nil if it names none.
-  mutating func accept(_ descriptor: Descriptor, from index: Int) -> Frame? {
+  mutating func accept(_ descriptor: Descriptor, from index: Int) -> Frame.Remains? {
     guard !descriptor.continues else { return gather(descriptor, from: index) }
     guard isSound(descriptor),
-      allocator.transfer(descriptor.address, from: .fill(index), to: .received)
+      let place = allocator.slots.place(of: descriptor.address, in: .fill(index))
     else {
       refuseDescriptor(index)
       return nil
     }
-    return makeFrame(
-      Fragment(address: descriptor.address, count: descriptor.byteCount),
-      byteCount: descriptor.byteCount, fragments: 1, from: index)
+    allocator.slots.move(place, from: .fill(index), to: .received)
+    lanes[index].receivedBytes &+= UInt64(descriptor.byteCount)
+    return Frame.Remains(
+      address: descriptor.address, extent: UInt64(descriptor.byteCount), place: place,
+      origin: index)
   }
 
   /// Whether a descriptor, with or without options, names bytes of the memory.
   private func isSound(_ descriptor: Descriptor) -> Bool {
-    allocator.holds(descriptor.address, extent: UInt64(descriptor.byteCount))
-  }
-
-  private mutating func makeFrame(
-    _ first: Fragment, byteCount: UInt32, fragments: UInt16, from index: Int
-  ) -> Frame {
-    ports[index].counters.receivedBytes &+= UInt64(byteCount)
-    tokens &+= Int(fragments)
-    return Frame(
-      address: first.address, count: byteCount, origin: UInt16(truncatingIfNeeded: index),
-      fragments: fragments, memory: memory.identity)
+    allocator.slots.holds(descriptor.address, extent: UInt64(descriptor.byteCount))
   }
 
   /// Collects the fragments of a jumbo packet into one frame.
   ///
   /// A packet with a piece that cannot be believed, or whose end is missing, is given up as a
   /// whole: its pieces are freed and it is counted; nil.
-  mutating func gather(_ start: Descriptor, from index: Int) -> Frame? {
+  mutating func gather(_ start: Descriptor, from index: Int) -> Frame.Remains? {
     var pieces = Pieces()
     var descriptor = start
     while true {
       collect(descriptor, from: index, into: &pieces)
       guard descriptor.continues else { break }
-      if ports[index].socket.rings.receive.remaining == 0,
-        ports[index].socket.rings.receive.peek(1) == 0
-      {
+      guard let next = nextDescriptor(index) ?? descriptorBeyondWindow(index) else {
         pieces.isBroken = true
         break
       }
-      descriptor = ports[index].socket.rings.receive.take()
+      descriptor = next
     }
     // One packet, if any, however many descriptors it took; the refused ones are corrected already.
     ports[index].counters.receivedPackets &-= UInt64(pieces.count)
@@ -58,15 +48,24 @@ extension Engine {
       return nil
     }
     ports[index].counters.receivedPackets &+= 1
-    return makeFrame(
-      first, byteCount: pieces.byteCount, fragments: pieces.count, from: index)
+    lanes[index].receivedBytes &+= UInt64(pieces.byteCount)
+    return Frame.Remains(
+      address: first.address, extent: UInt64(first.count), place: .none, origin: index,
+      further: Frame.Further(
+        count: pieces.count - 1, byteCount: Int(pieces.byteCount - first.count)))
+  }
+
+  /// The descriptor behind the window, which is over: a packet that began in it goes on there.
+  private mutating func descriptorBeyondWindow(_ index: Int) -> Descriptor? {
+    guard ports[index].socket.rings.receive.peek(1) != 0 else { return nil }
+    return nextDescriptor(index)
   }
 
   /// What `gather` has collected of one packet.
   private struct Pieces {
     var first: Fragment?
     var last: Fragment?
-    var count: UInt16 = 0
+    var count = 0
     var byteCount: UInt32 = 0
     var isBroken = false
   }
@@ -100,16 +99,26 @@ extension Engine {
     pieces.byteCount &+= fragment.count
   }
 
-  /// Sends what the fast path does not: several fragments, onto a full ring, or to a port that is
-  /// out of service.
+  /// Sends the first packet since the port was flushed or its run was used up, and opens a run for
+  /// those that follow; or whatever else the fast path does not send.
   @usableFromInline @inline(never)
-  mutating func sendUnusual(_ frame: Frame.Remains, to index: Int) {
+  mutating func sendFirst(_ frame: Frame.Remains, to index: Int) {
+    guard frame.further.isEmpty, openTransmit(index) else { return sendUnusual(frame, to: index) }
+    allocator.slots.moveFromApplication(frame.place, to: .transmit(index))
+    lanes[index].transmit.put(Descriptor(address: frame.address, extent: frame.extent))
+    lanes[index].sentBytes &+= frame.extent
+    dirty.insert(index)
+  }
+
+  /// Sends several fragments, onto a full ring, or to a port that is out of service.
+  @inline(never)
+  private mutating func sendUnusual(_ frame: Frame.Remains, to index: Int) {
     let count = UInt32(frame.fragments)
-    tokens &-= Int(count) &- 1
     if ports[index].isRetired {
       ports[index].counters.dropPortGone &+= 1
       return discard(frame)
     }
+    closeTransmit(index)
     if ports[index].socket.rings.transmit.reserve(count) < count, !ports[index].isStalled {
       push(index)
     }
@@ -117,62 +126,80 @@ extension Engine {
       ports[index].counters.dropTransmitFull &+= 1
       return discard(frame)
     }
-    guard isApplications(frame) else { return refuseFrame(index) }
+    put(frame, on: index)
+    lanes[index].sentBytes &+= frame.extent &+ UInt64(frame.further.byteCount)
+    dirty.insert(index)
+  }
+
+  /// Writes a frame onto the transmit ring, which has room for all of it.
+  private mutating func put(_ frame: Frame.Remains, on index: Int) {
+    guard !frame.further.isEmpty else {
+      allocator.slots.moveFromApplication(frame.place, to: .transmit(index))
+      return ports[index].socket.rings.transmit.put(
+        Descriptor(address: frame.address, extent: frame.extent))
+    }
     var fragment = firstFragment(of: frame)
-    for number in 0..<count {
+    for number in 1...frame.fragments {
       _ = allocator.transferFromApplication(fragment.address, to: .transmit(index))
       ports[index].socket.rings.transmit.put(
         Descriptor(
           address: fragment.address, byteCount: fragment.count,
-          options: number &+ 1 == count ? 0 : Descriptor.continuation))
-      if number &+ 1 != count { fragment = links.next(after: fragment.address) }
+          options: number == frame.fragments ? 0 : Descriptor.continuation))
+      if number != frame.fragments { fragment = links.next(after: fragment.address) }
     }
-    ports[index].counters.sentPackets &-= UInt64(count &- 1)
-    ports[index].counters.sentBytes &+= UInt64(frame.count)
-    markDirty(index)
+    ports[index].counters.sentPackets &-= UInt64(frame.fragments &- 1)
   }
 
-  /// Whether the application has every fragment of a frame: a packet is sent as a whole or not at
-  /// all.
-  private func isApplications(_ frame: Frame.Remains) -> Bool {
+  /// Releases what the fast path does not: the first frame of a burst, several fragments, and what
+  /// the fill ring of its port does not want.
+  @usableFromInline @inline(never)
+  mutating func releaseUnusual(_ frame: Frame.Remains) {
+    guard frame.further.isEmpty else {
+      return releasePieces(
+        from: firstFragment(of: frame), count: frame.fragments, to: frame.origin)
+    }
+    recycle(frame.address, to: frame.origin)
+  }
+
+  /// Puts one frame of the application on the fill ring of port `index` if that wants it, else
+  /// frees it.
+  mutating func recycle(_ address: UInt64, to index: Int) {
+    if index < ports.count, !lanes[index].fill.isEmpty || openFill(index),
+      allocator.transferFromApplication(address, to: .fill(index))
+    {
+      lanes[index].fill.put(allocator.slots.base(of: address))
+    } else {
+      free(address)
+    }
+  }
+
+  /// Gives one frame of the application to the allocator.
+  private mutating func free(_ address: UInt64) {
+    allocator.release(address)
+    balance &-= 1
+  }
+
+  /// Counts every fragment of a frame as held.
+  @usableFromInline
+  mutating func settleFragments(_ frame: Frame.Remains) {
     var fragment = firstFragment(of: frame)
-    for number in 0..<frame.fragments {
-      guard let custody = allocator.custody(of: fragment.address),
-        custody == .received || custody == .held
-      else { return false }
-      if number &+ 1 != frame.fragments { fragment = links.next(after: fragment.address) }
+    for number in 1...frame.fragments {
+      _ = allocator.transferFromApplication(fragment.address, to: .held)
+      if number != frame.fragments { fragment = links.next(after: fragment.address) }
     }
-    return true
-  }
-
-  /// Counts a frame that the application cannot have had; only a bug or a forged token gets here.
-  @usableFromInline @inline(never)
-  mutating func refuseFrame(_ index: Int) {
-    assertionFailure("a frame was spent that the application does not have")
-    ports[index].counters.untrusted &+= 1
-  }
-
-  /// Gives every fragment of a frame back to the port it came from.
-  @usableFromInline @inline(never)
-  mutating func releaseFragments(_ frame: Frame.Remains) {
-    tokens &-= Int(frame.fragments) &- 1
-    releasePieces(
-      from: firstFragment(of: frame), count: frame.fragments,
-      to: Int(truncatingIfNeeded: frame.origin))
   }
 
   /// Frees every fragment of a frame that cannot be sent.
   private mutating func discard(_ frame: Frame.Remains) {
-    guard frame.fragments > 1 else {
-      allocator.release(frame.address)
-      return
+    guard !frame.further.isEmpty else {
+      return free(frame.address)
     }
     releasePieces(
       from: firstFragment(of: frame), count: frame.fragments,
-      to: Int(truncatingIfNeeded: frame.origin))
+      to: frame.origin)
   }
 
-  private mutating func releasePieces(from first: Fragment, count: UInt16, to index: Int) {
+  private mutating func releasePieces(from first: Fragment, count: Int, to index: Int) {
     var fragment = first
     for number in 0..<count {
       let next = number &+ 1 == count ? fragment : links.next(after: fragment.address)
@@ -183,14 +210,12 @@ extension Engine {
 
   /// The first fragment of a frame: all of it, unless it has several.
   func firstFragment(of frame: borrowing Frame) -> Fragment {
-    frame.fragments == 1
-      ? Fragment(address: frame.address, count: frame.count) : links.first(at: frame.address)
+    Fragment(address: frame.address, count: UInt32(truncatingIfNeeded: frame.extent))
   }
 
   /// The first fragment of a spent frame: all of it, unless it has several.
   @usableFromInline
   func firstFragment(of frame: Frame.Remains) -> Fragment {
-    frame.fragments == 1
-      ? Fragment(address: frame.address, count: frame.count) : links.first(at: frame.address)
+    Fragment(address: frame.address, count: UInt32(truncatingIfNeeded: frame.extent))
   }
 }

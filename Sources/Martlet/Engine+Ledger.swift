@@ -28,22 +28,30 @@ extension Engine {
   public func firstDisagreement() -> String? {
     if let broken = allocator.audit() { return broken }
     for index in 0..<ports.count {
-      let posted = Int(ports[index].posted)
+      let posted = Int(ports[index].posted(with: lanes[index]))
       let filling = allocator.count(in: .fill(index))
       guard filling == posted else {
         return "port \(index): \(filling) frames are in fill, the rings say \(posted)"
       }
-      let inFlight = Int(ports[index].inFlight)
+      let inFlight = Int(ports[index].inFlight(with: lanes[index]))
       let sending = allocator.count(in: .transmit(index))
       guard sending == inFlight else {
         return "port \(index): \(sending) frames are in transmit, the rings say \(inFlight)"
       }
     }
     let held = allocator.count(in: .received) + allocator.count(in: .held)
-    guard held == tokens else {
-      return "the application has \(held) frames, the tokens say \(tokens)"
+    guard held == tokenCount else {
+      return "the application has \(held) frames, the rings say \(tokenCount)"
     }
     return nil
+  }
+
+  /// Frames that the application has, as the rings' positions say: what came off receive rings,
+  /// less what went onto transmit and fill rings, with the balance of what took no ring.
+  private var tokenCount: Int {
+    var count = balance
+    for index in 0..<ports.count { count &-= ports[index].takenFrames(with: lanes[index]) }
+    return Int(count)
   }
 
   /// In debug builds, traps if a frame is lost or in two places.
@@ -54,7 +62,9 @@ extension Engine {
 
   private func pendingReceived(_ index: Int) -> Int {
     var granules = 0
-    for offset in 0..<ports[index].socket.rings.receive.pending {
+    let walked = ports[index].socket.rings.receive.position(of: lanes[index].receive)
+    let first = walked &- ports[index].socket.rings.receive.position
+    for offset in first..<ports[index].socket.rings.receive.pending {
       let address = ports[index].socket.rings.receive.pendingEntry(offset).address
       guard allocator.custody(of: address) == .fill(index) else { continue }
       granules += allocator.granuleCount(at: address)

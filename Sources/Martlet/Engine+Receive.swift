@@ -1,4 +1,4 @@
-public import BasicContainers
+internal import BasicContainers
 
 extension Engine {
   /// The next packet of the port's burst, or nil at the burst's end.
@@ -9,64 +9,99 @@ extension Engine {
   /// `release` or `settle`.
   @inlinable @inline(__always)
   public mutating func receive(from port: Port) -> Frame? {
-    guard ports[port.index].socket.rings.receive.remaining != 0 else { return turn(port) }
-    let descriptor = ports[port.index].socket.rings.receive.take()
-    guard allocator.holds(descriptor.address, extent: descriptor.extent),
-      allocator.transfer(descriptor.address, from: .fill(port.index), to: .received)
-    else { return receiveUnusual(descriptor, from: port) }
-    ports[port.index].counters.receivedBytes &+= descriptor.extent
-    tokens &+= 1
-    return Frame(
-      address: descriptor.address, count: descriptor.byteCount,
-      origin: UInt16(truncatingIfNeeded: port.index), fragments: 1, memory: memory.identity)
+    if lanes[port.index].receive.isEmpty, !turn(port.index) { return nil }
+    let descriptor = lanes[port.index].receive.take()
+    // One way out for all frames: the compiler then keeps a token's parts apart, in registers.
+    let remains: Frame.Remains
+    if let place = allocator.slots.place(of: descriptor.address, in: .fill(port.index)),
+      allocator.slots.holds(descriptor.address, extent: descriptor.extent)
+    {
+      allocator.slots.move(place, from: .fill(port.index), to: .received)
+      lanes[port.index].receivedBytes &+= descriptor.extent
+      remains = Frame.Remains(
+        address: descriptor.address, extent: descriptor.extent, place: place, origin: port.index)
+    } else {
+      guard receiveUnusual(descriptor, from: port.index) else { return nil }
+      remains = Frame.Remains(
+        address: unusual.address, extent: unusual.extent, place: unusual.place,
+        origin: port.index, further: unusual.further)
+    }
+    return Frame(remains, memory: memory.identity)
   }
 
-  /// Takes a jumbo packet, or goes on behind what names no frame of the port.
+  /// Takes a jumbo packet, or goes on behind what names no frame of the port; puts the frame into
+  /// `unusual`, or returns false at the burst's end.
   @usableFromInline @inline(never)
-  mutating func receiveUnusual(_ descriptor: Descriptor, from port: Port) -> Frame? {
-    var descriptor = descriptor
-    while true {
-      if let frame = accept(descriptor, from: port.index) { return frame }
-      guard ports[port.index].socket.rings.receive.remaining != 0 else { return turn(port) }
-      descriptor = ports[port.index].socket.rings.receive.take()
+  mutating func receiveUnusual(_ descriptor: Descriptor, from index: Int) -> Bool {
+    if let remains = accept(descriptor, from: index) {
+      unusual = remains
+      return true
     }
+    while !lanes[index].receive.isEmpty || turn(index) {
+      if let remains = accept(lanes[index].receive.take(), from: index) {
+        unusual = remains
+        return true
+      }
+    }
+    return false
   }
 
-  /// At the end of a burst closes it; otherwise opens the next one and takes its first packet.
+  /// Where the open run is used up: opens the next one, of the window or, between bursts, of a new
+  /// one.
+  ///
+  /// False at the end of a burst, which it closes, and if nothing has arrived.
   @usableFromInline @inline(never)
-  mutating func turn(_ port: Port) -> Frame? {
-    if ports[port.index].isBursting {
-      ports[port.index].isBursting = false
-      closeBurst(port.index)
-      return nil
-    }
-    guard openBurst(port.index) != 0 else {
+  mutating func turn(_ index: Int) -> Bool {
+    guard ports[index].isBursting else {
+      if openBurst(index) != 0 {
+        ports[index].isBursting = true
+        return true
+      }
       if !dirty.isEmpty { flush() }
-      return nil
+      return false
     }
-    ports[port.index].isBursting = true
-    return receive(from: port)
+    closeReceive(index)
+    // The window may go on where the ring's memory begins again.
+    if ports[index].socket.rings.receive.remaining != 0 { return openReceive(index) }
+    ports[index].isBursting = false
+    closeBurst(index)
+    return false
   }
 
   /// Drains the port's completions, tops its fill ring up and opens a window of packets.
-  @inlinable
-  mutating func openBurst(_ index: Int) -> UInt32 {
+  @usableFromInline @inline(never)
+  mutating func beginBurst(_ index: Int) -> UInt32 { openBurst(index) }
+
+  @inline(__always)
+  private mutating func openBurst(_ index: Int) -> UInt32 {
+    closeReceive(index)
     drainCompletions(index)
-    topUp(index)
-    if ports[index].posted == 0 { relieve(index) }
-    return ports[index].socket.rings.receive.peek(burst)
+    closeFill(index)
+    if ports[index].posted < ports[index].fillDepth {
+      refill(index)
+      if ports[index].posted == 0 { relieve(index) }
+    }
+    publishFill(index)
+    let count = ports[index].socket.rings.receive.peek(burst)
+    lanes[index].receive = ports[index].socket.rings.receive.openRun()
+    return count
   }
 
   /// Publishes the port's fill ring and wakes its driver if that sleeps on it.
-  @inlinable
+  @inline(__always)
   mutating func publishFill(_ index: Int) {
+    closeFill(index)
     ports[index].socket.rings.fill.submit()
     if ports[index].socket.rings.fill.needsWakeup { ports[index].socket.wakeReceive() }
   }
 
   /// Gives the walked entries back, publishes the fill ring and flushes what was sent.
-  @inlinable
-  mutating func closeBurst(_ index: Int) {
+  @usableFromInline @inline(never)
+  mutating func endBurst(_ index: Int) { closeBurst(index) }
+
+  @inline(__always)
+  private mutating func closeBurst(_ index: Int) {
+    closeReceive(index)
     ports[index].countReceived()
     ports[index].socket.rings.receive.release()
     publishFill(index)
@@ -75,81 +110,95 @@ extension Engine {
 
   /// Gives the port's fill ring frames until it has its depth or none is free, and publishes them,
   /// with those that were put there between bursts.
-  @inlinable
   mutating func topUp(_ index: Int) {
-    var missing = fillRoom(index, atMost: .max)
+    closeFill(index)
+    refill(index)
+    publishFill(index)
+  }
+
+  /// Gives the port's fill ring frames until it has its depth or none is free.
+  private mutating func refill(_ index: Int) {
+    guard ports[index].posted < ports[index].fillDepth else { return }
+    let wanted = ports[index].fillDepth &- ports[index].posted
+    var missing = ports[index].socket.rings.fill.reserve(wanted)
+    balance &+= missing
     while missing != 0,
       let address = allocator.allocateSlot(custody: .fill(index))
     {
       ports[index].socket.rings.fill.put(address)
       missing &-= 1
     }
-    publishFill(index)
+    balance &-= missing
   }
 
   /// For a port without a frame to receive into: takes back what every port has sent, and tops up.
-  @usableFromInline @inline(never)
-  mutating func relieve(_ index: Int) {
+  @inline(never)
+  private mutating func relieve(_ index: Int) {
     for other in 0..<ports.count { drainCompletions(other) }
-    topUp(index)
+    refill(index)
   }
 
   /// Takes back what the kernel has sent: to the port's own fill ring while that wants frames and
   /// nobody was promised them, else to the allocator.
   ///
   /// A completion that names no frame this port was sending is counted and ignored.
-  @inlinable
+  @inline(__always)
   mutating func drainCompletions(_ index: Int) {
+    if ports[index].socket.rings.completion.hasPending { takeCompletions(index) }
+  }
+
+  @inline(never)
+  private mutating func takeCompletions(_ index: Int) {
     let count = ports[index].socket.rings.completion.peek(.max)
     // What a port out of service completes late was called home already.
     guard count != 0, !ports[index].isRetired else { return }
-    let room = allocator.mayPassOn ? fillRoom(index, atMost: count) : 0
-    var strangers = recycleCompletions(index, room)
+    while allocator.mayPassOn, ports[index].socket.rings.completion.remaining != 0,
+      !lanes[index].fill.isEmpty || openFill(index)
+    {
+      var completed = recycle(ports[index].socket.rings.completion.openRun(), of: index)
+      let isAtStranger = !completed.isEmpty && !lanes[index].fill.isEmpty
+      ports[index].socket.rings.completion.close(&completed)
+      if isAtStranger {
+        _ = ports[index].socket.rings.completion.take()
+        refuseCompletion(index)
+      }
+    }
     while ports[index].socket.rings.completion.remaining != 0 {
       let address = ports[index].socket.rings.completion.take()
-      if !allocator.release(address, from: .transmit(index)) { strangers &+= 1 }
+      if !allocator.release(address, from: .transmit(index)) { refuseCompletion(index) }
     }
+    closeFill(index)
     ports[index].socket.rings.fill.submit()
     ports[index].socket.rings.completion.release()
-    // What names no frame of this port completes nothing: the frames are still in flight.
-    ports[index].transmitOrigin &-= strangers
-    ports[index].counters.untrusted &+= UInt64(strangers)
   }
 
-  /// Moves the next `count` completions to the port's fill ring, which has room for them; returns
-  /// how many of them named no frame that the port was sending.
+  /// Moves completions to the open run of the fill ring, until one of the two is used up or a
+  /// completion names no frame of the port; returns what is left.
   ///
-  /// A function of its own: with less to keep in registers its loop is shorter by 6 instructions of
-  /// 27 per packet.
-  @usableFromInline @inline(never)
-  mutating func recycleCompletions(_ index: Int, _ count: UInt32) -> UInt32 {
-    var position = ports[index].socket.rings.completion.position
-    let end = position &+ count
-    // From the completion ring's position to the fill ring's: one less with every stranger.
-    let start = ports[index].socket.rings.fill.position &- position
-    var distance = start
-    while position != end {
-      let address = ports[index].socket.rings.completion.entry(at: position)
-      if allocator.transfer(address, from: .transmit(index), to: .fill(index)) {
-        ports[index].socket.rings.fill.put(allocator.base(of: address), at: position &+ distance)
-      } else {
-        distance &-= 1
-      }
-      position &+= 1
+  /// A function of its own, so that what it needs fits the registers.
+  @inline(never)
+  private mutating func recycle(_ run: RingRun<UInt64>, of index: Int) -> RingRun<UInt64> {
+    let slots = allocator.slots
+    var completed = run
+    var fill = lanes[index].fill
+    var left = min(completed.count, fill.count)
+    while left != 0 {
+      let address = completed.first
+      guard let place = slots.place(of: address, in: .transmit(index)) else { break }
+      slots.move(place, from: .transmit(index), to: .fill(index))
+      completed.skip()
+      fill.put(slots.base(of: address))
+      left &-= 1
     }
-    ports[index].socket.rings.completion.advance(to: end)
-    ports[index].socket.rings.fill.advance(to: end &+ distance)
-    return start &- distance
+    balance &+= completed.distance(from: run)
+    lanes[index].fill = fill
+    return completed
   }
 
-  /// How many frames the port's fill ring wants and has room for, at most `count`.
-  @inlinable @inline(__always)
-  mutating func fillRoom(_ index: Int, atMost count: UInt32) -> UInt32 {
-    let depth = ports[index].fillDepth
-    let posted = ports[index].posted
-    guard posted < depth else { return 0 }
-    let wanted = depth &- posted
-    return ports[index].socket.rings.fill.reserve(wanted < count ? wanted : count)
+  /// Counts a completion that names no frame which the port was sending: it completes nothing.
+  private mutating func refuseCompletion(_ index: Int) {
+    ports[index].transmitOrigin &-= 1
+    ports[index].counters.untrusted &+= 1
   }
 
   /// Counts a received descriptor that names no frame of the port; it used no fill entry.
@@ -157,5 +206,6 @@ extension Engine {
     ports[index].counters.untrusted &+= 1
     ports[index].counters.receivedPackets &-= 1
     ports[index].fillOrigin &-= 1
+    balance &-= 1
   }
 }

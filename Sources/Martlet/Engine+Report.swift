@@ -14,15 +14,15 @@ extension Engine {
   public func report(of port: Port) -> PortReport {
     let binding = control.bindings[port.index]
     let counters = ports[port.index].counters
-    let rings = ports[port.index].uncounted
+    let rings = ports[port.index].uncounted(with: lanes[port.index])
     let kernel = ports[port.index].socket.statistics()
     var report = PortReport(
       interface: binding.interface.name, queue: binding.queue, mode: binding.mode,
       modeReason: binding.reason, attachment: binding.attachment, state: binding.state)
     report.received.packets = counters.receivedPackets &+ UInt64(rings.received)
-    report.received.bytes = counters.receivedBytes
+    report.received.bytes = lanes[port.index].receivedBytes
     report.sent.packets = counters.sentPackets &+ UInt64(rings.sent)
-    report.sent.bytes = counters.sentBytes
+    report.sent.bytes = lanes[port.index].sentBytes
     report.dropped.verdict = counters.dropVerdict
     report.dropped.transmitFull = counters.dropTransmitFull
     report.dropped.broken = counters.dropBroken

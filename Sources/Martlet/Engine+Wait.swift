@@ -16,6 +16,7 @@ extension Engine {
     // First all completions: what one port has sent may be what another needs to receive.
     for index in 0..<ports.count { drainCompletions(index) }
     for index in 0..<ports.count {
+      closeReceive(index)
       topUp(index)
       // Of a burst that is not at its end too: a full ring would take no packet to wake up for.
       ports[index].socket.rings.receive.release()
@@ -115,16 +116,16 @@ extension Engine {
     // which asking for the queues by rtnetlink takes too: after that it is done with the memory.
     _ = try? control.bindings[index].interface.queueCounts()
     drainCompletions(index)
+    closeReceive(index)
+    closeFill(index)
+    closeTransmit(index)
     allocator.reclaim(from: index)
-    ports[index].retire()
+    balance &-= ports[index].takenFrames(with: lanes[index])
+    lanes[index].sentBytes &-= ports[index].retire()
+    balance &+= ports[index].takenFrames(with: lanes[index])
     control.poller.replace(at: EngineControl.firstPortPlace + index, with: -1)
     // Its place among the steered interfaces is free for the one that comes in its stead.
     control.steering?.detach(from: control.bindings[index].interface)
-    var kept = 0
-    for place in 0..<dirty.count where dirty[place] != index {
-      dirty[kept] = dirty[place]
-      kept += 1
-    }
-    dirty.removeLast(dirty.count - kept)
+    dirty.remove(index)
   }
 }

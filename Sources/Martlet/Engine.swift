@@ -20,15 +20,21 @@ public struct Engine: ~Copyable {
   // closed.
   var control: EngineControl
   @usableFromInline var ports: RigidArray<PortState>
+  /// By port: what loops walk.
+  @usableFromInline let lanes = LaneTable()
   @usableFromInline var allocator: FrameAllocator
   @usableFromInline let memory: PacketMemory
-  /// Numbers of the ports with something to submit or kick.
-  @usableFromInline var dirty: RigidArray<Int>
+  /// The ports with something to submit or kick.
+  @usableFromInline var dirty = PortSet()
   /// How the fragments of jumbo packets hang together; empty without multi-buffer.
   @usableFromInline var links: FragmentTable
+  /// The frame that `receiveUnusual` found last.
+  @usableFromInline var unusual = Frame.Remains(
+    address: 0, extent: 0, place: .none, origin: 0)
   @usableFromInline let burst: UInt32
-  /// Frames (chunks) that the application has.
-  @usableFromInline var tokens = 0
+  /// Frames that came to the application or to a fill ring from the allocator, less those that went
+  /// back: with the rings' positions it says how many frames the application has. Modulo 2^32.
+  @usableFromInline var balance: UInt32 = 0
   /// Frames each port's fill ring is kept stocked with.
   var fillDepth: UInt32
   let isSpinning: Bool
@@ -75,7 +81,6 @@ public struct Engine: ~Copyable {
     self.allocator = allocator
     self.memory = memory
     ports = RigidArray(capacity: Self.portLimit)
-    dirty = RigidArray(capacity: Self.portLimit)
     burst = UInt32(configuration.burst)
     fillDepth = UInt32(configuration.effectiveFillDepth)
     isSpinning = configuration.isSpinning

@@ -34,11 +34,6 @@ public import BasicContainers
   /// Whether packets of several fragments can be described.
   var isEnabled: Bool { links.count != 0 }
 
-  /// The fragment that lies at `address`, as long as its chunk's entry says.
-  @usableFromInline func first(at address: UInt64) -> Fragment {
-    Fragment(address: address, count: links[place(of: address)].count)
-  }
-
   /// The fragment after the one at `address`.
   @usableFromInline func next(after address: UInt64) -> Fragment {
     links[place(of: address)].next

@@ -9,6 +9,9 @@
 
 /// What the engine keeps per port for the data plane: the socket with its rings, and counters.
 ///
+/// Loops do not touch it packet by packet: they walk the port's `Lane`, runs of its rings. Where
+/// nothing else is said, a function here wants those runs closed.
+///
 /// Invariants: `posted` entries were given to the fill ring and have not come back as packets;
 /// `inFlight` descriptors were given to the transmit ring and have not come back as completions.
 /// Both follow from the rings' positions, so no packet pays for them, and the ledger compares them
@@ -21,8 +24,6 @@
   @usableFromInline var fillOrigin: UInt32
   /// `transmit.position - completion.position` when nothing is in flight.
   @usableFromInline var transmitOrigin: UInt32
-  /// Whether the engine has something to submit or kick on this port's transmit ring.
-  @usableFromInline var isDirty = false
   /// Whether the kernel took no more at the last push: not worth a system call before the next
   /// flush.
   @usableFromInline var isStalled = false
@@ -55,6 +56,36 @@
       socket.rings.transmit.position &- socket.rings.completion.position &- transmitOrigin
     }
   }
+
+  /// What `posted` will be when the runs of `lane` are closed.
+  func posted(with lane: Lane) -> UInt32 {
+    socket.rings.fill.position(of: lane.fill)
+      &- socket.rings.receive.position(of: lane.receive) &- fillOrigin
+  }
+
+  /// What `inFlight` will be when the runs of `lane` are closed.
+  func inFlight(with lane: Lane) -> UInt32 {
+    socket.rings.transmit.position(of: lane.transmit)
+      &- socket.rings.completion.position &- transmitOrigin
+  }
+
+  /// Frames put onto the transmit and fill rings, less those taken off the receive ring, when the
+  /// runs of `lane` are closed; modulo 2^32.
+  func takenFrames(with lane: Lane) -> UInt32 {
+    socket.rings.fill.position(of: lane.fill) &+ socket.rings.transmit.position(of: lane.transmit)
+      &- socket.rings.receive.position(of: lane.receive)
+  }
+
+  /// Entries that the fill ring wants, those of the open window counted as received.
+  ///
+  /// What a burst releases may go back at once: no more than it took off the ring.
+  @inlinable var fillShortage: UInt32 {
+    @inline(__always) get {
+      let posted =
+        socket.rings.fill.position &- socket.rings.receive.windowEnd &- fillOrigin
+      return posted < fillDepth ? fillDepth &- posted : 0
+    }
+  }
 }
 
 extension PortState {
@@ -68,11 +99,11 @@ extension PortState {
     countedReceive = position
   }
 
-  /// Packets on the rings that the counters do not have yet.
-  var uncounted: (received: UInt32, sent: UInt32) {
+  /// Packets that the counters do not have yet, with the runs of `lane`.
+  func uncounted(with lane: Lane) -> (received: UInt32, sent: UInt32) {
     (
-      socket.rings.receive.position &- countedReceive,
-      socket.rings.transmit.position &- countedTransmit
+      socket.rings.receive.position(of: lane.receive) &- countedReceive,
+      socket.rings.transmit.position(of: lane.transmit) &- countedTransmit
     )
   }
 
@@ -80,34 +111,37 @@ extension PortState {
   ///
   /// What stood on the receive ring and what the kernel had not taken off the transmit ring went
   /// with the interface; its frames were called home.
-  mutating func retire() {
+  ///
+  /// Returns the bytes among what was to be sent.
+  mutating func retire() -> UInt64 {
     countReceived()
     countSent()
     let waiting = socket.rings.receive.peek(.max)
-    socket.rings.receive.advance(to: socket.rings.receive.position &+ waiting)
+    socket.rings.receive.skipWindow()
     socket.rings.receive.release()
     countedReceive = socket.rings.receive.position
     let unsent = takeBackUnsent()
-    counters.dropPortGone &+= UInt64(waiting) &+ unsent
+    counters.dropPortGone &+= UInt64(waiting) &+ unsent.packets
     socket.rings.transmit.close()
     countedTransmit = socket.rings.transmit.position
     fillDepth = 0
-    isDirty = false
     isRetired = true
     fillOrigin = socket.rings.fill.position &- socket.rings.receive.position
     transmitOrigin = socket.rings.transmit.position &- socket.rings.completion.position
+    return unsent.bytes
   }
 
-  /// Corrects the counters by the packets that still stand on the transmit ring, and says how many.
-  private mutating func takeBackUnsent() -> UInt64 {
+  /// Counts the packets that still stand on the transmit ring as not sent, and says how many.
+  private mutating func takeBackUnsent() -> (packets: UInt64, bytes: UInt64) {
     var packets: UInt64 = 0
+    var bytes: UInt64 = 0
     for offset in 0..<socket.rings.transmit.pending {
       let descriptor = socket.rings.transmit.pendingEntry(offset)
-      counters.sentBytes &-= UInt64(descriptor.byteCount)
+      bytes &+= UInt64(descriptor.byteCount)
       if !descriptor.continues { packets &+= 1 }
     }
     counters.sentPackets &-= packets
-    return packets
+    return (packets, bytes)
   }
 
   /// Adds the packets put on the transmit ring since the last time to the counter.
@@ -119,12 +153,11 @@ extension PortState {
   }
 }
 
-/// What the data plane itself counts; the kernel's own counters are read from the socket.
+/// What the data plane itself counts, but for bytes, which the lane has; the kernel's own counters
+/// are read from the socket.
 @usableFromInline struct PortCounters {
   @usableFromInline var receivedPackets: UInt64 = 0
-  @usableFromInline var receivedBytes: UInt64 = 0
   @usableFromInline var sentPackets: UInt64 = 0
-  @usableFromInline var sentBytes: UInt64 = 0
   @usableFromInline var dropVerdict: UInt64 = 0
   @usableFromInline var dropTransmitFull: UInt64 = 0
   /// Packets of several fragments that were incomplete, or that nobody asked for.

@@ -55,21 +55,38 @@ public import Synchronization
     return entry
   }
 
-  /// The entry at a position inside the window, modulo 2^32.
-  ///
-  /// For loops that keep the position in a register and say `advance` at the end.
+  /// What is left of the window, up to the end of the ring's memory: `close` it before anything
+  /// else is done with the ring.
   @inlinable @inline(__always)
-  public func entry(at position: UInt32) -> Entry {
-    assert(position &- head < limit &- head, "an entry outside the window")
-    // In bounds: the mask keeps the index below `size`.
-    return unsafe entries[Int(truncatingIfNeeded: position & mask)]
+  package func openRun() -> RingRun<Entry> {
+    let place = head & mask
+    let toEnd = mask &- place &+ 1
+    // In bounds: the run ends where the memory does, if the window does not before.
+    return unsafe RingRun(
+      from: entries + Int(truncatingIfNeeded: place), count: remaining < toEnd ? remaining : toEnd)
   }
 
-  /// Takes the window's entries up to `position`.
+  /// Takes what `run`, opened where the ring stands, has taken, and closes it.
   @inlinable @inline(__always)
-  public mutating func advance(to position: UInt32) {
-    assert(position &- head <= limit &- head, "beyond the window")
-    head = position
+  package mutating func close(_ run: inout RingRun<Entry>) {
+    guard !run.isClosed else { return }
+    head = position(of: run)
+    run = .closed
+  }
+
+  /// Where the ring will stand when `run` is closed.
+  @inlinable @inline(__always)
+  package func position(of run: RingRun<Entry>) -> UInt32 {
+    guard !run.isClosed else { return head }
+    return head &+ (unsafe run.distance(from: entries + Int(truncatingIfNeeded: head & mask)))
+  }
+
+  /// Leaves the window's entries as if they had been taken.
+  package mutating func skipWindow() { head = limit }
+
+  /// Where the window ends: all before it were taken, or will be.
+  @inlinable package var windowEnd: UInt32 {
+    @inline(__always) get { limit }
   }
 
   /// Gives every entry taken so far back to the producer.
@@ -83,6 +100,11 @@ public import Synchronization
   /// Which entry is taken next: how often something was taken since the ring began, modulo 2^32.
   @inlinable public var position: UInt32 {
     @inline(__always) get { head }
+  }
+
+  /// Whether the producer has published something that nobody has taken.
+  @inlinable package var hasPending: Bool {
+    @inline(__always) get { unsafe producer.pointee.load(ordering: .relaxed) != head }
   }
 
   /// How many entries the producer has published and nobody has taken.

@@ -21,6 +21,13 @@
     extent = UInt64(byteCount) | UInt64(options) &<< 32
   }
 
+  /// A descriptor of `extent` bytes at `address`, without options: below 2^32.
+  @inlinable @inline(__always)
+  package init(address: UInt64, extent: UInt64) {
+    self.address = address
+    self.extent = extent
+  }
+
   /// Bytes of the packet or fragment.
   @inlinable public var byteCount: UInt32 {
     @inline(__always) get { UInt32(truncatingIfNeeded: extent) }

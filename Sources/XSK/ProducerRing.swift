@@ -70,22 +70,31 @@ public import Synchronization
     head &+= 1
   }
 
-  /// Writes the entry at `position`: the ring's `position` or a later one that `reserve` gave room
-  /// for.
-  ///
-  /// For loops that keep the position in a register and say `advance` at the end.
+  /// Room for at most `wanted` entries, up to the end of the ring's memory: `close` it before
+  /// anything else is done with the ring.
   @inlinable @inline(__always)
-  public mutating func put(_ entry: Entry, at position: UInt32) {
-    assert(position &- head < limit &- head, "put() without room: ask reserve() first")
-    // In bounds: the mask keeps the index below `size`.
-    unsafe entries[Int(truncatingIfNeeded: position & mask)] = entry
+  package mutating func openRun(_ wanted: UInt32) -> RingRun<Entry> {
+    let room = reserve(wanted)
+    let place = head & mask
+    let toEnd = size &- place
+    // In bounds: the run ends where the memory does, if the room does not before.
+    return unsafe RingRun(
+      from: entries + Int(truncatingIfNeeded: place), count: room < toEnd ? room : toEnd)
   }
 
-  /// Counts the entries up to `position` as put.
+  /// Counts what `run`, opened where the ring stands, has put, and closes it.
   @inlinable @inline(__always)
-  public mutating func advance(to position: UInt32) {
-    assert(position &- head <= limit &- head, "beyond the room")
-    head = position
+  package mutating func close(_ run: inout RingRun<Entry>) {
+    guard !run.isClosed else { return }
+    head = position(of: run)
+    run = .closed
+  }
+
+  /// Where the ring will stand when `run` is closed.
+  @inlinable @inline(__always)
+  package func position(of run: RingRun<Entry>) -> UInt32 {
+    guard !run.isClosed else { return head }
+    return head &+ (unsafe run.distance(from: entries + Int(truncatingIfNeeded: head & mask)))
   }
 
   /// Shows every entry put so far to the consumer.

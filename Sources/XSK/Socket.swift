@@ -71,7 +71,7 @@ extension Socket {
     if fileDescriptor >= 0 { receiveNothing() }
   }
 
-  @usableFromInline func sendNothing() -> Kick {
+  @usableFromInline @inline(never) func sendNothing() -> Kick {
     guard sendto(fileDescriptor, nil, 0, Int32(MSG_DONTWAIT), nil, 0) < 0 else {
       return .done
     }
@@ -83,7 +83,7 @@ extension Socket {
     }
   }
 
-  @usableFromInline func receiveNothing() {
+  @usableFromInline @inline(never) func receiveNothing() {
     _ = recvfrom(fileDescriptor, nil, 0, Int32(MSG_DONTWAIT), nil, nil)
   }
 
