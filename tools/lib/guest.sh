@@ -199,7 +199,7 @@ guest_boot() {
     -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 768 -nodefaults -no-reboot \
     -display none -monitor none -serial "file:$folder/console" -serial "file:$folder/results" \
     -kernel "$guest_kernel" -initrd "$image" \
-    -append "console=ttyS0 panic=-1 quiet loglevel=4" "$@" </dev/null >"$folder/qemu" 2>&1 &
+    -append "console=ttyS0 panic=-1 quiet loglevel=4 mitigations=off nokaslr" "$@" </dev/null >"$folder/qemu" 2>&1 &
   guest_process=$!
   wait "$guest_process"
   status=$?
