@@ -87,6 +87,11 @@ extension SteeringProgram {
   ) throws(XDPError) -> OpaquePointer {
     let found = unsafe xdp_multiprog__get_from_ifindex(Int32(interface.index))
     guard unsafe libxdp_get_error(UnsafeRawPointer(found)) == 0, let multiprog = unsafe found else {
+      throw present.refusal(interface.name, because: "and libxdp cannot read it")
+    }
+    // A dispatcher whose pins libxdp does not find counts as a program without one ("legacy").
+    if unsafe xdp_multiprog__is_legacy(multiprog) {
+      unsafe xdp_multiprog__close(multiprog)
       throw present.refusal(
         interface.name, because: "and what runs under it is not to be found in bpffs")
     }

@@ -194,12 +194,14 @@ guest_boot() {
   shift 3
   : >"$folder/console"
   : >"$folder/results"
-  # panic=-1 with -no-reboot: a kernel that fails ends the guest instead of standing still.
+  # panic=-1 with -no-reboot: a kernel that fails ends the guest instead of standing still. Without
+  # what guards against other guests it takes a quarter less time.
   timeout --foreground --kill-after=2 "$seconds" qemu-system-x86_64 \
     -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 768 -nodefaults -no-reboot \
     -display none -monitor none -serial "file:$folder/console" -serial "file:$folder/results" \
     -kernel "$guest_kernel" -initrd "$image" \
-    -append "console=ttyS0 panic=-1 quiet loglevel=4 mitigations=off nokaslr" "$@" </dev/null >"$folder/qemu" 2>&1 &
+    -append "console=ttyS0 panic=-1 quiet loglevel=4 mitigations=off nokaslr" "$@" \
+    </dev/null >"$folder/qemu" 2>&1 &
   guest_process=$!
   wait "$guest_process"
   status=$?
