@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Another kernel, in QEMU: for what the kernel of this machine cannot do or does not have. Source it
-# from a script in tools/ after requirements.sh, whose group `guest` it needs. It needs no root.
+# from a script in tools/ after requirements.sh. Needs no root, once the packages are there.
 #
+#   guest_require                        # QEMU and what else it takes, or the script ends
 #   guest_fetch_kernel 6.18              # sets guest_kernel, guest_modules, guest_release
 #   guest_new "$folder"                  # an empty file system, in guest_root
 #   guest_add_programs bash ip jq        # with the libraries they load
@@ -21,6 +22,15 @@ readonly guest_status_unavailable=77
 guest_unavailable() {
   echo "NOT CHECKED: $1" >&2
   exit "$guest_status_unavailable"
+}
+
+# Finds, or as root on Debian installs, the packages that a guest takes.
+guest_require() {
+  local missing
+  [[ $(uname -m) == x86_64 ]] || guest_unavailable "guests are for x86-64, this is $(uname -m)"
+  missing=$(missing_packages guest) || exit 1
+  [[ -n $missing ]] || return 0
+  (require_packages guest) >&2 || guest_unavailable "a guest takes more packages: $missing"
 }
 
 # --- What Debian's mirror has
@@ -67,25 +77,26 @@ END
 # guest_unpack FOLDER PACKAGE...: fetches packages (NAME, NAME/SUITE or NAME=VERSION) and unpacks
 # them into FOLDER. Nothing is installed.
 guest_unpack() {
-  local folder=$1 fetched package
+  local folder=$1 package
   shift
   guest_update_lists || return
-  fetched=$(mktemp -d "$guest_cache/fetch.XXXXXX") || return
+  guest_fetched=$(mktemp -d "$guest_cache/fetch.XXXXXX") || return
   echo "fetching $* ..." >&2
-  if ! (cd "$fetched" && guest_apt apt-get download "$@" >log 2>&1); then
-    tail -n 5 "$fetched/log" >&2
-    rm -rf "$fetched"
+  if ! (cd "$guest_fetched" && guest_apt apt-get download "$@" >log 2>&1); then
+    tail -n 5 "$guest_fetched/log" >&2
+    guest_end
     guest_unavailable "Debian's mirror did not give $*"
   fi
-  mkdir -p "$fetched/all" || return
-  for package in "$fetched"/*.deb; do
-    dpkg -x "$package" "$fetched/all" || { rm -rf "$fetched"; return 1; }
+  mkdir "$guest_fetched/all" || return
+  for package in "$guest_fetched"/*.deb; do
+    dpkg -x "$package" "$guest_fetched/all" || return
   done
   # In one step, so that nobody ever finds half of it; another run may have been faster.
   mkdir -p "$(dirname "$folder")"
-  mv -T "$fetched/all" "$folder" 2>/dev/null || [[ -d $folder ]] || return
-  rm -rf "$fetched"
+  mv -T "$guest_fetched/all" "$folder" 2>/dev/null || [[ -d $folder ]] || return
+  rm -rf "$guest_fetched"
 }
+guest_fetched=
 
 # guest_fetch_kernel VERSION: a kernel such as 6.18 or 6.18.15, of the kind that Debian makes for
 # virtual machines, the newest with that number. One from an earlier run will do. Sets guest_kernel
@@ -215,8 +226,9 @@ guest_boot() {
 }
 guest_process=
 
-# Ends the guest if it runs.
+# Ends the guest if it runs, and removes what was fetched in part. For a script's trap on EXIT.
 guest_end() {
+  [[ -z $guest_fetched ]] || rm -rf "$guest_fetched"
   [[ -n $guest_process ]] || return 0
   kill -TERM "$guest_process" 2>/dev/null
   wait "$guest_process"
