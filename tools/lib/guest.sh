@@ -142,19 +142,20 @@ guest_new() {
   done
 }
 
-# guest_add FILE [PLACE]: a file, and if it is a program or library what it loads, each where it is
-# here or in PLACE.
+# guest_add FILE [PLACE]: a file, and if it is a program also the libraries that it loads, each where
+# it is here or in PLACE.
 guest_add() {
-  local place=$guest_root${2:-$1} library
+  local place=$guest_root${2:-$1} linker library
   mkdir -p "$(dirname "$place")" || return
   # What stood there may be one of busybox's names, which is a link.
   rm -f "$place"
   cp -L "$1" "$place" || return
-  readelf -l "$1" 2>/dev/null | grep -q INTERP || return 0
-  # The dynamic linker stands at the end of its list.
+  # The program names its dynamic linker, which knows what it would load.
+  linker=$(readelf -l "$1" 2>/dev/null | sed -n 's/.*program interpreter: \(.*\)]/\1/p')
+  [[ -n $linker ]] || return 0
   while read -r library; do
     [[ -e $guest_root$library ]] || guest_add_file "$library" || return
-  done < <(ldd "$1" | grep -o '/[^ ]*')
+  done < <("$linker" --list "$1" | grep -o '/[^ ]*')
 }
 
 # guest_add_file FILE: just that, where it is here.
@@ -192,7 +193,7 @@ guest_add_modules() {
 guest_pack() {
   install -m 755 tools/guest/init "$guest_root/init" &&
     install -m 755 "$2" "$guest_root/scenarios" &&
-    (cd "$guest_root" && find . -print0 | cpio --null -o -H newc --quiet -R 0:0 | gzip -1) >"$1"
+    (cd "$guest_root" && find . -print0 | cpio --null -o -H newc --quiet -R 0:0) >"$1"
 }
 
 # --- The guest itself
