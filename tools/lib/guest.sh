@@ -42,17 +42,24 @@ guest_apt() {
   "$program" -q -c "$guest_cache/apt/apt.conf" "$@"
 }
 
-# Makes those lists, or renews them if they are older than a day: the suites that have kernels and
-# libraries, from the mirror that the machine itself uses.
+# Makes those lists, or renews them if they are older than a day. One run at a time: apt-get would
+# not wait for another one.
 guest_update_lists() {
-  local apt=$guest_cache/apt mirror suite
+  local apt=$guest_cache/apt
+  mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" || exit 1
+  (flock 9 && guest_renew_lists "$apt") 9>"$apt/lock" || exit
+}
+
+# guest_renew_lists FOLDER: the suites that have kernels and libraries, from the mirror that the
+# machine itself uses.
+guest_renew_lists() {
+  local apt=$1 mirror suite
   if [[ -n $(find "$apt/updated" -mtime -1 2>/dev/null) ]]; then return; fi
   command -v apt-get >/dev/null || guest_unavailable "this is not Debian: there is no apt-get"
   # shellcheck disable=SC2016 # apt-get's own variables
   mirror=$(apt-get indextargets --format '$(ORIGIN) $(LABEL) $(REPO_URI)' 'Created-By: Packages' |
     awk '$1 == "Debian" && $2 == "Debian" {print $3; exit}')
   [[ -n $mirror ]] || guest_unavailable "this is not Debian: apt-get knows no mirror of it"
-  mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" || return
   for suite in bookworm bookworm-backports trixie trixie-backports; do
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main"
   done >"$apt/sources.list"
@@ -79,7 +86,7 @@ END
 guest_unpack() {
   local folder=$1 package
   shift
-  guest_update_lists || return
+  guest_update_lists
   guest_fetched=$(mktemp -d "$guest_cache/fetch.XXXXXX") || return
   echo "fetching $* ..." >&2
   if ! (cd "$guest_fetched" && guest_apt apt-get download "$@" >log 2>&1); then
@@ -107,7 +114,7 @@ guest_fetch_kernel() {
   folder=$(find "$guest_cache/kernels" -mindepth 1 -maxdepth 1 2>/dev/null |
     grep -E "/$pattern\$" | sort -V | tail -n 1)
   if [[ -z $folder ]]; then
-    guest_update_lists || return
+    guest_update_lists
     image=$(guest_apt apt-cache pkgnames linux-image- | grep -xE "linux-image-$pattern" |
       sort -V | tail -n 1)
     [[ -n $image ]] || guest_unavailable "Debian's mirror has no kernel $1 for cloud machines"
@@ -142,8 +149,8 @@ guest_new() {
   done
 }
 
-# guest_add FILE [PLACE]: a file, and if it is a program also the libraries that it loads, each where
-# it is here or in PLACE.
+# guest_add FILE [PLACE]: a file, where it is here or in PLACE; if it is a program, also the
+# libraries that it loads, where they are here.
 guest_add() {
   local place=$guest_root${2:-$1} linker library
   mkdir -p "$(dirname "$place")" || return
