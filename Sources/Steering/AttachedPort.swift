@@ -19,8 +19,8 @@ final class AttachedPort {
   enum Hold {
     /// A bpf_link's descriptor; closing it detaches.
     case link(Int32)
-    /// libxdp's dispatcher.
-    case dispatcher(DispatchedProgram)
+    /// libxdp's dispatcher, with the kernel's number for it.
+    case dispatcher(DispatchedProgram, number: UInt32)
   }
 
   init(
@@ -44,8 +44,8 @@ final class AttachedPort {
       // moment. Gone already if the interface is.
       _ = bpf_link_detach(descriptor)
       close(descriptor)
-    case .dispatcher(let program):
-      program.detach(from: interface, mode)
+    case .dispatcher(let program, let dispatcher):
+      program.letGo(of: interface, mode, dispatcher: dispatcher)
     }
   }
 }

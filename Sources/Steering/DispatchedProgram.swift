@@ -27,8 +27,25 @@ import XSK
     return result == 0 ? nil : Errno(rawValue: -result)
   }
 
-  /// Detaches, from the dispatcher or without one.
-  func detach(from interface: Interface, _ mode: AttachMode) {
-    _ = unsafe xdp_program__detach(handle, Int32(interface.index), mode.libxdp, 0)
+  /// Detaches, from the dispatcher or without one; says whether it could.
+  @discardableResult
+  func detach(from interface: Interface, _ mode: AttachMode) -> Bool {
+    unsafe xdp_program__detach(handle, Int32(interface.index), mode.libxdp, 0) == 0
+  }
+
+  /// Detaches and leaves nothing of ours, also where libxdp cannot.
+  ///
+  /// libxdp goes by what it pinned in bpffs and by the interface, and either may have vanished
+  /// meanwhile. `dispatcher` is the kernel's number of the one that the program was attached with:
+  /// whoever joins it puts another in its place.
+  func letGo(of interface: Interface, _ mode: AttachMode, dispatcher: UInt32) {
+    if detach(from: interface, mode) { return }
+    // An interface that is gone has no program either.
+    if let present = try? PresentProgram(on: interface) {
+      guard present.identifier == dispatcher else { return }
+      _ = bpf_xdp_detach(Int32(interface.index), mode.flag, nil)
+    }
+    let program = unsafe xdp_program__id(handle)
+    DispatcherPins.remove(interface: interface.index, program: program)
   }
 }

@@ -38,14 +38,7 @@ struct PresentProgram {
     let descriptor = bpf_prog_get_fd_by_id(identifier)
     guard descriptor >= 0 else { return "" }
     defer { close(descriptor) }
-    var information = bpf_prog_info()
-    var size = UInt32(MemoryLayout<bpf_prog_info>.size)
-    // The kernel writes at most `size` bytes into the structure.
-    guard unsafe bpf_obj_get_info_by_fd(descriptor, &information, &size) == 0 else { return "" }
-    // Sixteen characters with a zero at the end, read while the structure lives.
-    return unsafe withUnsafeBytes(of: &information.name) { bytes in
-      unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-    }
+    return ProgramInformation(of: descriptor)?.name ?? ""
   }
 
   /// The refusal to take the interface away from whoever has it.

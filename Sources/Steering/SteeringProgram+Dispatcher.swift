@@ -28,11 +28,11 @@ extension SteeringProgram {
       if code == .noSuchFileOrDirectory || !object.verifierLog.isEmpty { return nil }
       throw attachError(code, to: interface.name, mode: mode)
     }
-    guard try PresentProgram(on: interface)?.isDispatcher == true else {
+    guard let present = try PresentProgram(on: interface), present.isDispatcher else {
       program.detach(from: interface, mode)
       return nil
     }
-    return .dispatcher(program)
+    return .dispatcher(program, number: present.identifier)
   }
 
   /// Gives the dispatcher up: loads the program anew for links, with the rules in force.
@@ -62,9 +62,7 @@ extension SteeringProgram {
       guard let present = try PresentProgram(on: interface) else { return }
       let result: Int32
       if present.isDispatcher {
-        guard let ours = unsafe soleOwnership(of: interface) else {
-          throw present.refusal(interface.name, because: "with programs that are not Martlet's")
-        }
+        let ours = try unsafe soleOwnership(of: interface, present)
         result = unsafe xdp_multiprog__detach(ours)
         unsafe xdp_multiprog__close(ours)
       } else if present.isOurs {
@@ -81,11 +79,21 @@ extension SteeringProgram {
     }
   }
 
-  /// libxdp's handle of the dispatcher if every program under it is ours; the caller closes it.
-  private func soleOwnership(of interface: Interface) -> OpaquePointer? {
+  /// libxdp's handle of the dispatcher, which the caller closes.
+  ///
+  /// Refuses if a program under it is not ours, or if libxdp cannot tell what runs there.
+  private func soleOwnership(
+    of interface: Interface, _ present: PresentProgram
+  ) throws(XDPError) -> OpaquePointer {
     let found = unsafe xdp_multiprog__get_from_ifindex(Int32(interface.index))
     guard unsafe libxdp_get_error(UnsafeRawPointer(found)) == 0, let multiprog = unsafe found else {
-      return nil
+      throw present.refusal(interface.name, because: "and libxdp cannot read it")
+    }
+    // A dispatcher whose pins libxdp does not find counts as a program without one ("legacy").
+    if unsafe xdp_multiprog__is_legacy(multiprog) {
+      unsafe xdp_multiprog__close(multiprog)
+      throw present.refusal(
+        interface.name, because: "and what runs under it is not to be found in bpffs")
     }
     var isOurs = true
     var program = unsafe xdp_multiprog__next_prog(nil, multiprog)
@@ -97,6 +105,6 @@ extension SteeringProgram {
     }
     if isOurs { return unsafe multiprog }
     unsafe xdp_multiprog__close(multiprog)
-    return nil
+    throw present.refusal(interface.name, because: "with programs that are not Martlet's")
   }
 }

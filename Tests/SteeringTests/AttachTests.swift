@@ -121,6 +121,20 @@ struct AttachTests {
     }
   }
 
+  /// As it is found where bpffs is not the one that its owner had.
+  @Test func aDispatcherThatCannotBeReadIsRefused() async throws {
+    try await withNetworkNamespace {
+      _ = try VethPair("near", "far")
+      let near = try Interface(named: "near")
+      try attachForeignProgram(named: "xdp_dispatcher", to: near, flags: 4)
+      var program = try SteeringProgram()
+      let error = refusal { () throws(XDPError) in try program.attach(to: near, mode: .native) }
+      #expect(error?.kind == .foreignProgram)
+      #expect(error?.reason.contains("not to be found in bpffs") == true)
+      #expect(programs(on: near) == [1, 0])
+    }
+  }
+
   /// As libxdp leaves it on kernels that refuse its dispatcher.
   @Test func anOrphanOfOursIsReplaced() async throws {
     try await withNetworkNamespace {
@@ -167,17 +181,22 @@ func programs(on interface: Interface) -> [Int] {
 
 /// Attaches a program that passes everything, by netlink: it stays until it is removed.
 func attachForeignProgram(named name: String, to interface: Interface, flags: UInt32) throws {
-  // r0 = XDP_PASS; exit
-  let program: [UInt64] = [0x0000_0002_0000_00B7, 0x95]
-  // Two instructions of eight bytes each.
-  let descriptor = unsafe program.withUnsafeBytes { bytes in
-    unsafe bpf_prog_load(
-      BPF_PROG_TYPE_XDP, name, "GPL", bytes.baseAddress?.assumingMemoryBound(to: bpf_insn.self), 2,
-      nil)
-  }
+  let descriptor = loadForeignProgram(named: name)
   try #require(descriptor >= 0)
   defer { close(descriptor) }
   // No options.
   let result = bpf_xdp_attach(Int32(interface.index), descriptor, flags, nil)
   try #require(result == 0)
+}
+
+/// Loads a program that passes everything; its descriptor, or a negative error.
+func loadForeignProgram(named name: String) -> Int32 {
+  // r0 = XDP_PASS; exit
+  let program: [UInt64] = [0x0000_0002_0000_00B7, 0x95]
+  // Two instructions of eight bytes each.
+  return unsafe program.withUnsafeBytes { bytes in
+    unsafe bpf_prog_load(
+      BPF_PROG_TYPE_XDP, name, "GPL", bytes.baseAddress?.assumingMemoryBound(to: bpf_insn.self), 2,
+      nil)
+  }
 }

@@ -25,6 +25,10 @@ requirements_of() {
     check)
       echo valgrind:valgrind binutils:strip tcpdump:tcpdump tcpreplay:tcpreplay curl:curl
       ;;
+    guest)
+      echo qemu-system-x86:qemu-system-x86_64 busybox-static:busybox cpio:cpio xz-utils:xz
+      echo iproute2:ip xdp-tools:xdp-loader jq:jq binutils:readelf
+      ;;
     *)
       echo "requirements: no group named '$1'" >&2
       return 1
@@ -53,8 +57,8 @@ missing_packages() {
   echo "${missing[*]}"
 }
 
-# Installs the packages of the named groups (build, demo, gate, check) that are missing, or says how
-# to and exits 1.
+# Installs the packages of the named groups (build, demo, gate, check, guest) that are missing, or
+# says how to and exits 1.
 require_packages() {
   local missing
   missing=$(missing_packages "$@") || exit 1
