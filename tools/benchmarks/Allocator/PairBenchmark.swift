@@ -1,0 +1,113 @@
+import Martlet
+
+/// A frame given and one taken back, as a program does it that holds packets for a while: of 8,192
+/// held frames the 64 oldest go, then 64 new ones come.
+final class PairContestant<Source: FrameSource & ~Copyable>: Contestant {
+  private var source: Source
+  private let held: Cells<UInt64>
+  private let lengths: Cells<UInt16>
+  private var cursor = 0
+
+  let operations = 4096
+  private static var batch: Int { 64 }
+
+  init(_ source: consuming Source, lengths: Cells<UInt16>, held count: Int = 8192) {
+    self.source = source
+    self.lengths = lengths
+    held = Cells(repeating: 0, count: count)
+    for place in 0..<count {
+      guard let frame = self.source.give(Int(lengths[place])) else { fatalError("no memory") }
+      held[place] = frame
+    }
+  }
+
+  func slice() {
+    Self.churn(&source, held, lengths, from: cursor, operations)
+    cursor &+= operations
+  }
+
+  @inline(never)
+  private static func churn(
+    _ source: inout Source, _ held: Cells<UInt64>, _ lengths: Cells<UInt16>, from start: Int,
+    _ count: Int
+  ) {
+    let (heldMask, lengthMask) = (held.count &- 1, lengths.count &- 1)
+    var cursor = start
+    while cursor != start &+ count {
+      let end = cursor &+ batch
+      var place = cursor
+      while place != end {
+        source.takeBack(held[place & heldMask])
+        place &+= 1
+      }
+      place = cursor
+      while place != end {
+        held[place & heldMask] = source.give(Int(lengths[place & lengthMask])) ?? 0
+        place &+= 1
+      }
+      cursor = end
+    }
+  }
+}
+
+/// What an allocation costs that no cache serves, in turn with its release: one granule out of
+/// memory that is otherwise wholly free, so that of all lists only the last has anything.
+final class WorstContestant<Source: FrameSource & ~Copyable>: Contestant {
+  private var source: Source
+
+  let operations = 2048
+
+  init(_ source: consuming Source) { self.source = source }
+
+  func slice() { Self.churn(&source, operations) }
+
+  @inline(never)
+  private static func churn(_ source: inout Source, _ count: Int) {
+    var left = count
+    while left != 0 {
+      if let frame = source.give(64) { source.takeBack(frame) }
+      left &-= 1
+    }
+  }
+}
+
+/// Allocations that no cache serves, out of memory full of holes: only the allocations are timed.
+final class HolesContestant: Contestant {
+  private var allocator: FrameAllocator
+  private let lengths: Cells<UInt16>
+  private let held: Cells<UInt64>
+  private var heldCount = 0
+  private var cursor = 0
+  private var random = Random(seed: 31)
+
+  let operations = 512
+
+  init(order: Int, lengths: Cells<UInt16>) throws {
+    var configuration = FrameAllocator.Configuration(byteCount: 16 << 20)
+    configuration.nodeOrder = order
+    configuration.magazineDepth = 0
+    allocator = try FrameAllocator(configuration)
+    self.lengths = lengths
+    held = Cells(repeating: 0, count: 8192)
+    while heldCount < held.count { take() }
+  }
+
+  func prepare() {
+    while heldCount > held.count - operations {
+      let place = random.below(heldCount)
+      heldCount -= 1
+      allocator.release(held[place])
+      held[place] = held[heldCount]
+    }
+  }
+
+  func slice() {
+    while heldCount != held.count { take() }
+  }
+
+  private func take() {
+    held[heldCount] = allocator.allocate(byteCount: Int(lengths[cursor & (lengths.count - 1)])) ?? 0
+    heldCount &+= 1
+    cursor &+= 1
+  }
+}
