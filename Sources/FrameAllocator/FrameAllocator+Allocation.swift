@@ -12,7 +12,7 @@ extension FrameAllocator {
     // One comparison says that it is neither too long nor less than 1.
     guard UInt(bitPattern: byteCount &- 1) < UInt(bitPattern: Magazines.longest &* 64),
       UInt(bitPattern: group.index) < UInt(bitPattern: groupCount),
-      let granule = magazines.pop(group.index, length)
+      let granule = magazines.pop(group.index, packed: length)
     else {
       return allocateSlowly(byteCount: byteCount, group: group, permission: permission)
     }
@@ -45,32 +45,80 @@ extension FrameAllocator {
   ) -> UInt64? {
     guard byteCount > 0, byteCount <= maximumFrame, group.index >= 0, group.index < groupCount
     else { return nil }
-    var length = (byteCount + 63) >> 6
-    if isIsolated(group.index) { length = (length + 63) & ~63 }
-    var found = takeRun(of: length, in: Self.heap(of: group.index, .normal))
-    if found == nil {
-      found = findOrCollect(for: group.index, permission) { allocator, heap, _ in
-        allocator.takeRun(of: length, in: heap)
-      }
+    var length = (byteCount &+ 63) &>> 6
+    if isIsolated(group.index) { length = (length &+ 63) & ~63 }
+    guard
+      let first = takeRun(of: length, in: Self.heap(of: group.index, .normal))
+        ?? collectRun(of: length, for: group.index, permission)
+    else { return nil }
+    map.pages[first &>> 6].starts |= 1 &<< UInt64(truncatingIfNeeded: first & 63)
+    return UInt64(truncatingIfNeeded: first) &<< 6
+  }
+
+  @inline(never)
+  private mutating func collectRun(
+    of length: Int, for group: Int, _ permission: Permission
+  ) -> Int? {
+    findOrCollect(for: group, permission) { allocator, heap, _ in
+      allocator.takeRun(of: length, in: heap)
     }
-    guard let first = found else { return nil }
-    map.pages[first >> 6].starts |= UInt64(1) << UInt64(first & 63)
-    return UInt64(first) << 6
   }
 
   /// Takes granules out of a heap's best fitting node; the caller makes them a frame.
-  func takeRun(of length: Int, in heap: Int) -> Int? {
-    guard let node = lists.bestFit(length, in: heap) else { return nil }
-    let first: Int
-    if map.order == 0 {
-      first = node << 6 | Runs.first(of: length, in: map.pages[node].free)
-      map.pages[node].free &= ~Runs.mask(at: first & 63, count: length)
-    } else {
-      first = map.firstRun(of: length, in: node)
-      map.set(first..<first + length, free: false)
-    }
-    lists.update(node, of: heap)
+  @inline(__always)
+  mutating func takeRun(of length: Int, in heap: Int) -> Int? {
+    map.order == 0 ? takeRunOfPage(length, in: heap) : takeRunOfNode(length, in: heap)
+  }
+
+  @inline(never)
+  private mutating func takeRunOfNode(_ length: Int, in heap: Int) -> Int? {
+    guard let node = lists.bestFit(length, in: heap, lists.shape) else { return nil }
+    let first = map.firstRun(of: length, in: node)
+    map.set(first..<first + length, free: false)
+    lists.update(node, of: heap, run: map.longestRun(of: node), lists.shape)
     return first
+  }
+
+  /// The same where a node is a page.
+  ///
+  /// Cuts more frames of the same length out of the page for the magazine: as many as the group can
+  /// have ready without its memory growing by more than some per cent.
+  @inline(never)
+  private mutating func takeRunOfPage(_ length: Int, in heap: Int) -> Int? {
+    guard let page = lists.bestFit(length, in: heap, .page) else { return nil }
+    var free = map.pages[page].free
+    let place = Runs.first(of: length, in: free)
+    free &= ~Runs.mask(at: place, count: length)
+    let wanted = min(Magazines.refill, Int(truncatingIfNeeded: lists.nodeCounts[heap] &>> 5))
+    if wanted < magazines.depth, heap & 1 == 0, length <= Magazines.longest,
+      magazines.count(heap &>> 1, length) == 0
+    {
+      cut(wanted, of: length, from: page, &free, for: heap &>> 1)
+    }
+    map.pages[page].free = free
+    lists.update(page, of: heap, run: Runs.longest(in: free), .page)
+    return page &<< 6 | place
+  }
+
+  /// Cuts up to `wanted` frames out of a page's free granules and puts them into the magazine, which
+  /// has room.
+  @inline(__always)
+  private mutating func cut(
+    _ wanted: Int, of length: Int, from page: Int, _ free: inout UInt64, for group: Int
+  ) {
+    var bits: UInt64 = 0
+    var count = 0
+    while count < wanted {
+      let place = Runs.first(of: length, in: free)
+      guard place < Page.granules else { break }
+      free &= ~Runs.mask(at: place, count: length)
+      bits |= 1 &<< UInt64(truncatingIfNeeded: place)
+      _ = magazines.push(page &<< 6 | place, group, packed: length)
+      count &+= 1
+    }
+    guard count != 0 else { return }
+    map.pages[page].starts |= bits
+    map.pages[page].marks |= bits
   }
 }
 
