@@ -21,8 +21,8 @@ struct Report {
   init(row: String) { self.row = row }
 
   /// Notes a figure.
-  mutating func note(_ key: String, _ value: Double) {
-    figures.append((key, decimal(value, 4)))
+  mutating func note(_ key: String, _ value: Double, digits: Int = 4) {
+    figures.append((key, decimal(value, digits)))
   }
 
   /// Notes a time: its minimum and its median.

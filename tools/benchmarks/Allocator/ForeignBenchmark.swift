@@ -7,8 +7,6 @@ final class Handover: Sendable {
   private let frames = Cells<UInt64>(repeating: 0, count: 8192)
   private let produced = Cursor()
   private let consumed = Cursor()
-  /// Whether the other thread is to end.
-  let isOver = Atomic<Bool>(false)
 
   /// A cursor alone on its cache lines.
   final class Cursor: Sendable {
@@ -101,21 +99,56 @@ final class ForeignContestant<Owner: Home & ~Copyable>: Contestant {
   }
 }
 
-/// Runs the other side on a thread of its own until the handover is over.
-func release<Side: Returner & ~Copyable>(
-  _ side: consuming Side, from handover: Handover
+/// Takes at most a batch of what was handed over and sends it home.
+private func serve<Side: Returner & ~Copyable>(
+  _ side: inout Side, _ handover: Handover, _ cursor: inout Int
 ) {
-  var cursor = 0
-  while !handover.isOver.load(ordering: .relaxed) {
-    let count = handover.take(from: cursor) { side.sendHome($0) }
-    if count == 0 {
-      relax()
-      continue
+  let count = handover.take(from: cursor) { side.sendHome($0) }
+  guard count != 0 else { return }
+  cursor &+= count
+  side.flush()
+  handover.finish(cursor)
+}
+
+/// Both ways home, slice by slice in turn: the owners on the calling thread, the other side of both
+/// on a thread of its own on the second processor.
+func measureRoundTrips(memory: Int, slices: Int) throws -> (ours: Timing, old: Timing) {
+  let lengths = Mix.imix.lengths(65_536, seed: 3)
+  var configuration = FrameAllocator.Configuration(byteCount: memory)
+  configuration.workers = 2
+  let pool = try FramePool(configuration)
+  let list = LockAndList(granules: memory / 64)
+  let (ours, old) = (Handover(), Handover())
+  let isOver = Flag()
+  onThread {
+    try? Processor(1).pinThread()
+    var peer = OwnWorker(allocator: pool.makeAllocator(worker: 1))
+    var oldPeer = Peer2006(list: list)
+    var (cursor, oldCursor) = (0, 0)
+    while !isOver.isSet {
+      serve(&peer, ours, &cursor)
+      serve(&oldPeer, old, &oldCursor)
     }
-    cursor &+= count
-    side.flush()
-    handover.finish(cursor)
   }
+  defer { isOver.set() }
+  let timings = takeTurns(
+    [
+      ForeignContestant(
+        OwnWorker(allocator: pool.makeAllocator(worker: 0)), ours, lengths: lengths),
+      ForeignContestant(
+        Owner2006(tree: Tree2006(nodes: memory / 4096, order: 0), list: list), old,
+        lengths: lengths),
+    ], slices: slices)
+  return (timings[0], timings[1])
+}
+
+/// Says one thing once to another thread.
+final class Flag: Sendable {
+  private let value = Atomic<Bool>(false)
+
+  var isSet: Bool { value.load(ordering: .relaxed) }
+
+  func set() { value.store(true, ordering: .relaxed) }
 }
 
 /// Ours: the owner's allocator.

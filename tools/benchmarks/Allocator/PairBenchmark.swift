@@ -50,23 +50,36 @@ final class PairContestant<Source: FrameSource & ~Copyable>: Contestant {
   }
 }
 
-/// What an allocation costs that no cache serves, in turn with its release: one granule out of
-/// memory that is otherwise wholly free, so that of all lists only the last has anything.
+/// Allocations at their worst: one granule each out of memory that is otherwise wholly free, so that
+/// of all lists only the last has anything, and no cache to serve them. Only they are timed.
 final class WorstContestant<Source: FrameSource & ~Copyable>: Contestant {
   private var source: Source
+  private let frames: Cells<UInt64>
+  private var count = 0
 
-  let operations = 2048
+  let operations = 48
 
-  init(_ source: consuming Source) { self.source = source }
+  init(_ source: consuming Source) {
+    self.source = source
+    frames = Cells(repeating: 0, count: operations)
+  }
 
-  func slice() { Self.churn(&source, operations) }
+  func prepare() {
+    for place in 0..<count { source.takeBack(frames[place]) }
+    count = 0
+  }
+
+  func slice() {
+    Self.allocate(&source, frames)
+    count = operations
+  }
 
   @inline(never)
-  private static func churn(_ source: inout Source, _ count: Int) {
-    var left = count
-    while left != 0 {
-      if let frame = source.give(64) { source.takeBack(frame) }
-      left &-= 1
+  private static func allocate(_ source: inout Source, _ frames: Cells<UInt64>) {
+    var place = 0
+    while place != frames.count {
+      frames[place] = source.give(64) ?? 0
+      place &+= 1
     }
   }
 }
