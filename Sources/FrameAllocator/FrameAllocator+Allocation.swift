@@ -124,7 +124,7 @@ extension FrameAllocator {
 
 extension FrameAllocator {
   /// Makes room in a group's heap step by step until something is found there: takes what other
-  /// workers sent back, a node of the pool, what the group's magazines hold, what all hold.
+  /// workers sent back, what the group's magazines hold, a node of the pool, what all hold.
   ///
   /// `.critical` work then goes through the reserve in the same way. `find` is told whether to look
   /// at every node, because no other can be had.
@@ -137,9 +137,10 @@ extension FrameAllocator {
       collect()
       if let found = find(&self, normal, false) { return found }
     }
+    // A group's memory does not grow while its magazines have some.
+    if flushMagazines(of: group), let found = find(&self, normal, false) { return found }
     if takeNode(for: group, .normal) { return find(&self, normal, false) }
     magazines.cache(false)
-    flushMagazines(of: group)
     if let found = find(&self, normal, true) { return found }
     letGo()
     if takeNode(for: group, .normal) { return find(&self, normal, false) }

@@ -128,12 +128,17 @@ extension FrameAllocator {
     empty(length, heap: heap, count: (magazines.count(heap >> 1, length) + 1) / 2)
   }
 
-  /// Puts the frames of a group's magazines back into their pages.
-  mutating func flushMagazines(of group: Int) {
+  /// Puts the frames of a group's magazines back into their pages; says whether there were any.
+  @discardableResult
+  mutating func flushMagazines(of group: Int) -> Bool {
+    var hadSome = false
     for length in 0...Magazines.longest {
       let count = magazines.count(group, length)
-      if count > 0 { empty(length, heap: Self.heap(of: group, .normal), count: count) }
+      guard count > 0 else { continue }
+      empty(length, heap: Self.heap(of: group, .normal), count: count)
+      hadSome = true
     }
+    return hadSome
   }
 
   private mutating func empty(_ length: Int, heap: Int, count: Int) {

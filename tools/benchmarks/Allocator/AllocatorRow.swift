@@ -208,17 +208,23 @@ extension AllocatorRow {
 
 extension AllocatorRow {
   private mutating func flows() throws {
-    let own = try Flows(flows: 64, held: 200, rounds: 20, isExclusive: true)
-    let shared = try Flows(flows: 64, held: 200, rounds: 20, isExclusive: false)
+    let own = try Flows(flows: 64, held: 200, rounds: 0, isExclusive: true)
+    let shared = try Flows(flows: 64, held: 200, rounds: 0, isExclusive: false)
     let pages = Double(own.nodeCount) / 64
     let extra = Double(own.nodeCount) / Double(shared.nodeCount) - 1
     report.note("pages_per_flow", pages)
-    report.note("pages_per_flow_with_packets", own.pagesPerFlow)
     report.note("flow_purity", own.purity)
     report.note("flow_extra_bytes", extra)
     report.note("shared_pages_per_flow", shared.pagesPerFlow)
     report.note("shared_flow_purity", shared.purity)
-    let beside = "\(decimal(shared.pagesPerFlow, 0)) pages and "
+    let aged = try Flows(flows: 64, held: 200, rounds: 20, isExclusive: true)
+    let agedShared = try Flows(flows: 64, held: 200, rounds: 20, isExclusive: false)
+    report.note("pages_per_flow_aged", Double(aged.nodeCount) / 64)
+    report.note("flow_purity_aged", aged.purity)
+    report.note(
+      "flow_extra_bytes_aged", Double(aged.nodeCount) / Double(agedShared.nodeCount) - 1)
+    let beside =
+      "\(decimal(shared.pagesPerFlow, 0)) pages and "
       + "\(percent(shared.purity, 0)) pure in one group"
     report.check(
       "pages_per_flow", "200 IMIX packets of each of 64 flows", "\(decimal(pages, 1)) pages",

@@ -8,7 +8,8 @@ struct Flows {
   private(set) var nodeCount = 0
   private let flowCount: Int
 
-  /// Lets the packets of every flow come and go `rounds` times over.
+  /// Holds the packets of every flow; then `rounds` times over the oldest of all goes and another
+  /// of its flow comes.
   init(flows: Int, held: Int, rounds: Int, isExclusive: Bool) throws {
     flowCount = flows
     let groups = isExclusive ? flows : 1
@@ -28,8 +29,8 @@ struct Flows {
     }
     // Packets of all flows arrive in turn.
     for place in 0..<flows * held { frames.append(try next(place % flows)) }
-    for _ in 0..<flows * held * rounds {
-      let place = random.below(frames.count)
+    for operation in 0..<flows * held * rounds {
+      let place = operation % frames.count
       allocator.release(frames[place].frame)
       frames[place] = try next(place % flows)
     }

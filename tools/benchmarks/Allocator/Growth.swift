@@ -5,7 +5,7 @@ import Martlet
 final class GrowthContestant: Contestant {
   /// What is done.
   enum Work {
-    /// A random frame goes, another comes.
+    /// 64 random frames go, as many come.
     case pair
     /// A packet is received into a slot, trimmed to 594 bytes and released.
     case settle
@@ -14,7 +14,6 @@ final class GrowthContestant: Contestant {
   private var allocator: FrameAllocator
   private let work: Work
   private let held: Cells<UInt64>
-  private let places: Cells<UInt32>
   private let byteCount: Int
   private var cursor = 0
 
@@ -25,21 +24,25 @@ final class GrowthContestant: Contestant {
     self.work = work
     self.byteCount = byteCount
     held = Cells(repeating: 0, count: frames)
-    places = Cells(repeating: 0, count: 1 << 20)
     for place in 0..<frames {
       guard let frame = allocator.allocate(byteCount: byteCount) else { throw NoMemory() }
       held[place] = frame
     }
+    // In random order, so that one after the other lies anywhere in the memory.
     var random = Random(seed: 41)
-    for place in 0..<places.count { places[place] = UInt32(random.below(frames)) }
+    for place in 1..<frames {
+      let other = random.below(place + 1)
+      (held[place], held[other]) = (held[other], held[place])
+    }
   }
 
   func slice() {
     switch work {
-    case .pair: Self.replace(&allocator, held, places, byteCount, from: cursor, operations)
+    case .pair:
+      Self.replace(&allocator, held, byteCount, from: cursor, operations)
+      cursor = (cursor &+ operations) % held.count
     case .settle: Self.settle(&allocator, operations)
     }
-    cursor &+= operations
   }
 
   /// Nanoseconds per page of an audit, the least of a few.
@@ -56,15 +59,18 @@ final class GrowthContestant: Contestant {
 
   @inline(never)
   private static func replace(
-    _ allocator: inout FrameAllocator, _ held: Cells<UInt64>, _ places: Cells<UInt32>,
-    _ byteCount: Int, from start: Int, _ count: Int
+    _ allocator: inout FrameAllocator, _ held: Cells<UInt64>, _ byteCount: Int, from start: Int,
+    _ count: Int
   ) {
     var cursor = start
-    while cursor != start &+ count {
-      let place = Int(truncatingIfNeeded: places[cursor & (places.count &- 1)])
-      allocator.release(held[place])
-      held[place] = allocator.allocate(byteCount: byteCount) ?? 0
-      cursor &+= 1
+    for _ in 0..<count / 64 {
+      if cursor &+ 64 > held.count { cursor = 0 }
+      for place in cursor..<cursor &+ 64 { allocator.release(held[place]) }
+      // The last released comes first: each place gets its frame back.
+      for place in (cursor..<cursor &+ 64).reversed() {
+        held[place] = allocator.allocate(byteCount: byteCount) ?? 0
+      }
+      cursor &+= 64
     }
   }
 

@@ -59,6 +59,7 @@ struct HeldInPlace {
   var copybreak: Int
   /// Packets that arrive.
   var arrivals: Int
+  var magazineDepth = 64
 
   private static let posted = 1024
   private static let held = 20_000
@@ -69,6 +70,7 @@ struct HeldInPlace {
   func bytes(_ mix: Mix) throws -> Double {
     var configuration = FrameAllocator.Configuration(byteCount: 60_000 * 4096)
     configuration.isUnaligned = isUnaligned
+    configuration.magazineDepth = magazineDepth
     var allocator = try FrameAllocator(configuration)
     var random = Random(seed: 5)
     var slots: [UInt64] = []
@@ -105,7 +107,11 @@ struct HeldInPlace {
     _ allocator: inout FrameAllocator, _ slot: inout UInt64, _ byteCount: Int
   ) throws -> UInt64 {
     guard byteCount > copybreak else {
-      guard let frame = allocator.allocate(byteCount: byteCount) else { throw NoMemory() }
+      // The smallest hole of all, in front of what a magazine has.
+      guard
+        let frame = allocator.allocateDenser(than: slot, byteCount: byteCount)
+          ?? allocator.allocate(byteCount: byteCount)
+      else { throw NoMemory() }
       return frame
     }
     let packet = slot + Self.headroom..<slot + Self.headroom + UInt64(byteCount)
