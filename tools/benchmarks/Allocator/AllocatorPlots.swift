@@ -35,7 +35,7 @@ struct AllocatorPlots {
       ("power of two", { Double(Held.roundedUp($0)) }, true), ("2,048 B chunks", { _ in 2048 }, true),
       ("4,096 B chunks", { _ in 4096 }, true),
     ]
-    let columns = [70.0, 245, 385, 490, 600]
+    let columns = [30.0, 205, 360, 470, 592]
     for (number, one) in series.enumerated() {
       picture.line(
         try sizes.map { (x: x($0), y: y(try one.bytes($0))) }, series: number,
@@ -64,8 +64,8 @@ struct AllocatorPlots {
       ("random sizes", "first failure", { fills[$0]?[0].first ?? 0 }),
       ("random sizes", "fourth failure", { fills[$0]?[0].last ?? 0 }),
       ("19, 37, 79 units", "1 page, first failure", { fills[$0]?[1].first ?? 0 }),
-      ("19, 37, 79 units", "1 page, after churn", { fills[$0]?[1].last ?? 0 }),
-      ("19, 37, 79 units", "8 pages, after churn", { fills[$0]?[2].last ?? 0 }),
+      ("19, 37, 79 units", "1 page, churned", { fills[$0]?[1].last ?? 0 }),
+      ("19, 37, 79 units", "8 pages, churned", { fills[$0]?[2].last ?? 0 }),
     ]
     let step = (right - left) / Double(runs.count)
     let subjects = FillSubject.allCases
