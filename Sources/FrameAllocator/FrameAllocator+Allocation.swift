@@ -80,45 +80,15 @@ extension FrameAllocator {
   }
 
   /// The same where a node is a page.
-  ///
-  /// Cuts more frames of the same length out of the page for the magazine: as many as the group can
-  /// have ready without its memory growing by more than some per cent.
   @inline(never)
   private mutating func takeRunOfPage(_ length: Int, in heap: Int) -> Int? {
     guard let page = lists.bestFit(length, in: heap, .page) else { return nil }
-    var free = map.pages[page].free
+    let free = map.pages[page].free
     let place = Runs.first(of: length, in: free)
-    free &= ~Runs.mask(at: place, count: length)
-    let wanted = min(Magazines.refill, Int(truncatingIfNeeded: lists.nodeCounts[heap] &>> 5))
-    if wanted < magazines.depth, heap & 1 == 0, length <= Magazines.longest,
-      magazines.count(heap &>> 1, length) == 0
-    {
-      cut(wanted, of: length, from: page, &free, for: heap &>> 1)
-    }
-    map.pages[page].free = free
-    lists.update(page, of: heap, run: Runs.longest(in: free), .page)
+    let left = free & ~Runs.mask(at: place, count: length)
+    map.pages[page].free = left
+    lists.update(page, of: heap, run: Runs.longest(in: left), .page)
     return page &<< 6 | place
-  }
-
-  /// Cuts up to `wanted` frames out of a page's free granules and puts them into the magazine, which
-  /// has room.
-  @inline(__always)
-  private mutating func cut(
-    _ wanted: Int, of length: Int, from page: Int, _ free: inout UInt64, for group: Int
-  ) {
-    var bits: UInt64 = 0
-    var count = 0
-    while count < wanted {
-      let place = Runs.first(of: length, in: free)
-      guard place < Page.granules else { break }
-      free &= ~Runs.mask(at: place, count: length)
-      bits |= 1 &<< UInt64(truncatingIfNeeded: place)
-      _ = magazines.push(page &<< 6 | place, group, packed: length)
-      count &+= 1
-    }
-    guard count != 0 else { return }
-    map.pages[page].starts |= bits
-    map.pages[page].marks |= bits
   }
 }
 

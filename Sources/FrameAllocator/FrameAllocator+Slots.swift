@@ -48,7 +48,7 @@ extension FrameAllocator {
     // Reserve nodes are not cached. Where slots lie anywhere, the next one may begin right behind
     // what is kept of this one.
     let isOne = heap & 1 == 1 || slots.isUnaligned && !isIsolated
-    let wanted = isOne ? 1 : max(1, min(Magazines.slotRefill, magazines.depth))
+    let wanted = isOne ? 1 : max(1, min(Magazines.refill, magazines.depth))
     var given: Int?
     var count = 0
     for page in pages(of: node) {

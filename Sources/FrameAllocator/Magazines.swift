@@ -27,9 +27,7 @@
   /// Words of a group's magazines: that of its slots, then one per length.
   @inlinable static var wordsPerGroup: Int { 1 &+ slotFactor &* capacity &+ longest &* stride }
   /// Slots that a miss makes at once.
-  @inline(__always) static var slotRefill: Int { 16 }
-  /// Packed frames that a miss makes at once beside the one that is asked for, at most.
-  @inline(__always) static var refill: Int { 8 }
+  static let refill = 16
 
   init(groupCount: Int, depth: Int, slotFactor: Int, memory: TableMemory) {
     self.depth = depth

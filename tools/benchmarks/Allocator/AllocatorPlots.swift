@@ -32,7 +32,8 @@ struct AllocatorPlots {
     let series: [(name: String, bytes: (Int) throws -> Double, isDashed: Bool)] = [
       ("Martlet, nodes of 1 page", { try held.ours(.fixed($0)) }, false),
       ("Martlet, of 8 pages", { try held.ours(.fixed($0), order: 3) }, false),
-      ("power of two", { Double(Held.roundedUp($0)) }, true), ("2,048 B chunks", { _ in 2048 }, true),
+      ("power of two", { Double(Held.roundedUp($0)) }, true),
+      ("2,048 B chunks", { _ in 2048 }, true),
       ("4,096 B chunks", { _ in 4096 }, true),
     ]
     let columns = [30.0, 205, 360, 470, 592]
@@ -115,8 +116,10 @@ struct AllocatorPlots {
         picture.boxes(
           pages.enumerated().flatMap { page, owners in
             Self.runs(of: flow, in: owners).map {
-              (left + 4.5 * Double($0.lowerBound), 90 + height * Double(page),
-                4.5 * Double($0.count), max(1, height - 1))
+              (
+                left + 4.5 * Double($0.lowerBound), 90 + height * Double(page),
+                4.5 * Double($0.count), max(1, height - 1)
+              )
             }
           }, series: flow)
       }
