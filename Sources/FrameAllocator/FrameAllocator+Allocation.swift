@@ -11,7 +11,7 @@ extension FrameAllocator {
     let length = (byteCount &+ 63) &>> 6
     // One comparison says that it is neither too long nor less than 1.
     guard UInt(bitPattern: byteCount &- 1) < UInt(bitPattern: Magazines.longest &* 64),
-      UInt(bitPattern: group.index) < UInt(bitPattern: groupCount),
+      group.index == 0 || UInt(bitPattern: group.index) < UInt(bitPattern: groupCount),
       let granule = magazines.pop(group.index, packed: length)
     else {
       return allocateSlowly(byteCount: byteCount, group: group, permission: permission)

@@ -9,23 +9,30 @@ extension FrameAllocator {
   @inlinable @inline(__always) @discardableResult
   public mutating func release(_ address: UInt64) -> Bool {
     let granule = Int(truncatingIfNeeded: address &>> 6)
+    return UInt(bitPattern: granule &>> 6) < UInt(bitPattern: map.pageCount)
+      && cachePacked(granule) || releaseSlowly(address)
+  }
+
+  /// Puts the packed frame that begins at `granule` into its magazine.
+  ///
+  /// If the application has it, it is of this worker's normal nodes, and there is room; else returns
+  /// false and changes nothing.
+  @inlinable @inline(__always)
+  mutating func cachePacked(_ granule: Int) -> Bool {
     let page = granule &>> 6
-    guard UInt(bitPattern: page) < UInt(bitPattern: map.pageCount) else {
-      return releaseSlowly(address)
-    }
-    // Of this worker, and of normal nodes; the application's packed frame begins right here.
     let heap = owners[page &>> map.order] ^ identity
     let base = UInt64(truncatingIfNeeded: granule & 63)
     let masks = map.pages[page]
     guard heap & 0xF801 == 0, ((masks.starts & ~masks.marks) &>> base) & 1 == 1 else {
-      return releaseSlowly(address)
+      return false
     }
     let stops = (masks.starts | masks.marks | masks.free) & (~1 &<< base)
-    let end = UInt64(truncatingIfNeeded: stops.trailingZeroBitCount)
-    guard end < 64 || map.order == 0,
+    let end = stops.trailingZeroBitCount
+    guard end <= map.lastEnd,
       magazines.push(
-        granule, Int(truncatingIfNeeded: heap &>> 1), packed: Int(truncatingIfNeeded: end &- base))
-    else { return releaseSlowly(address) }
+        granule, Int(truncatingIfNeeded: heap &>> 1),
+        packed: end &- Int(truncatingIfNeeded: base))
+    else { return false }
     map.pages[page].marks = masks.marks | 1 &<< base
     return true
   }

@@ -18,6 +18,7 @@
 
   /// How runs fall into lists.
   struct Shape {
+    let order: Int
     /// Runs that differ in these low bits only share a list: at most 513 lists a heap.
     let shift: Int
     let listCount: Int
@@ -25,6 +26,7 @@
 
     @inline(__always)
     init(order: Int) {
+      self.order = order
       shift = max(0, order &- 3)
       listCount = (Page.granules &<< order) &>> shift &+ 1
       wordCount = (listCount &+ 63) / 64
@@ -86,7 +88,7 @@ extension NodeLists {
   @inline(__always) @discardableResult
   func update(_ node: Int, of heap: Int, run: Int, _ shape: Shape) -> Bool {
     let bin = run == 0 ? NodeLink.noBin : run &>> shape.shift
-    let old = link(of: node)
+    let old = NodeLink(pages.pages[node &<< shape.order].link)
     let top = shape.listCount &- 1
     if bin == old.bin { return false }
     if old.bin != NodeLink.noBin { withdraw(node, old, of: heap, shape) }
@@ -94,8 +96,8 @@ extension NodeLists {
     if bin != NodeLink.noBin {
       insert(node, into: bin, of: heap, shape)
     } else {
-      setLink(
-        NodeLink(previous: NodeLink.none, next: NodeLink.none, bin: NodeLink.noBin), of: node)
+      pages.pages[node &<< shape.order].link =
+        NodeLink(previous: NodeLink.none, next: NodeLink.none, bin: NodeLink.noBin).bits
     }
     guard bin == top else { return false }
     wholeCounts[heap] &+= 1
@@ -106,10 +108,11 @@ extension NodeLists {
   private func insert(_ node: Int, into bin: Int, of heap: Int, _ shape: Shape) {
     let next = head(bin, of: heap, shape)
     if next >= 0 {
-      NodeLink.setPrevious(node, in: &pages.pages[pages.firstPage(of: next)].link)
+      NodeLink.setPrevious(node, in: &pages.pages[next &<< shape.order].link)
     }
     // The number of no node, -1, is `NodeLink.none` in 24 bits.
-    setLink(NodeLink(previous: NodeLink.none, next: next & NodeLink.none, bin: bin), of: node)
+    pages.pages[node &<< shape.order].link =
+      NodeLink(previous: NodeLink.none, next: next & NodeLink.none, bin: bin).bits
     heads[heap &* shape.listCount &+ bin] = UInt32(truncatingIfNeeded: node &+ 1)
     let word = bin &>> 6
     words[heap &* shape.wordCount &+ word] |= 1 &<< UInt64(truncatingIfNeeded: bin & 63)
@@ -119,10 +122,10 @@ extension NodeLists {
   @inline(__always)
   private func withdraw(_ node: Int, _ old: NodeLink, of heap: Int, _ shape: Shape) {
     if old.next != NodeLink.none {
-      NodeLink.setPrevious(old.previous, in: &pages.pages[pages.firstPage(of: old.next)].link)
+      NodeLink.setPrevious(old.previous, in: &pages.pages[old.next &<< shape.order].link)
     }
     guard old.previous == NodeLink.none else {
-      NodeLink.setNext(old.next, in: &pages.pages[pages.firstPage(of: old.previous)].link)
+      NodeLink.setNext(old.next, in: &pages.pages[old.previous &<< shape.order].link)
       return
     }
     guard old.next == NodeLink.none else {

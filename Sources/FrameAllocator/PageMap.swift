@@ -11,12 +11,16 @@
 
   /// Pages of all nodes.
   @usableFromInline let pageCount: Int
+  /// Where a frame may end to be known from its page alone: one that reaches the page's end may go
+  /// on in the next page, where nodes have several.
+  @usableFromInline let lastEnd: Int
 
   init(pages: Table<Page>, order: Int, nodeCount: Int) {
     self.pages = pages
     self.order = order
     self.nodeCount = nodeCount
     pageCount = nodeCount << order
+    lastEnd = order == 0 ? Page.granules : Page.granules - 1
   }
 
   /// Granules of a node.

@@ -1,7 +1,7 @@
 import Glibc
 
-/// The one file of the benchmarks with pointers: references in Swift are to run as fast as in C, and
-/// malloc speaks no other language.
+// The one file of the benchmarks with pointers: references in Swift are to run as fast as in C, and
+// malloc speaks no other language.
 
 /// A fixed number of trivial values, with indices checked in debug builds only, as in the
 /// allocator's own tables.

@@ -1,6 +1,8 @@
 import Glibc
 
-/// A row of benchmarks: what one run measures together. One entry here and one file in `rows`.
+/// A row of benchmarks: what one run measures together.
+///
+/// One entry here and one file in `rows`.
 struct Row {
   var name: String
   var run: (Options) throws -> Report

@@ -56,8 +56,8 @@ missing_packages() {
   echo "${missing[*]}"
 }
 
-# Installs the packages of the named groups (build, demo, gate, bench, check) that are missing, or says how
-# to and exits 1.
+# Installs the packages of the named groups (build, demo, gate, bench, check) that are missing, or
+# says how to and exits 1.
 require_packages() {
   local missing
   missing=$(missing_packages "$@") || exit 1

@@ -1,7 +1,8 @@
 import Martlet
 
-/// The frame allocator: what it costs, and how much of the memory is packets. Every line of the
-/// table of targets, beside what is compared.
+/// The frame allocator: what it costs, and how much of the memory is packets.
+///
+/// Every line of the table of targets, beside what is compared.
 struct AllocatorRow {
   let options: Options
   private(set) var report = Report(row: "allocator")

@@ -1,5 +1,7 @@
 /// The usual frame allocator of packet programs: chunks of one size on a stack, the one released
-/// last goes out first. A packet takes a whole chunk, however short it is.
+/// last goes out first.
+///
+/// A packet takes a whole chunk, however short it is.
 struct FixedStack: FrameSource {
   private let chunks: Cells<UInt64>
   private var count: Int

@@ -55,7 +55,9 @@ protocol Returner: ~Copyable {
 }
 
 /// Packets from the thread that owns the memory to another one and back: allocated and handed over
-/// here, released there, collected here. A slice begins with nothing on its way and ends so.
+/// here, released there, collected here.
+///
+/// A slice begins with nothing on its way and ends so.
 final class ForeignContestant<Owner: Home & ~Copyable>: Contestant {
   private var owner: Owner
   private let handover: Handover

@@ -1,7 +1,8 @@
 import Martlet
 
-/// How much of the memory packets take that are held: what comes and goes is exact, so these figures
-/// do not depend on the machine.
+/// How much of the memory packets take that are held.
+///
+/// What comes and goes is exact, so these figures do not depend on the machine.
 struct Held {
   /// Packets held.
   var count: Int
@@ -65,8 +66,9 @@ struct HeldInPlace {
   private static let held = 20_000
   private static let headroom: UInt64 = 256
 
-  /// Bytes of memory per held packet, without the slots that are posted; packets leave in order, but
-  /// for one in ten.
+  /// Bytes of memory per held packet, without the slots that are posted.
+  ///
+  /// Packets leave in order, but for one in ten.
   func bytes(_ mix: Mix) throws -> Double {
     var configuration = FrameAllocator.Configuration(byteCount: 60_000 * 4096)
     configuration.isUnaligned = isUnaligned

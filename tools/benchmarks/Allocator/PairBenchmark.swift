@@ -31,27 +31,30 @@ final class PairContestant<Source: FrameSource & ~Copyable>: Contestant {
     _ source: inout Source, _ held: Cells<UInt64>, _ lengths: Cells<UInt16>, from start: Int,
     _ count: Int
   ) {
-    let (heldMask, lengthMask) = (held.count &- 1, lengths.count &- 1)
+    // Both are a multiple of the batch long, so that a batch never wraps.
     var cursor = start
     while cursor != start &+ count {
-      let end = cursor &+ batch
-      var place = cursor
+      let first = cursor & (held.count &- 1)
+      let end = first &+ batch
+      var place = first
       while place != end {
-        source.takeBack(held[place & heldMask])
+        source.takeBack(held[place])
         place &+= 1
       }
-      place = cursor
+      let ahead = (cursor & (lengths.count &- 1)) &- first
+      place = first
       while place != end {
-        held[place & heldMask] = source.give(Int(lengths[place & lengthMask])) ?? 0
+        held[place] = source.give(Int(lengths[place &+ ahead])) ?? 0
         place &+= 1
       }
-      cursor = end
+      cursor &+= batch
     }
   }
 }
 
-/// Allocations at their worst: one granule each out of memory that is otherwise wholly free, so that
-/// of all lists only the last has anything, and no cache to serve them. Only they are timed.
+/// Allocations at their worst: one granule each out of memory that is otherwise wholly free.
+///
+/// Of all lists only the last has anything, and no cache serves them. Only they are timed.
 final class WorstContestant<Source: FrameSource & ~Copyable>: Contestant {
   private var source: Source
   private let frames: Cells<UInt64>
