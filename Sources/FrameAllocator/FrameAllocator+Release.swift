@@ -15,8 +15,8 @@ extension FrameAllocator {
 
   /// Puts the packed frame that begins at `granule` into its magazine.
   ///
-  /// If the application has it, it is of this worker's normal nodes, and there is room; else returns
-  /// false and changes nothing.
+  /// If the application has it, it is of this worker's normal nodes, and there is room; else
+  /// returns false and changes nothing.
   @inlinable @inline(__always)
   mutating func cachePacked(_ granule: Int) -> Bool {
     let page = granule &>> 6

@@ -140,7 +140,7 @@ extension AllocatorRow {
     report.noteBytes(
       "held_9014", "held, 9,014 B in place", try heldJumbo(count: 200), atMost: 9792,
       beside: "chunks 12,288 B")
-    report.note("held_9014_packed_order9", try held.jumbo(order: 9))
+    report.note("held_9014_packed_order9", try Held.jumbo(order: 9))
   }
 
   private mutating func inPlace() throws {
@@ -156,6 +156,9 @@ extension AllocatorRow {
         "held_\(name)", "received in place, \(what)", try free.bytes(mix), atMost: limit,
         beside: "\(decimal(other, 0)) B with aligned slots, chunks 2,048 B")
       report.note("held_\(name)_aligned", other)
+      let bare = HeldInPlace(
+        isUnaligned: true, copybreak: copybreak, arrivals: arrivals, magazineDepth: 0)
+      report.note("held_\(name)_without_magazines", try bare.bytes(mix))
     }
   }
 

@@ -11,7 +11,8 @@ struct Held {
 
   /// Bytes of memory per packet, each in a frame of its own length, after random replacement.
   func ours(_ mix: Mix, order: Int = 0) throws -> Double {
-    var configuration = FrameAllocator.Configuration(byteCount: count * 4096)
+    var configuration = FrameAllocator.Configuration(
+      byteCount: count * max(4096, largest(mix) * 2))
     configuration.nodeOrder = order
     var allocator = try FrameAllocator(configuration)
     replace(&allocator, mix)
@@ -38,6 +39,11 @@ struct Held {
     var size = 32
     while size < byteCount { size *= 2 }
     return size
+  }
+
+  /// Bytes of the longest packet.
+  private func largest(_ mix: Mix) -> Int {
+    if case .fixed(let byteCount) = mix { byteCount } else { 1518 }
   }
 
   private func replace<Source: FrameSource & ~Copyable>(_ source: inout Source, _ mix: Mix) {
@@ -148,7 +154,9 @@ struct NoMemory: Error {}
 
 extension Held {
   /// Bytes of memory per packet of 9,014 bytes in one frame each, in nodes of 2^`order` pages.
-  func jumbo(order: Int) throws -> Double {
-    try Held(count: 2000, rounds: 10).ours(.fixed(9014), order: order)
+  ///
+  /// So many that they fill whole nodes.
+  static func jumbo(order: Int) throws -> Double {
+    try Held(count: 23_200, rounds: 0).ours(.fixed(9014), order: order)
   }
 }

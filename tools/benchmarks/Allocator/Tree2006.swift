@@ -1,10 +1,10 @@
 /// The network tree allocator as it was published in 2006, written anew from its description.
 ///
 /// A node is a block of pages with a bit per granule that says whether it is free. Free runs stand
-/// in an array of lists, one per length. An allocation looks through the lists from its own length on,
-/// takes the first run of the first list that has one, and puts the rest back. A release sets the
-/// bits, counts the free neighbours on both sides inside the node and puts the merged run at the
-/// end of its list: the coldest run goes out first. Whoever releases says the length.
+/// in an array of lists, one per length. An allocation looks through the lists from its own length
+/// on, takes the first run of the first list that has one, and puts the rest back. A release sets
+/// the bits, counts the free neighbours on both sides inside the node and puts the merged run at
+/// the end of its list: the coldest run goes out first. Whoever releases says the length.
 ///
 /// Faster here than it was: neighbours are counted by word and not bit by bit, and links lie
 /// outside of the packets' memory.
