@@ -49,6 +49,9 @@ let package = Package(
       name: "MartletTool", dependencies: ["Martlet", system, arguments], path: "tools/martlet",
       swiftSettings: strict),
     .executableTarget(
+      name: "MartletBench", dependencies: ["Martlet", system], path: "tools/benchmarks",
+      exclude: ["rows"], swiftSettings: strict),
+    .executableTarget(
       name: "forward", dependencies: ["Martlet", system], path: "examples/forward",
       exclude: ["README.md"],
       swiftSettings: strict),

@@ -11,8 +11,8 @@ extension FrameAllocator {
     let length = (byteCount &+ 63) &>> 6
     // One comparison says that it is neither too long nor less than 1.
     guard UInt(bitPattern: byteCount &- 1) < UInt(bitPattern: Magazines.longest &* 64),
-      UInt(bitPattern: group.index) < UInt(bitPattern: groupCount),
-      let granule = magazines.pop(group.index, length)
+      group.index == 0 || UInt(bitPattern: group.index) < UInt(bitPattern: groupCount),
+      let granule = magazines.pop(group.index, packed: length)
     else {
       return allocateSlowly(byteCount: byteCount, group: group, permission: permission)
     }
@@ -44,38 +44,56 @@ extension FrameAllocator {
   ) -> UInt64? {
     guard byteCount > 0, byteCount <= maximumFrame, group.index >= 0, group.index < groupCount
     else { return nil }
-    var length = (byteCount + 63) >> 6
-    if isIsolated(group.index) { length = (length + 63) & ~63 }
-    var found = takeRun(of: length, in: Self.heap(of: group.index, .normal))
-    if found == nil {
-      found = findOrCollect(for: group.index, permission) { allocator, heap, _ in
-        allocator.takeRun(of: length, in: heap)
-      }
+    var length = (byteCount &+ 63) &>> 6
+    if isIsolated(group.index) { length = (length &+ 63) & ~63 }
+    guard
+      let first = takeRun(of: length, in: Self.heap(of: group.index, .normal))
+        ?? collectRun(of: length, for: group.index, permission)
+    else { return nil }
+    map.pages[first &>> 6].starts |= 1 &<< UInt64(truncatingIfNeeded: first & 63)
+    return UInt64(truncatingIfNeeded: first) &<< 6
+  }
+
+  @inline(never)
+  private mutating func collectRun(
+    of length: Int, for group: Int, _ permission: Permission
+  ) -> Int? {
+    findOrCollect(for: group, permission) { allocator, heap, _ in
+      allocator.takeRun(of: length, in: heap)
     }
-    guard let first = found else { return nil }
-    map.pages[first >> 6].starts |= UInt64(1) << UInt64(first & 63)
-    return UInt64(first) << 6
   }
 
   /// Takes granules out of a heap's best fitting node; the caller makes them a frame.
-  func takeRun(of length: Int, in heap: Int) -> Int? {
-    guard let node = lists.bestFit(length, in: heap) else { return nil }
-    let first: Int
-    if map.order == 0 {
-      first = node << 6 | Runs.first(of: length, in: map.pages[node].free)
-      map.pages[node].free &= ~Runs.mask(at: first & 63, count: length)
-    } else {
-      first = map.firstRun(of: length, in: node)
-      map.set(first..<first + length, free: false)
-    }
-    lists.update(node, of: heap)
+  @inline(__always)
+  mutating func takeRun(of length: Int, in heap: Int) -> Int? {
+    map.order == 0 ? takeRunOfPage(length, in: heap) : takeRunOfNode(length, in: heap)
+  }
+
+  @inline(never)
+  private mutating func takeRunOfNode(_ length: Int, in heap: Int) -> Int? {
+    guard let node = lists.bestFit(length, in: heap, lists.shape) else { return nil }
+    let first = map.firstRun(of: length, in: node)
+    map.set(first..<first + length, free: false)
+    lists.update(node, of: heap, run: map.longestRun(of: node), lists.shape)
     return first
+  }
+
+  /// The same where a node is a page.
+  @inline(never)
+  private mutating func takeRunOfPage(_ length: Int, in heap: Int) -> Int? {
+    guard let page = lists.bestFit(length, in: heap, .page) else { return nil }
+    let free = map.pages[page].free
+    let place = Runs.first(of: length, in: free)
+    let left = free & ~Runs.mask(at: place, count: length)
+    map.pages[page].free = left
+    lists.update(page, of: heap, run: Runs.longest(in: left), .page)
+    return page &<< 6 | place
   }
 }
 
 extension FrameAllocator {
   /// Makes room in a group's heap step by step until something is found there: takes what other
-  /// workers sent back, a node of the pool, what the group's magazines hold, what all hold.
+  /// workers sent back, what the group's magazines hold, a node of the pool, what all hold.
   ///
   /// `.critical` work then goes through the reserve in the same way. `find` is told whether to look
   /// at every node, because no other can be had.
@@ -88,9 +106,10 @@ extension FrameAllocator {
       collect()
       if let found = find(&self, normal, false) { return found }
     }
+    // A group's memory does not grow while its magazines have some.
+    if flushMagazines(of: group), let found = find(&self, normal, false) { return found }
     if takeNode(for: group, .normal) { return find(&self, normal, false) }
     magazines.cache(false)
-    flushMagazines(of: group)
     if let found = find(&self, normal, true) { return found }
     letGo()
     if takeNode(for: group, .normal) { return find(&self, normal, false) }

@@ -49,6 +49,7 @@ extension FrameAllocator {
 
   /// Takes back what another worker released: a slot marked as returning, or a packed frame.
   private mutating func takeHome(_ granule: Int) {
+    if cachePacked(granule) { return }
     guard let heap = ownHeap(of: granule), let base = map.base(of: granule) else {
       refusalCount += 1
       return

@@ -9,24 +9,31 @@ extension FrameAllocator {
   @inlinable @inline(__always) @discardableResult
   public mutating func release(_ address: UInt64) -> Bool {
     let granule = Int(truncatingIfNeeded: address &>> 6)
+    return UInt(bitPattern: granule &>> 6) < UInt(bitPattern: map.pageCount)
+      && cachePacked(granule) || releaseSlowly(address)
+  }
+
+  /// Puts the packed frame that begins at `granule` into its magazine.
+  ///
+  /// If the application has it, it is of this worker's normal nodes, and there is room; else
+  /// returns false and changes nothing.
+  @inlinable @inline(__always)
+  mutating func cachePacked(_ granule: Int) -> Bool {
     let page = granule &>> 6
-    guard UInt(bitPattern: page) < UInt(bitPattern: map.pageCount),
-      let heap = ownHeap(of: granule)
-    else { return releaseSlowly(address) }
-    let offset = UInt64(truncatingIfNeeded: granule & 63)
+    let heap = owners[page &>> map.order] ^ identity
+    let base = UInt64(truncatingIfNeeded: granule & 63)
     let masks = map.pages[page]
-    let below = masks.heads &<< (63 &- offset)
-    let base = Int(truncatingIfNeeded: offset) &- below.leadingZeroBitCount
-    let bit = UInt64(1) &<< UInt64(truncatingIfNeeded: base)
-    let stops = (masks.heads | masks.free) & ~(bit | (bit &- 1))
-    guard below != 0, masks.starts & ~masks.marks & bit != 0,
-      (masks.free &>> offset) & 1 == 0, heap & 1 == 0, stops != 0 || map.order == 0
-    else { return releaseSlowly(address) }
-    let length = stops.trailingZeroBitCount &- base
-    guard length <= Magazines.longest,
-      magazines.push(page &<< 6 | base, heap &>> 1, length)
-    else { return releaseSlowly(address) }
-    map.pages[page].marks = masks.marks | bit
+    guard heap & 0xF801 == 0, ((masks.starts & ~masks.marks) &>> base) & 1 == 1 else {
+      return false
+    }
+    let stops = (masks.starts | masks.marks | masks.free) & (~1 &<< base)
+    let end = stops.trailingZeroBitCount
+    guard end <= map.lastEnd,
+      magazines.push(
+        granule, Int(truncatingIfNeeded: heap &>> 1),
+        packed: end &- Int(truncatingIfNeeded: base))
+    else { return false }
+    map.pages[page].marks = masks.marks | 1 &<< base
     return true
   }
 
@@ -36,8 +43,8 @@ extension FrameAllocator {
     guard let granule = granule(at: address) else { return refuse() }
     guard let heap = ownHeap(of: granule) else { return releaseForeign(granule) || refuse() }
     guard let base = map.base(of: granule) else { return refuse() }
-    let bit = UInt64(1) << UInt64(base & 63)
-    let page = map.pages[base >> 6]
+    let bit = UInt64(1) &<< UInt64(truncatingIfNeeded: base & 63)
+    let page = map.pages[base &>> 6]
     if page.starts & bit != 0 {
       guard page.marks & bit == 0 else { return refuse() }
       free(base, heap: heap)
@@ -109,7 +116,7 @@ extension FrameAllocator {
   /// Puts a packed frame of the application's into a magazine or back into its page.
   mutating func free(_ base: Int, heap: Int) {
     let length = map.length(at: base)
-    if heap & 1 == 0, length <= Magazines.longest, magazines.depth > 0,
+    if magazines.depth > 0, heap & 1 == 0, length <= Magazines.longest,
       !self.isIsolated(heap >> 1)
     {
       if magazines.count(heap >> 1, length) >= magazines.depth { spill(length, heap: heap) }
@@ -126,12 +133,17 @@ extension FrameAllocator {
     empty(length, heap: heap, count: (magazines.count(heap >> 1, length) + 1) / 2)
   }
 
-  /// Puts the frames of a group's magazines back into their pages.
-  mutating func flushMagazines(of group: Int) {
+  /// Puts the frames of a group's magazines back into their pages; says whether there were any.
+  @discardableResult
+  mutating func flushMagazines(of group: Int) -> Bool {
+    var hadSome = false
     for length in 0...Magazines.longest {
       let count = magazines.count(group, length)
-      if count > 0 { empty(length, heap: Self.heap(of: group, .normal), count: count) }
+      guard count > 0 else { continue }
+      empty(length, heap: Self.heap(of: group, .normal), count: count)
+      hadSome = true
     }
+    return hadSome
   }
 
   private mutating func empty(_ length: Int, heap: Int, count: Int) {
@@ -154,19 +166,38 @@ extension FrameAllocator {
 
   /// Makes a run free; a node that becomes whole goes back to the pool, but for one spare.
   mutating func erase(_ base: Int, length: Int, heap: Int) {
-    let bit = UInt64(1) << UInt64(base & 63)
-    map.pages[base >> 6].starts &= ~bit
-    map.pages[base >> 6].marks &= ~bit
-    makeFree(base..<base + length, heap: heap)
+    let bit = UInt64(1) &<< UInt64(truncatingIfNeeded: base & 63)
+    map.pages[base &>> 6].starts &= ~bit
+    map.pages[base &>> 6].marks &= ~bit
+    makeFree(base, count: length, heap: heap)
   }
 
   /// Adds granules to a node's free runs.
-  mutating func makeFree(_ granules: Range<Int>, heap: Int) {
-    guard !granules.isEmpty else { return }
-    map.set(granules, free: true)
-    let node = map.node(of: granules.lowerBound)
-    if lists.update(node, of: heap), heap & 1 == 1 || lists.wholeCounts[heap] > 1 {
-      giveBack(node, of: heap)
+  @inline(__always)
+  mutating func makeFree(_ first: Int, count: Int, heap: Int) {
+    guard count != 0 else { return }
+    let isWhole =
+      map.order == 0
+      ? makeFreeInPage(first, count: count, heap: heap)
+      : makeFreeInNode(first, count: count, heap: heap)
+    if isWhole, heap & 1 == 1 || lists.wholeCounts[heap] > 1 {
+      giveBack(map.node(of: first), of: heap)
     }
+  }
+
+  @inline(never)
+  private mutating func makeFreeInNode(_ first: Int, count: Int, heap: Int) -> Bool {
+    map.set(first..<first + count, free: true)
+    let node = map.node(of: first)
+    return lists.update(node, of: heap, run: map.longestRun(of: node), lists.shape)
+  }
+
+  /// The same where a node is a page.
+  @inline(never)
+  private mutating func makeFreeInPage(_ first: Int, count: Int, heap: Int) -> Bool {
+    let page = first &>> 6
+    let free = map.pages[page].free | Runs.mask(at: first & 63, count: count)
+    map.pages[page].free = free
+    return lists.update(page, of: heap, run: Runs.longest(in: free), .page)
   }
 }

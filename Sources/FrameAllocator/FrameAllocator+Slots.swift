@@ -66,7 +66,7 @@ extension FrameAllocator {
         count += 1
       }
     }
-    lists.update(node, of: heap)
+    lists.update(node, of: heap, run: map.longestRun(of: node), lists.shape)
     return given
   }
 }

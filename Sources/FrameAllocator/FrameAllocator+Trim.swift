@@ -31,8 +31,8 @@ extension FrameAllocator {
     map.pages[granule >> 6].starts &= ~bit
     map.pages[granule >> 6].marks &= ~bit
     map.pages[kept.lowerBound >> 6].starts |= UInt64(1) << UInt64(kept.lowerBound & 63)
-    makeFree(whole.lowerBound..<kept.lowerBound, heap: heap)
-    makeFree(kept.upperBound..<whole.upperBound, heap: heap)
+    makeFree(whole.lowerBound, count: kept.lowerBound - whole.lowerBound, heap: heap)
+    makeFree(kept.upperBound, count: whole.upperBound - kept.upperBound, heap: heap)
     return UInt64(kept.lowerBound) << 6
   }
 
@@ -45,7 +45,7 @@ extension FrameAllocator {
       let heap = ownHeap(of: granule), !self.isIsolated(heap >> 1)
     else { return nil }
     let length = (byteCount + 63) >> 6
-    guard let node = lists.bestFit(length, in: heap), node != map.node(of: granule),
+    guard let node = lists.bestFit(length, in: heap, lists.shape), node != map.node(of: granule),
       freeGranules(of: node) < freeGranules(of: map.node(of: granule)),
       let first = takeRun(of: length, in: heap)
     else { return nil }

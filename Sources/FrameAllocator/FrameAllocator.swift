@@ -106,7 +106,7 @@ extension FrameAllocator {
   public var chunkCount: Int { slots.custodies.count }
 
   /// Bytes of the longest frame that `allocate` can give.
-  public var maximumFrame: Int { map.nodeGranules * Self.granule }
+  public var maximumFrame: Int { map.nodeGranules &* Self.granule }
 
   /// Bytes of this allocator's tables, and of those it shares with the pool's other allocators.
   public var metadataByteCount: (own: Int, shared: Int) {

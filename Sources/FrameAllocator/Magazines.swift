@@ -4,8 +4,8 @@
 /// nodes are cached. Bounded, and emptied when an allocation finds nothing: a cache never pins
 /// memory.
 @frozen @usableFromInline struct Magazines {
-  @usableFromInline let entries: Table<UInt32>
-  @usableFromInline let counts: Table<UInt16>
+  /// Per magazine: how many frames are in it, then those, by their first granules.
+  @usableFromInline let words: Table<UInt32>
   /// Most frames in a magazine of packed frames; 0 caches nothing.
   ///
   /// 0 while memory is short: then every hole counts, and what comes back goes into its page.
@@ -22,10 +22,10 @@
   @inlinable static var capacity: Int { 64 }
   /// How many times deeper the magazine of slots can be: bursts of several ports come from it.
   @inlinable static var slotFactor: Int { 8 }
-  /// Magazines of a group: one per length, and number 0 for RX slots.
-  @inlinable static var perGroup: Int { 33 }
-  /// Entries of a group's magazines.
-  @inlinable static var entriesPerGroup: Int { (slotFactor + 32) * capacity }
+  /// Words of a magazine of packed frames.
+  @inlinable static var stride: Int { capacity &+ 1 }
+  /// Words of a group's magazines: that of its slots, then one per length.
+  @inlinable static var wordsPerGroup: Int { 1 &+ slotFactor &* capacity &+ longest &* stride }
   /// Slots that a miss makes at once.
   static let refill = 16
 
@@ -35,47 +35,67 @@
     self.slotFactor = slotFactor
     slotDepth = depth * slotFactor
     self.groupCount = groupCount
-    counts = memory.table(of: UInt16.self, count: groupCount * Self.perGroup)
-    entries = memory.table(
-      of: UInt32.self, count: depth == 0 ? 0 : groupCount * Self.entriesPerGroup)
+    words = memory.table(of: UInt32.self, count: groupCount * Self.wordsPerGroup)
   }
 
   /// Most frames in a group's magazine for a length; length 0 means RX slots.
   @inlinable @inline(__always)
   func depth(for length: Int) -> Int { length == 0 ? slotDepth : depth }
 
+  /// Where a group's magazine for packed frames of a length begins.
   @inlinable @inline(__always)
-  func row(_ group: Int, _ length: Int) -> Int { group &* Magazines.perGroup &+ length }
+  func start(_ group: Int, packed length: Int) -> Int {
+    group &* Magazines.wordsPerGroup &+ length &* Magazines.stride
+      &+ (1 &+ Magazines.slotFactor &* Magazines.capacity &- Magazines.stride)
+  }
 
-  /// Where a group's magazine for a length begins in `entries`.
+  /// Where a group's magazine for a length begins; length 0 means RX slots.
   @inlinable @inline(__always)
-  func first(_ group: Int, _ length: Int) -> Int {
-    group &* Magazines.entriesPerGroup
-      &+ (length == 0 ? 0 : (Magazines.slotFactor &- 1 &+ length) &* Magazines.capacity)
+  func start(_ group: Int, _ length: Int) -> Int {
+    length == 0 ? group &* Magazines.wordsPerGroup : start(group, packed: length)
   }
 
   /// Frames in a group's magazine for a length.
   @inlinable @inline(__always)
   func count(_ group: Int, _ length: Int) -> Int {
-    Int(truncatingIfNeeded: counts[row(group, length)])
+    Int(truncatingIfNeeded: words[start(group, length)])
   }
 
   /// Takes the last frame out, as the number of its first granule.
   @inlinable @inline(__always)
-  func pop(_ group: Int, _ length: Int) -> Int? {
-    let count = count(group, length)
+  func pop(_ group: Int, _ length: Int) -> Int? { pop(at: start(group, length)) }
+
+  /// The same for packed frames.
+  @inlinable @inline(__always)
+  func pop(_ group: Int, packed length: Int) -> Int? { pop(at: start(group, packed: length)) }
+
+  @inlinable @inline(__always)
+  func pop(at start: Int) -> Int? {
+    let count = words[start]
     guard count != 0 else { return nil }
-    counts[row(group, length)] = UInt16(truncatingIfNeeded: count &- 1)
-    return Int(truncatingIfNeeded: entries[first(group, length) &+ count &- 1])
+    words[start] = count &- 1
+    return Int(truncatingIfNeeded: words[start &+ Int(truncatingIfNeeded: count)])
   }
 
   /// Puts a frame in; false if the magazine is full.
   @inlinable @inline(__always)
   func push(_ granule: Int, _ group: Int, _ length: Int) -> Bool {
-    let count = count(group, length)
-    guard count < depth(for: length) else { return false }
-    entries[first(group, length) &+ count] = UInt32(truncatingIfNeeded: granule)
-    counts[row(group, length)] = UInt16(truncatingIfNeeded: count &+ 1)
+    push(granule, at: start(group, length), depth: depth(for: length))
+  }
+
+  /// The same for packed frames; false also if it is too long.
+  @inlinable @inline(__always)
+  func push(_ granule: Int, _ group: Int, packed length: Int) -> Bool {
+    length <= Magazines.longest
+      && push(granule, at: start(group, packed: length), depth: depth)
+  }
+
+  @inlinable @inline(__always)
+  func push(_ granule: Int, at start: Int, depth: Int) -> Bool {
+    let count = words[start]
+    guard Int(truncatingIfNeeded: count) < depth else { return false }
+    words[start] = count &+ 1
+    words[start &+ 1 &+ Int(truncatingIfNeeded: count)] = UInt32(truncatingIfNeeded: granule)
     return true
   }
 
@@ -87,14 +107,14 @@
 
   /// The frame that was put in as number `place` of those there.
   func frame(_ place: Int, _ group: Int, _ length: Int) -> Int {
-    Int(entries[first(group, length) + place])
+    Int(words[start(group, length) + 1 + place])
   }
 
   /// Forgets the `count` frames that were put in first.
   func drop(_ count: Int, _ group: Int, _ length: Int) {
-    let first = first(group, length)
-    let left = self.count(group, length) - count
-    for place in 0..<left { entries[first + place] = entries[first + count + place] }
-    counts[row(group, length)] = UInt16(left)
+    let start = start(group, length)
+    let left = Int(words[start]) - count
+    for place in 0..<left { words[start + 1 + place] = words[start + 1 + count + place] }
+    words[start] = UInt32(left)
   }
 }

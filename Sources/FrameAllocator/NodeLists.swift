@@ -13,33 +13,52 @@
   /// Nodes of each heap, and those of them that are wholly free.
   let nodeCounts: Table<UInt32>
   let wholeCounts: Table<UInt32>
-  /// Runs that differ in these low bits only share a list: at most 513 lists a heap.
-  private let shift: Int
-  private let listCount: Int
-  private let wordCount: Int
+  /// The numbers of lists and words of a heap.
+  let shape: Shape
+
+  /// How runs fall into lists.
+  struct Shape {
+    let order: Int
+    /// Runs that differ in these low bits only share a list: at most 513 lists a heap.
+    let shift: Int
+    let listCount: Int
+    let wordCount: Int
+
+    @inline(__always)
+    init(order: Int) {
+      self.order = order
+      shift = max(0, order &- 3)
+      listCount = (Page.granules &<< order) &>> shift &+ 1
+      wordCount = (listCount &+ 63) / 64
+    }
+
+    /// The shape where a node is a page: as constants they cost nothing.
+    @inline(__always) static var page: Shape { Shape(order: 0) }
+  }
 
   init(pages: PageMap, heapCount: Int, memory: TableMemory) {
     self.pages = pages
-    shift = max(0, pages.order - 3)
-    listCount = pages.nodeGranules >> shift + 1
-    wordCount = (listCount + 63) / 64
-    heads = memory.table(of: UInt32.self, count: heapCount * listCount)
-    words = memory.table(of: UInt64.self, count: heapCount * wordCount)
+    shape = Shape(order: pages.order)
+    heads = memory.table(of: UInt32.self, count: heapCount * shape.listCount)
+    words = memory.table(of: UInt64.self, count: heapCount * shape.wordCount)
     summaries = memory.table(of: UInt64.self, count: heapCount)
     nodeCounts = memory.table(of: UInt32.self, count: heapCount)
     wholeCounts = memory.table(of: UInt32.self, count: heapCount)
   }
 
+  @inline(__always)
   private func link(of node: Int) -> NodeLink {
     NodeLink(pages.pages[pages.firstPage(of: node)].link)
   }
 
+  @inline(__always)
   private func setLink(_ link: NodeLink, of node: Int) {
     pages.pages[pages.firstPage(of: node)].link = link.bits
   }
 
-  private func head(_ bin: Int, of heap: Int) -> Int {
-    Int(heads[heap * listCount + bin]) - 1
+  @inline(__always)
+  private func head(_ bin: Int, of heap: Int, _ shape: Shape) -> Int {
+    Int(truncatingIfNeeded: heads[heap &* shape.listCount &+ bin]) &- 1
   }
 }
 
@@ -50,83 +69,87 @@ extension NodeLists {
     wholeCounts[heap] += 1
     setLink(
       NodeLink(previous: NodeLink.none, next: NodeLink.none, bin: NodeLink.noBin), of: node)
-    insert(node, into: pages.nodeGranules >> shift, of: heap)
+    insert(node, into: pages.nodeGranules >> shape.shift, of: heap, shape)
   }
 
   /// Lets a wholly free node go.
   func remove(_ node: Int, from heap: Int) {
     nodeCounts[heap] -= 1
     wholeCounts[heap] -= 1
-    withdraw(node, link(of: node), of: heap)
+    withdraw(node, link(of: node), of: heap, shape)
   }
 
-  /// Puts a node into the list that its longest free run asks for, after its masks changed.
+  /// Puts a node into the list that its longest free run `run` asks for, after its masks changed.
   ///
   /// Returns whether the node has become wholly free.
-  @discardableResult
-  func update(_ node: Int, of heap: Int) -> Bool {
-    let run = pages.longestRun(of: node)
-    let bin = run == 0 ? NodeLink.noBin : run >> shift
-    let old = link(of: node)
-    let top = pages.nodeGranules >> shift
+  ///
+  /// Every allocation and release that no magazine serves ends here. Inlined, as what it calls: a
+  /// call would copy this struct.
+  @inline(__always) @discardableResult
+  func update(_ node: Int, of heap: Int, run: Int, _ shape: Shape) -> Bool {
+    let bin = run == 0 ? NodeLink.noBin : run &>> shape.shift
+    let old = NodeLink(pages.pages[node &<< shape.order].link)
+    let top = shape.listCount &- 1
     if bin == old.bin { return false }
-    if old.bin != NodeLink.noBin { withdraw(node, old, of: heap) }
-    if old.bin == top { wholeCounts[heap] -= 1 }
+    if old.bin != NodeLink.noBin { withdraw(node, old, of: heap, shape) }
+    if old.bin == top { wholeCounts[heap] &-= 1 }
     if bin != NodeLink.noBin {
-      insert(node, into: bin, of: heap)
+      insert(node, into: bin, of: heap, shape)
     } else {
-      setLink(
-        NodeLink(previous: NodeLink.none, next: NodeLink.none, bin: NodeLink.noBin), of: node)
+      pages.pages[node &<< shape.order].link =
+        NodeLink(previous: NodeLink.none, next: NodeLink.none, bin: NodeLink.noBin).bits
     }
     guard bin == top else { return false }
-    wholeCounts[heap] += 1
+    wholeCounts[heap] &+= 1
     return true
   }
 
-  private func insert(_ node: Int, into bin: Int, of heap: Int) {
-    let next = head(bin, of: heap)
-    setLink(
-      NodeLink(previous: NodeLink.none, next: next < 0 ? NodeLink.none : next, bin: bin), of: node)
+  @inline(__always)
+  private func insert(_ node: Int, into bin: Int, of heap: Int, _ shape: Shape) {
+    let next = head(bin, of: heap, shape)
     if next >= 0 {
-      var link = link(of: next)
-      link.previous = node
-      setLink(link, of: next)
+      NodeLink.setPrevious(node, in: &pages.pages[next &<< shape.order].link)
     }
-    heads[heap * listCount + bin] = UInt32(truncatingIfNeeded: node + 1)
-    let word = bin >> 6
-    words[heap * wordCount + word] |= UInt64(1) << UInt64(bin & 63)
-    summaries[heap] |= UInt64(1) << UInt64(word)
+    // The number of no node, -1, is `NodeLink.none` in 24 bits.
+    pages.pages[node &<< shape.order].link =
+      NodeLink(previous: NodeLink.none, next: next & NodeLink.none, bin: bin).bits
+    heads[heap &* shape.listCount &+ bin] = UInt32(truncatingIfNeeded: node &+ 1)
+    let word = bin &>> 6
+    words[heap &* shape.wordCount &+ word] |= 1 &<< UInt64(truncatingIfNeeded: bin & 63)
+    summaries[heap] |= 1 &<< UInt64(truncatingIfNeeded: word)
   }
 
-  private func withdraw(_ node: Int, _ old: NodeLink, of heap: Int) {
+  @inline(__always)
+  private func withdraw(_ node: Int, _ old: NodeLink, of heap: Int, _ shape: Shape) {
     if old.next != NodeLink.none {
-      var link = link(of: old.next)
-      link.previous = old.previous
-      setLink(link, of: old.next)
+      NodeLink.setPrevious(old.previous, in: &pages.pages[old.next &<< shape.order].link)
     }
     guard old.previous == NodeLink.none else {
-      var link = link(of: old.previous)
-      link.next = old.next
-      setLink(link, of: old.previous)
+      NodeLink.setNext(old.next, in: &pages.pages[old.previous &<< shape.order].link)
       return
     }
-    heads[heap * listCount + old.bin] =
-      old.next == NodeLink.none ? 0 : UInt32(truncatingIfNeeded: old.next + 1)
-    guard old.next == NodeLink.none else { return }
-    let word = old.bin >> 6
-    words[heap * wordCount + word] &= ~(UInt64(1) << UInt64(old.bin & 63))
-    if words[heap * wordCount + word] == 0 { summaries[heap] &= ~(UInt64(1) << UInt64(word)) }
+    guard old.next == NodeLink.none else {
+      heads[heap &* shape.listCount &+ old.bin] = UInt32(truncatingIfNeeded: old.next &+ 1)
+      return
+    }
+    heads[heap &* shape.listCount &+ old.bin] = 0
+    let word = old.bin &>> 6
+    let bits =
+      words[heap &* shape.wordCount &+ word] & ~(1 &<< UInt64(truncatingIfNeeded: old.bin & 63))
+    words[heap &* shape.wordCount &+ word] = bits
+    if bits == 0 { summaries[heap] &= ~(1 &<< UInt64(truncatingIfNeeded: word)) }
   }
 }
 
 extension NodeLists {
   /// The node of the heap whose longest free run is the shortest that holds `count` granules.
-  func bestFit(_ count: Int, in heap: Int) -> Int? {
-    let sure = (count + 1 << shift - 1) >> shift
-    if let bin = firstList(from: sure, of: heap) { return head(bin, of: heap) }
+  @inline(__always)
+  func bestFit(_ count: Int, in heap: Int, _ shape: Shape) -> Int? {
+    let sure = (count &+ (1 &<< shape.shift) &- 1) &>> shape.shift
+    if let bin = firstList(from: sure, of: heap, shape) { return head(bin, of: heap, shape) }
     // The list below has longer and shorter runs, if it is not of one length.
-    guard shift > 0 else { return nil }
-    return first(in: count >> shift, of: heap) { pages.longestRun(of: $0) >= count }
+    guard shape.shift > 0 else { return nil }
+    return first(in: count >> shape.shift, of: heap) { pages.longestRun(of: $0) >= count }
   }
 
   /// The first node of the heap with runs of at least `count` granules that `isWanted` takes, from
@@ -134,10 +157,10 @@ extension NodeLists {
   func first(
     from count: Int, in heap: Int, limit: Int = .max, where isWanted: (Int) -> Bool
   ) -> Int? {
-    var bin = firstList(from: count >> shift, of: heap)
+    var bin = firstList(from: count >> shape.shift, of: heap, shape)
     while let list = bin {
       if let node = first(in: list, of: heap, limit: limit, where: isWanted) { return node }
-      bin = firstList(from: list + 1, of: heap)
+      bin = firstList(from: list + 1, of: heap, shape)
     }
     return nil
   }
@@ -145,19 +168,19 @@ extension NodeLists {
   /// Whether the node's list is the one that its longest free run asks for.
   func isListed(_ node: Int) -> Bool {
     let run = pages.longestRun(of: node)
-    return link(of: node).bin == (run == 0 ? NodeLink.noBin : run >> shift)
+    return link(of: node).bin == (run == 0 ? NodeLink.noBin : run >> shape.shift)
   }
 
   /// A wholly free node of the heap.
   func wholeNode(of heap: Int) -> Int? {
     guard wholeCounts[heap] > 0 else { return nil }
-    return first(in: pages.nodeGranules >> shift, of: heap) { pages.isWhole($0) }
+    return first(in: pages.nodeGranules >> shape.shift, of: heap) { pages.isWhole($0) }
   }
 
   private func first(
     in bin: Int, of heap: Int, limit: Int = .max, where isWanted: (Int) -> Bool
   ) -> Int? {
-    var node = head(bin, of: heap)
+    var node = head(bin, of: heap, shape)
     var looked = 0
     while node >= 0, looked < limit {
       if isWanted(node) { return node }
@@ -169,16 +192,18 @@ extension NodeLists {
   }
 
   /// The first list from `bin` on that is not empty.
-  private func firstList(from bin: Int, of heap: Int) -> Int? {
-    var word = bin >> 6
-    guard word < wordCount else { return nil }
-    var bits = words[heap * wordCount + word] & (~0 << UInt64(bin & 63))
+  @inline(__always)
+  private func firstList(from bin: Int, of heap: Int, _ shape: Shape) -> Int? {
+    var word = bin &>> 6
+    guard word < shape.wordCount else { return nil }
+    var bits =
+      words[heap &* shape.wordCount &+ word] & (~0 &<< UInt64(truncatingIfNeeded: bin & 63))
     if bits == 0 {
-      let later = summaries[heap] & (~1 << UInt64(word))
+      let later = summaries[heap] & (~1 &<< UInt64(truncatingIfNeeded: word))
       guard later != 0 else { return nil }
       word = later.trailingZeroBitCount
-      bits = words[heap * wordCount + word]
+      bits = words[heap &* shape.wordCount &+ word]
     }
-    return word << 6 | bits.trailingZeroBitCount
+    return word &<< 6 | bits.trailingZeroBitCount
   }
 }

@@ -40,12 +40,14 @@ struct NodeLink {
   /// In no list.
   static let noBin = 0xFFFF
 
+  @inline(__always)
   init(previous: Int, next: Int, bin: Int) {
     self.previous = previous
     self.next = next
     self.bin = bin
   }
 
+  @inline(__always)
   init(_ bits: UInt64) {
     previous = Int(truncatingIfNeeded: bits & 0xFF_FFFF)
     next = Int(truncatingIfNeeded: (bits &>> 24) & 0xFF_FFFF)
@@ -53,7 +55,20 @@ struct NodeLink {
   }
 
   var bits: UInt64 {
-    UInt64(truncatingIfNeeded: previous) | UInt64(truncatingIfNeeded: next) &<< 24
-      | UInt64(truncatingIfNeeded: bin) &<< 48
+    @inline(__always) get {
+      UInt64(truncatingIfNeeded: previous | next &<< 24 | bin &<< 48)
+    }
+  }
+
+  /// Changes the neighbour in front alone.
+  @inline(__always)
+  static func setPrevious(_ node: Int, in bits: inout UInt64) {
+    bits = bits & ~0xFF_FFFF | UInt64(truncatingIfNeeded: node)
+  }
+
+  /// Changes the neighbour behind alone.
+  @inline(__always)
+  static func setNext(_ node: Int, in bits: inout UInt64) {
+    bits = bits & ~(0xFF_FFFF &<< 24) | UInt64(truncatingIfNeeded: node) &<< 24
   }
 }

@@ -22,6 +22,9 @@ requirements_of() {
     gate)
       echo valgrind:/usr/include/valgrind/callgrind.h binutils:strip bsdextrautils:column jq:jq
       ;;
+    bench)
+      echo jq:jq
+      ;;
     check)
       echo valgrind:valgrind binutils:strip tcpdump:tcpdump tcpreplay:tcpreplay curl:curl
       ;;
@@ -57,8 +60,8 @@ missing_packages() {
   echo "${missing[*]}"
 }
 
-# Installs the packages of the named groups (build, demo, gate, check, guest) that are missing, or
-# says how to and exits 1.
+# Installs the packages of the named groups (build, demo, gate, bench, check, guest) that are
+# missing, or says how to and exits 1.
 require_packages() {
   local missing
   missing=$(missing_packages "$@") || exit 1

@@ -1,0 +1,41 @@
+import SystemPackage
+
+/// What the command line asks of a row.
+struct Options {
+  /// Fewer slices and packets: in seconds, for a look.
+  var isQuick = false
+  /// Where the row's JSON object goes.
+  var jsonPath: String?
+  /// Where plots go.
+  var plotFolder: String?
+
+  /// Reads what follows the row's name; nil if it makes no sense.
+  init?(_ arguments: ArraySlice<String>) {
+    var rest = arguments
+    while let argument = rest.popFirst() {
+      switch argument {
+      case "--quick": isQuick = true
+      case "--json":
+        guard let path = rest.popFirst() else { return nil }
+        jsonPath = path
+      case "--plot":
+        guard let path = rest.popFirst() else { return nil }
+        plotFolder = path
+      default: return nil
+      }
+    }
+  }
+}
+
+/// Says on standard error what is measured now.
+func progress(_ text: String) {
+  _ = try? FileDescriptor.standardError.writeAll("bench: \(text)\n".utf8)
+}
+
+/// Writes a file of text, in place of one that is there.
+func write(_ text: String, to path: String) throws {
+  let file = try FileDescriptor.open(
+    FilePath(path), .writeOnly, options: [.create, .truncate],
+    permissions: [.ownerReadWrite, .groupRead, .otherRead])
+  try file.closeAfter { _ = try file.writeAll(text.utf8) }
+}
