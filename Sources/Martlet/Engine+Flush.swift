@@ -6,9 +6,10 @@ extension Engine {
   ///
   /// Costs one system call per port and 32 packets in copy mode; nothing if nothing was sent.
   public mutating func flush() {
-    var ports = dirty
-    while let index = ports.popFirst() {
-      if push(index) { dirty.remove(index) }
+    var rest = dirty
+    dirty = PortSet()
+    while let index = rest.popFirst() {
+      if !push(index) { dirty.insert(index) }
     }
   }
 

@@ -11,13 +11,13 @@ extension Engine {
   public mutating func receive(from port: Port) -> Frame? {
     if lanes[port.index].receive.isEmpty, !turn(port.index) { return nil }
     let descriptor = lanes[port.index].receive.take()
+    lanes[port.index].receivedBytes &+= descriptor.extent
     // One way out for all frames: the compiler then keeps a token's parts apart, in registers.
     let remains: Frame.Remains
     if let place = allocator.slots.place(of: descriptor.address, in: .fill(port.index)),
       allocator.slots.holds(descriptor.address, extent: descriptor.extent)
     {
       allocator.slots.move(place, from: .fill(port.index), to: .received)
-      lanes[port.index].receivedBytes &+= descriptor.extent
       remains = Frame.Remains(
         address: descriptor.address, extent: descriptor.extent, place: place, origin: port.index)
     } else {
@@ -33,6 +33,8 @@ extension Engine {
   /// `unusual`, or returns false at the burst's end.
   @usableFromInline @inline(never)
   mutating func receiveUnusual(_ descriptor: Descriptor, from index: Int) -> Bool {
+    // Counted as if it were usual.
+    lanes[index].receivedBytes &-= descriptor.extent
     if let remains = accept(descriptor, from: index) {
       unusual = remains
       return true
@@ -52,15 +54,15 @@ extension Engine {
   /// False at the end of a burst, which it closes, and if nothing has arrived.
   @usableFromInline @inline(never)
   mutating func turn(_ index: Int) -> Bool {
-    guard ports[index].isBursting else {
-      if openBurst(index) != 0 {
-        ports[index].isBursting = true
-        return true
-      }
-      if !dirty.isEmpty { flush() }
-      return false
-    }
     closeReceive(index)
+    guard ports[index].isBursting else {
+      guard openBurst(index) != 0 else {
+        if !dirty.isEmpty { flush() }
+        return false
+      }
+      ports[index].isBursting = true
+      return true
+    }
     // The window may go on where the ring's memory begins again.
     if ports[index].socket.rings.receive.remaining != 0 { return openReceive(index) }
     ports[index].isBursting = false
@@ -68,44 +70,50 @@ extension Engine {
     return false
   }
 
-  /// Drains the port's completions, tops its fill ring up and opens a window of packets.
+  /// Begins a burst: drains the port's completions, tops its fill ring up and opens a window of
+  /// packets; says how many they are.
   @usableFromInline @inline(never)
-  mutating func beginBurst(_ index: Int) -> UInt32 { openBurst(index) }
+  mutating func beginBurst(_ index: Int) -> UInt32 {
+    closeReceive(index)
+    return openBurst(index)
+  }
 
   @inline(__always)
   private mutating func openBurst(_ index: Int) -> UInt32 {
-    closeReceive(index)
     drainCompletions(index)
     closeFill(index)
     if ports[index].posted < ports[index].fillDepth {
       refill(index)
       if ports[index].posted == 0 { relieve(index) }
     }
-    publishFill(index)
+    submitFill(index)
     let count = ports[index].socket.rings.receive.peek(burst)
     lanes[index].receive = ports[index].socket.rings.receive.openRun()
     return count
   }
 
-  /// Publishes the port's fill ring and wakes its driver if that sleeps on it.
-  @inline(__always)
-  mutating func publishFill(_ index: Int) {
-    closeFill(index)
-    ports[index].socket.rings.fill.submit()
-    if ports[index].socket.rings.fill.needsWakeup { ports[index].socket.wakeReceive() }
-  }
-
-  /// Gives the walked entries back, publishes the fill ring and flushes what was sent.
+  /// Ends a burst: gives the walked entries back, publishes the fill ring and flushes what was
+  /// sent.
   @usableFromInline @inline(never)
-  mutating func endBurst(_ index: Int) { closeBurst(index) }
+  mutating func endBurst(_ index: Int) {
+    closeReceive(index)
+    closeBurst(index)
+  }
 
   @inline(__always)
   private mutating func closeBurst(_ index: Int) {
-    closeReceive(index)
     ports[index].countReceived()
     ports[index].socket.rings.receive.release()
-    publishFill(index)
+    closeFill(index)
+    submitFill(index)
     if !dirty.isEmpty { flush() }
+  }
+
+  /// Publishes the port's fill ring and wakes its driver if that sleeps on it.
+  @inline(__always)
+  private mutating func submitFill(_ index: Int) {
+    ports[index].socket.rings.fill.submit()
+    if ports[index].socket.rings.fill.needsWakeup { ports[index].socket.wakeReceive() }
   }
 
   /// Gives the port's fill ring frames until it has its depth or none is free, and publishes them,
@@ -113,7 +121,7 @@ extension Engine {
   mutating func topUp(_ index: Int) {
     closeFill(index)
     refill(index)
-    publishFill(index)
+    submitFill(index)
   }
 
   /// Gives the port's fill ring frames until it has its depth or none is free.

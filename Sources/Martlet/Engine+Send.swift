@@ -12,9 +12,9 @@ extension Engine {
     guard frame.further.isEmpty, !lanes[port.index].transmit.isEmpty else {
       return sendFirst(frame, to: port.index)
     }
-    allocator.slots.moveFromApplication(frame.place, to: .transmit(port.index))
     lanes[port.index].transmit.put(Descriptor(address: frame.address, extent: frame.extent))
     lanes[port.index].sentBytes &+= frame.extent
+    allocator.slots.moveFromApplication(frame.place, to: .transmit(port.index))
   }
 
   /// How many frames `send` can take for the port before it has to flush, or drop one.
@@ -34,8 +34,8 @@ extension Engine {
     guard frame.further.isEmpty, !lanes[frame.origin].fill.isEmpty else {
       return releaseUnusual(frame)
     }
-    allocator.slots.moveFromApplication(frame.place, to: .fill(frame.origin))
     lanes[frame.origin].fill.put(allocator.slots.base(of: frame.place, with: frame.address))
+    allocator.slots.moveFromApplication(frame.place, to: .fill(frame.origin))
   }
 
   /// Keeps a received frame: from here on it counts as held.

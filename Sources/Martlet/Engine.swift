@@ -32,8 +32,9 @@ public struct Engine: ~Copyable {
   @usableFromInline var unusual = Frame.Remains(
     address: 0, extent: 0, place: .none, origin: 0)
   @usableFromInline let burst: UInt32
-  /// Frames that came to the application or to a fill ring from the allocator, less those that went
-  /// back: with the rings' positions it says how many frames the application has. Modulo 2^32.
+  /// Frames that the application and fill rings got from the allocator, less those given back.
+  ///
+  /// With the rings' positions it says how many frames the application has. Modulo 2^32.
   @usableFromInline var balance: UInt32 = 0
   /// Frames each port's fill ring is kept stocked with.
   var fillDepth: UInt32
