@@ -10,7 +10,7 @@
   /// Frames in flight.
   @usableFromInline var count = 0
   /// Frames for which there is room.
-  private(set) var capacity: Int
+  var capacity: Int
 
   init(capacity: Int, memory: TableMemory) {
     var size = 16
@@ -19,6 +19,9 @@
     mask = size - 1
     places = memory.table(of: UInt64.self, count: size)
   }
+
+  /// Whether the table is large enough for `capacity` frames.
+  func holds(_ capacity: Int) -> Bool { 2 * capacity <= mask + 1 }
 
   /// The place where the search for a frame begins; neighbours in memory are spread.
   @inlinable @inline(__always)
@@ -78,7 +81,9 @@
 
   /// First granules of the frames that `holder` has; of all if it is nil.
   func granules(of holder: Int? = nil) -> [Int] {
-    (0...mask).compactMap { place in
+    // The table is large and mostly empty.
+    guard count > 0 else { return [] }
+    return (0...mask).compactMap { place in
       let found = places[place]
       guard found != 0, holder.map({ $0 == Int(found & 0xFF) }) ?? true else { return nil }
       return Int(found >> 8) - 1

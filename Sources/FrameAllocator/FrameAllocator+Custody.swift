@@ -19,15 +19,6 @@ extension FrameAllocator {
     return true
   }
 
-  /// Moves the aligned slot that the byte at `address` lies in, received or held by the
-  /// application, to custody `custody`.
-  ///
-  /// That may not be `.free`: `release` frees. Returns false and changes nothing if the application
-  /// does not have it, and always in unaligned memory.
-  public mutating func transferFromApplication(_ address: UInt64, to custody: Custody) -> Bool {
-    transfer(address, from: .received, to: custody) || transfer(address, from: .held, to: custody)
-  }
-
   /// Whether a slot that one use gives back may go on to another without the allocator.
   ///
   /// Not while reserve nodes are in use, which what comes back has to refill first, and not with
@@ -43,7 +34,12 @@ extension FrameAllocator {
   ///
   /// Allocates; for when a queue is bound.
   public mutating func reserveFlights(_ count: Int) {
-    var larger = Flights(capacity: flights.capacity + count, memory: memory)
+    let capacity = flights.capacity + count
+    guard !flights.holds(capacity) else {
+      flights.capacity = capacity
+      return
+    }
+    var larger = Flights(capacity: capacity, memory: memory)
     for place in 0...flights.mask where flights.places[place] != 0 {
       let found = flights.places[place]
       _ = larger.insert(Int(found >> 8) - 1, holder: Int(found & 0x7F))
@@ -51,14 +47,16 @@ extension FrameAllocator {
     flights = larger
   }
 
-  /// Gives a frame that the application has, whatever it is, to `holder` to be sent.
+  /// Gives the frame that the byte at `address` lies in, whatever it is, to `holder` to be sent.
   ///
   /// Returns false and changes nothing if the application does not have it, or if it is a packed
   /// frame and more are in flight than room was made for.
   public mutating func dispatch(_ address: UInt64, to holder: Int) -> Bool {
-    transfer(slotAt: address, from: .received, to: .transmit(holder))
-      || transfer(slotAt: address, from: .held, to: .transmit(holder))
-      || dispatchPacked(address, to: holder)
+    guard let place = slots.applicationPlace(of: address) else {
+      return dispatchPacked(address, to: holder)
+    }
+    slots.moveFromApplication(place, to: .transmit(holder))
+    return true
   }
 
   private mutating func dispatchPacked(_ address: UInt64, to holder: Int) -> Bool {

@@ -57,8 +57,8 @@ extension FrameAllocator {
     return true
   }
 
-  /// Takes back the slot that begins at `base`, if it is in custody `custody`, and any packed frame
-  /// that the application has if that is `.received` or `.held`.
+  /// Takes back the slot that the byte at `address` lies in, if it is in custody `custody`, and any
+  /// packed frame that the application has if that is `.received` or `.held`.
   ///
   /// Returns false and changes nothing otherwise.
   @inlinable @inline(__always) @discardableResult
@@ -77,7 +77,7 @@ extension FrameAllocator {
   /// `release(_:from:)` of slots in unaligned memory, and of packed frames.
   @usableFromInline
   mutating func releaseUnusual(_ address: UInt64, from custody: Custody) -> Bool {
-    if slots.isUnaligned, let place = slots.place(ofSlotAt: address, in: custody) {
+    if slots.isUnaligned, let place = slots.place(anywhere: address, in: custody) {
       return restoreSlotSlowly(slots.base(ofSlotIn: place.window))
     }
     return custody.isWithApplication ? release(address) : false

@@ -36,8 +36,8 @@ extension FrameAllocator {
     return UInt64(kept.lowerBound) << 6
   }
 
-  /// A frame of `byteCount` bytes in a fuller node than the one of the frame at `address`, to move
-  /// that frame to; nil if there is none, or the frame is not this worker's.
+  /// A frame of `byteCount` bytes in another node that is no emptier than the one of the frame at
+  /// `address`, to move that frame to; nil if there is none, or the frame is not this worker's.
   ///
   /// What packets held for long are moved together with, so that their old pages come free.
   public mutating func allocateDenser(than address: UInt64, byteCount: Int) -> UInt64? {
@@ -46,7 +46,7 @@ extension FrameAllocator {
     else { return nil }
     let length = (byteCount + 63) >> 6
     guard let node = lists.bestFit(length, in: heap, lists.shape), node != map.node(of: granule),
-      freeGranules(of: node) < freeGranules(of: map.node(of: granule)),
+      freeGranules(of: node) <= freeGranules(of: map.node(of: granule)),
       let first = takeRun(of: length, in: heap)
     else { return nil }
     map.pages[first >> 6].starts |= UInt64(1) << UInt64(first & 63)

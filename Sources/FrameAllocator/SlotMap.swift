@@ -17,18 +17,21 @@
   ///
   /// So one comparison says that an address lies in the memory and in its window's slot.
   @usableFromInline let alignedCount: Int
+  /// Whether the kernel was told that slots may begin anywhere.
+  public let takesOffsets: Bool
 
   init(custodies: Table<UInt16>, starts: Table<UInt8>, chunkSize: Int, isUnaligned: Bool) {
     self.custodies = custodies
     self.starts = starts
     chunkShift = UInt64(chunkSize.trailingZeroBitCount)
     baseMask = ~UInt64(chunkSize - 1)
+    takesOffsets = isUnaligned
     // A slot as long as a page has one place in it.
     alignedCount = isUnaligned && chunkSize < 4096 ? 0 : custodies.count
   }
 
   /// Whether slots begin at any granule of their window.
-  @inlinable var isUnaligned: Bool {
+  @inlinable public var isUnaligned: Bool {
     @inline(__always) get { alignedCount == 0 }
   }
 
@@ -126,6 +129,73 @@ extension SlotMap {
     let window = window(at: base)
     guard UInt(bitPattern: window) < UInt(bitPattern: custodies.count),
       custodies[window] == custody.rawValue, starts[window] == start(of: base)
+    else { return nil }
+    return Place(window: window)
+  }
+
+  /// A packet that lies in a slot.
+  @frozen public struct Received: Sendable {
+    /// The slot.
+    public let place: Place
+    /// Where the packet begins.
+    public let address: UInt64
+
+    @inlinable @inline(__always)
+    init(place: Place, address: UInt64) {
+      self.place = place
+      self.address = address
+    }
+  }
+
+  /// The packet of `extent` bytes that a received descriptor names in aligned memory, if its slot
+  /// is in custody `custody` and it ends there.
+  ///
+  /// Nil as well where the kernel was told that slots may begin anywhere, but for slots of a page
+  /// whose packets begin with them.
+  @inlinable @inline(__always)
+  public func packet(at address: UInt64, extent: UInt64, in custody: Custody) -> Received? {
+    guard let place = place(of: address, in: custody), holds(address, extent: extent) else {
+      return nil
+    }
+    return Received(place: place, address: address)
+  }
+
+  /// The same wherever slots may begin: the descriptor then has the slot's start, and the way from
+  /// there to the packet in its top 16 bits.
+  @inlinable @inline(__always)
+  public func packet(anywhere address: UInt64, extent: UInt64, in custody: Custody) -> Received? {
+    let base = address & 0xFFFF_FFFF_FFFF
+    let offset = address &>> 48
+    // Whatever the descriptor says, the packet lies inside this slot.
+    let room = UInt64(truncatingIfNeeded: chunkSize) &- (base & 63)
+    guard takesOffsets, let place = place(ofSlotAt: base, in: custody), offset <= room,
+      extent <= room &- offset
+    else { return nil }
+    return Received(place: place, address: base &+ offset)
+  }
+
+  /// The place of the slot that the byte at `address` lies in, wherever slots may begin, if it is
+  /// in custody `custody`.
+  @inlinable @inline(__always)
+  public func place(anywhere address: UInt64, in custody: Custody) -> Place? {
+    let window = window(at: address)
+    guard UInt(bitPattern: window) < UInt(bitPattern: custodies.count) else { return nil }
+    if custodies[window] == custody.rawValue, start(of: address) >= starts[window] {
+      return Place(window: window)
+    }
+    guard window > 0, custodies[window &- 1] == custody.rawValue,
+      start(of: address) < starts[window &- 1]
+    else { return nil }
+    return Place(window: window &- 1)
+  }
+
+  /// The place of the slot that the byte at `address` lies in, given that it lies in one; nil if it
+  /// does not, or the application does not have that slot.
+  public func applicationPlace(of address: UInt64) -> Place? {
+    let granule = Int(truncatingIfNeeded: address &>> 6)
+    guard window(ofGranule: granule) < custodies.count,
+      let window = window(ofSlotWith: granule),
+      custody(ofSlotIn: window)?.isWithApplication == true
     else { return nil }
     return Place(window: window)
   }

@@ -34,7 +34,7 @@ extension Engine {
     var sockets = RigidArray<Socket>(capacity: wanted.count)
     for rung in rungs {
       do throws(XDPError) {
-        if sockets.isEmpty { try open(&sockets, for: wanted, of: umem, on: rung) }
+        if sockets.isEmpty { try openEitherWay(&sockets, for: wanted, of: umem, on: rung) }
         let reason = Self.reason(for: rung, asked: mode, after: refusal)
         return try adopt(&sockets, for: wanted, on: rung, because: reason)
       } catch {
@@ -85,6 +85,33 @@ extension Engine {
     return "\(refusal.operation): \(refusal.reason)"
   }
 
+  /// Opens the sockets with unaligned chunks or, if a zero-copy driver refuses those and nothing is
+  /// in use yet, with aligned ones.
+  private mutating func openEitherWay(
+    _ sockets: inout RigidArray<Socket>, for wanted: [(interface: Interface, queue: Int)],
+    of umem: UMEM, on rung: BindMode
+  ) throws(XDPError) {
+    do throws(XDPError) {
+      return try open(&sockets, for: wanted, of: umem, on: rung)
+    } catch {
+      let isFree = ports.isEmpty && balance == 0 && control.configuration.isUnaligned == nil
+      guard rung == .zeroCopy, error.kind == .modeRefused, isFree, !isAligned else { throw error }
+      sockets.removeAll()
+      umem.alignChunks(true)
+      do throws(XDPError) {
+        try open(&sockets, for: wanted, of: umem, on: rung)
+        allocator = try control.configuration.makeAllocator(isUnaligned: false)
+        control.alignmentFallback = "\(error.operation): \(error.reason)"
+      } catch let second {
+        umem.alignChunks(false)
+        sockets.removeAll()
+        throw second
+      }
+    }
+  }
+
+  private var isAligned: Bool { !allocator.slots.takesOffsets }
+
   private func open(
     _ sockets: inout RigidArray<Socket>, for wanted: [(interface: Interface, queue: Int)],
     of umem: UMEM, on rung: BindMode
@@ -131,6 +158,8 @@ extension Engine {
     let index = ports.count
     control.poller.add(socket.fileDescriptor)
     ports.append(PortState(socket: socket, fillDepth: fillDepth))
+    // What is in flight stands on the transmit ring, in the driver or on the completion ring.
+    allocator.reserveFlights(ports[index].ringCapacity)
     control.bindings.append(binding)
     // Rings may stand anywhere.
     balance &+= ports[index].takenFrames(with: lanes[index])

@@ -31,7 +31,7 @@ extension Engine {
     precondition(frame.memory == memory.identity, "this frame belongs to another engine's memory")
     if number == 0 { return bytes(of: frame) }
     var fragment = firstFragment(of: frame)
-    for _ in 0..<number { fragment = links.next(after: fragment.address) }
+    for _ in 0..<number { fragment = self.fragment(after: fragment) }
     return memory.span(at: fragment.address, count: Int(fragment.count))
   }
 
@@ -40,12 +40,12 @@ extension Engine {
   ///
   /// Returns false and changes nothing if the frame has several fragments or its chunk no room for
   /// that.
-  @inlinable
   public func setByteCount(_ byteCount: Int, of frame: inout Frame) -> Bool {
     precondition(frame.memory == memory.identity, "this frame belongs to another engine's memory")
-    guard frame.further.isEmpty, byteCount > 0 else { return false }
-    let end = allocator.slots.base(of: frame.place) &+ UInt64(allocator.chunkSize)
-    guard byteCount <= Int(end &- frame.address) else { return false }
+    guard frame.fragmentCount == 1, byteCount > 0,
+      let extent = allocator.extent(of: frame.address),
+      byteCount <= Int(extent.upperBound - frame.address)
+    else { return false }
     frame.extent = UInt64(truncatingIfNeeded: byteCount)
     return true
   }

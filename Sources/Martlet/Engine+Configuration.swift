@@ -13,6 +13,12 @@ extension Engine {
     /// Bytes of a chunk, 2,048 or 4,096: the longest packet it holds is 256 bytes and `headroom`
     /// shorter.
     public var chunkSize = 2048
+    /// Whether slots to receive into may begin anywhere in a page: what short packets leave free
+    /// becomes slots again, and frames to send are packed.
+    ///
+    /// Nil takes that wherever the driver does; `Engine.isUnaligned` says what was got. Rings in
+    /// memory, which have no driver, are aligned unless asked otherwise.
+    public var isUnaligned: Bool?
     /// Bytes left free in front of each received packet, beside the kernel's own 256.
     public var headroom = 0
     /// Entries of each of a port's rings, a power of two.
@@ -26,6 +32,9 @@ extension Engine {
     public var burst = 64
     /// Bytes that only `.critical` allocations can take.
     public var reserve = 0
+    /// The allocator's nodes are 2^nodeOrder pages, 0 to 3 or 9: the longest packed frame, and what
+    /// a flow group takes at a time.
+    public var nodeOrder = 0
     /// The flow groups; the first is `FlowGroup.shared`.
     public var groups = [FlowGroup.Configuration()]
     /// Whether packets longer than a chunk are taken, in several fragments (`XDP_USE_SG`, Linux
@@ -63,6 +72,7 @@ extension Engine.Configuration {
     var chunks = UMEM.Configuration()
     chunks.chunkSize = chunkSize
     chunks.headroom = headroom
+    chunks.isUnaligned = isUnaligned ?? true
     chunks.fillSize = ringSize
     chunks.completionSize = ringSize
     chunks.receiveSize = ringSize
@@ -71,6 +81,9 @@ extension Engine.Configuration {
   }
 
   func validated() throws(XDPError) {
+    guard chunkSize == 2048 || chunkSize == 4096 else {
+      throw refusal("chunks of \(chunkSize) bytes are not possible", "choose 2048 or 4096")
+    }
     try chunks.validate(byteCount: memory)
     guard burst > 0, burst <= ringSize else {
       throw refusal(
@@ -84,11 +97,13 @@ extension Engine.Configuration {
     }
   }
 
-  func makeAllocator() throws(XDPError) -> FrameAllocator {
+  func makeAllocator(isUnaligned: Bool) throws(XDPError) -> FrameAllocator {
+    var frames = FrameAllocator.Configuration(
+      byteCount: memory, chunkSize: chunkSize, reserve: reserve, groups: groups)
+    frames.isUnaligned = isUnaligned
+    frames.nodeOrder = nodeOrder
     do {
-      return try FrameAllocator(
-        FrameAllocator.Configuration(
-          byteCount: memory, chunkSize: chunkSize, reserve: reserve, groups: groups))
+      return try FrameAllocator(frames)
     } catch {
       throw refusal("\(error)", "change the engine's configuration")
     }

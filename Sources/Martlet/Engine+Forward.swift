@@ -33,6 +33,29 @@ extension Engine {
   mutating func walk(
     from source: Int, to destination: Int, _ decide: (inout Packet) -> Verdict
   ) -> Descriptor? {
+    // Two loops: the one for aligned slots has no register left for what the other one needs.
+    if allocator.slots.takesOffsets {
+      return walkAnywhere(from: source, to: destination, decide)
+    }
+    return walk(from: source, to: destination, decide) { slots, descriptor in
+      slots.packet(at: descriptor.address, extent: descriptor.extent, in: .fill(source))
+    }
+  }
+
+  @inlinable @inline(never)
+  mutating func walkAnywhere(
+    from source: Int, to destination: Int, _ decide: (inout Packet) -> Verdict
+  ) -> Descriptor? {
+    walk(from: source, to: destination, decide) { slots, descriptor in
+      slots.packet(anywhere: descriptor.address, extent: descriptor.extent, in: .fill(source))
+    }
+  }
+
+  @inlinable @inline(__always)
+  mutating func walk(
+    from source: Int, to destination: Int, _ decide: (inout Packet) -> Verdict,
+    _ find: (SlotMap, Descriptor) -> SlotMap.Received?
+  ) -> Descriptor? {
     guard !lanes[destination].transmit.isEmpty || openTransmit(destination),
       !lanes[source].fill.isEmpty || openFill(source)
     else { return lanes[source].receive.take() }
@@ -46,22 +69,20 @@ extension Engine {
     var unusual: Descriptor?
     while left != 0 {
       let descriptor = receive.take()
-      guard let place = allocator.slots.place(of: descriptor.address, in: .fill(source)),
-        allocator.slots.holds(descriptor.address, extent: descriptor.extent)
-      else {
+      guard let found = find(allocator.slots, descriptor) else {
         unusual = descriptor
         break
       }
       let byteCount = Int(truncatingIfNeeded: descriptor.extent)
       bytes &+= byteCount
       var packet = Packet(
-        memory.packet(at: descriptor.address, count: byteCount), byteCount: byteCount,
+        memory.packet(at: found.address, count: byteCount), byteCount: byteCount,
         fragmentCount: 1)
       if decide(&packet) == .forward {
-        allocator.slots.move(place, from: .fill(source), to: .transmit(destination))
-        transmit.put(descriptor)
+        allocator.slots.move(found.place, from: .fill(source), to: .transmit(destination))
+        transmit.put(Descriptor(address: found.address, extent: descriptor.extent))
       } else {
-        fill.put(allocator.slots.base(of: descriptor.address))
+        fill.put(allocator.slots.base(of: found.place, with: found.address))
         droppedBytes &+= byteCount
       }
       left &-= 1

@@ -4,22 +4,23 @@ extension Engine {
   /// The frame of any descriptor taken off the port's receive ring, or nil if it names none.
   mutating func accept(_ descriptor: Descriptor, from index: Int) -> Frame.Remains? {
     guard !descriptor.continues else { return gather(descriptor, from: index) }
-    guard isSound(descriptor),
-      let place = allocator.slots.place(of: descriptor.address, in: .fill(index))
-    else {
+    guard let packet = packet(of: descriptor, from: index) else {
       refuseDescriptor(index)
       return nil
     }
-    allocator.slots.move(place, from: .fill(index), to: .received)
+    allocator.slots.move(packet.place, from: .fill(index), to: .received)
     lanes[index].receivedBytes &+= UInt64(descriptor.byteCount)
     return Frame.Remains(
-      address: descriptor.address, extent: UInt64(descriptor.byteCount), place: place,
+      address: packet.address, extent: UInt64(descriptor.byteCount), place: packet.place,
       origin: index)
   }
 
-  /// Whether a descriptor, with or without options, names bytes of the memory.
-  private func isSound(_ descriptor: Descriptor) -> Bool {
-    allocator.slots.holds(descriptor.address, extent: UInt64(descriptor.byteCount))
+  /// The bytes that a descriptor, with or without options, names in a slot of the port's.
+  private func packet(of descriptor: Descriptor, from index: Int) -> SlotMap.Received? {
+    let slots = allocator.slots
+    let extent = UInt64(descriptor.byteCount)
+    return slots.packet(at: descriptor.address, extent: extent, in: .fill(index))
+      ?? slots.packet(anywhere: descriptor.address, extent: extent, in: .fill(index))
   }
 
   /// Collects the fragments of a jumbo packet into one frame.
@@ -42,17 +43,22 @@ extension Engine {
     ports[index].counters.receivedPackets &-= UInt64(pieces.count)
     guard let first = pieces.first, !pieces.isBroken else {
       if let first = pieces.first {
-        releasePieces(from: first, count: pieces.count, to: index)
+        let count = pieces.count - 1
+        releaseUnusual(
+          Frame.Remains(
+            address: first.address, extent: 0, place: .none, origin: index,
+            layout: Frame.Layout(furtherFragments: count, byteCount: 0)))
       }
       ports[index].counters.dropBroken &+= 1
       return nil
     }
     ports[index].counters.receivedPackets &+= 1
     lanes[index].receivedBytes &+= UInt64(pieces.byteCount)
+    let further = Frame.Layout(
+      furtherFragments: pieces.count - 1, byteCount: Int(pieces.byteCount - first.count))
     return Frame.Remains(
       address: first.address, extent: UInt64(first.count), place: .none, origin: index,
-      further: Frame.Further(
-        count: pieces.count - 1, byteCount: Int(pieces.byteCount - first.count)))
+      layout: further)
   }
 
   /// The descriptor behind the window, which is over: a packet that began in it goes on there.
@@ -64,7 +70,8 @@ extension Engine {
   /// What `gather` has collected of one packet.
   private struct Pieces {
     var first: Fragment?
-    var last: Fragment?
+    /// Where the last one lies.
+    var last: SlotMap.Place?
     var count = 0
     var byteCount: UInt32 = 0
     var isBroken = false
@@ -73,14 +80,13 @@ extension Engine {
   private mutating func collect(
     _ descriptor: Descriptor, from index: Int, into pieces: inout Pieces
   ) {
-    let fragment = Fragment(address: descriptor.address, count: descriptor.byteCount)
-    guard isSound(descriptor),
-      allocator.transfer(fragment.address, from: .fill(index), to: .received)
-    else {
+    guard let packet = packet(of: descriptor, from: index) else {
       refuseDescriptor(index)
       pieces.isBroken = true
       return
     }
+    allocator.slots.move(packet.place, from: .fill(index), to: .received)
+    let fragment = Fragment(address: packet.address, count: descriptor.byteCount)
     guard links.isEnabled else {
       // Nobody asked for multi-buffer packets: the piece goes straight back.
       recycle(fragment.address, to: index)
@@ -93,18 +99,45 @@ extension Engine {
     } else {
       pieces.first = fragment
     }
-    links.connect(fragment, to: Fragment(address: 0, count: 0))
-    pieces.last = fragment
+    pieces.last = packet.place
     pieces.count &+= 1
     pieces.byteCount &+= fragment.count
+  }
+
+  /// The fragment after one that is not its packet's last.
+  func fragment(after fragment: Fragment) -> Fragment {
+    guard let place = allocator.slots.applicationPlace(of: fragment.address) else {
+      preconditionFailure("a packet's fragment went away while the application had it")
+    }
+    return links.follower(of: place)
+  }
+
+  /// Does something with each fragment of a packet in turn; it may be gone afterwards.
+  mutating func forEachFragment(
+    of frame: Frame.Remains, _ body: (inout Engine, Fragment, _ isLast: Bool) -> Void
+  ) {
+    var fragment = firstFragment(of: frame)
+    for _ in 0..<frame.layout.furtherFragments {
+      let next = self.fragment(after: fragment)
+      body(&self, fragment, false)
+      fragment = next
+    }
+    body(&self, fragment, true)
   }
 
   /// Sends the first packet since the port was flushed or its run was used up, and opens a run for
   /// those that follow; or whatever else the fast path does not send.
   @usableFromInline @inline(never)
   mutating func sendFirst(_ frame: Frame.Remains, to index: Int) {
-    guard frame.further.isEmpty, openTransmit(index) else { return sendUnusual(frame, to: index) }
-    allocator.slots.moveFromApplication(frame.place, to: .transmit(index))
+    guard frame.layout.furtherFragments == 0, !lanes[index].transmit.isEmpty || openTransmit(index)
+    else { return sendUnusual(frame, to: index) }
+    if frame.layout == .slot {
+      allocator.slots.moveFromApplication(frame.place, to: .transmit(index))
+    } else {
+      guard allocator.dispatch(frame.address, to: index) else {
+        return sendUnusual(frame, to: index)
+      }
+    }
     lanes[index].transmit.put(Descriptor(address: frame.address, extent: frame.extent))
     lanes[index].sentBytes &+= frame.extent
     dirty.insert(index)
@@ -113,7 +146,7 @@ extension Engine {
   /// Sends several fragments, onto a full ring, or to a port that is out of service.
   @inline(never)
   private mutating func sendUnusual(_ frame: Frame.Remains, to index: Int) {
-    let count = UInt32(frame.fragments)
+    let count = UInt32(frame.layout.furtherFragments + 1)
     if ports[index].isRetired {
       ports[index].counters.dropPortGone &+= 1
       return discard(frame)
@@ -126,85 +159,53 @@ extension Engine {
       ports[index].counters.dropTransmitFull &+= 1
       return discard(frame)
     }
-    put(frame, on: index)
-    lanes[index].sentBytes &+= frame.extent &+ UInt64(frame.further.byteCount)
+    forEachFragment(of: frame) { engine, fragment, isLast in
+      guard engine.allocator.dispatch(fragment.address, to: index) else {
+        preconditionFailure("more frames are in flight than the rings have entries")
+      }
+      engine.ports[index].socket.rings.transmit.put(
+        Descriptor(
+          address: fragment.address, byteCount: fragment.count,
+          options: isLast ? 0 : Descriptor.continuation))
+    }
+    ports[index].counters.sentPackets &-= UInt64(count &- 1)
+    lanes[index].sentBytes &+= frame.extent &+ UInt64(frame.layout.furtherBytes)
     dirty.insert(index)
   }
 
-  /// Writes a frame onto the transmit ring, which has room for all of it.
-  private mutating func put(_ frame: Frame.Remains, on index: Int) {
-    guard !frame.further.isEmpty else {
-      allocator.slots.moveFromApplication(frame.place, to: .transmit(index))
-      return ports[index].socket.rings.transmit.put(
-        Descriptor(address: frame.address, extent: frame.extent))
-    }
-    var fragment = firstFragment(of: frame)
-    for number in 1...frame.fragments {
-      _ = allocator.transferFromApplication(fragment.address, to: .transmit(index))
-      ports[index].socket.rings.transmit.put(
-        Descriptor(
-          address: fragment.address, byteCount: fragment.count,
-          options: number == frame.fragments ? 0 : Descriptor.continuation))
-      if number != frame.fragments { fragment = links.next(after: fragment.address) }
-    }
-    ports[index].counters.sentPackets &-= UInt64(frame.fragments &- 1)
-  }
-
-  /// Releases what the fast path does not: the first frame of a burst, several fragments, and what
-  /// the fill ring of its port does not want.
+  /// Releases what the fast path does not: the first frame of a burst, several fragments, packed
+  /// frames, and what the fill ring of its port does not want.
   @usableFromInline @inline(never)
   mutating func releaseUnusual(_ frame: Frame.Remains) {
-    guard frame.further.isEmpty else {
-      return releasePieces(
-        from: firstFragment(of: frame), count: frame.fragments, to: frame.origin)
+    forEachFragment(of: frame) { engine, fragment, _ in
+      engine.recycle(fragment.address, to: frame.origin)
     }
-    recycle(frame.address, to: frame.origin)
   }
 
   /// Puts one frame of the application on the fill ring of port `index` if that wants it, else
   /// frees it.
   mutating func recycle(_ address: UInt64, to index: Int) {
-    if index < ports.count, !lanes[index].fill.isEmpty || openFill(index),
-      allocator.transferFromApplication(address, to: .fill(index))
-    {
-      lanes[index].fill.put(allocator.slots.base(of: address))
-    } else {
-      free(address)
-    }
+    guard index < ports.count, let place = allocator.slots.applicationPlace(of: address),
+      !lanes[index].fill.isEmpty || openFill(index)
+    else { return free(address) }
+    allocator.slots.moveFromApplication(place, to: .fill(index))
+    lanes[index].fill.put(allocator.slots.base(of: place))
   }
 
   /// Gives one frame of the application to the allocator.
-  private mutating func free(_ address: UInt64) {
+  mutating func free(_ address: UInt64) {
     allocator.release(address)
     balance &-= 1
   }
 
-  /// Counts every fragment of a frame as held.
-  @usableFromInline
-  mutating func settleFragments(_ frame: Frame.Remains) {
-    var fragment = firstFragment(of: frame)
-    for number in 1...frame.fragments {
-      _ = allocator.transferFromApplication(fragment.address, to: .held)
-      if number != frame.fragments { fragment = links.next(after: fragment.address) }
-    }
-  }
-
   /// Frees every fragment of a frame that cannot be sent.
   private mutating func discard(_ frame: Frame.Remains) {
-    guard !frame.further.isEmpty else {
-      return free(frame.address)
-    }
-    releasePieces(
-      from: firstFragment(of: frame), count: frame.fragments,
-      to: frame.origin)
-  }
-
-  private mutating func releasePieces(from first: Fragment, count: Int, to index: Int) {
-    var fragment = first
-    for number in 0..<count {
-      let next = number &+ 1 == count ? fragment : links.next(after: fragment.address)
-      recycle(fragment.address, to: index)
-      fragment = next
+    forEachFragment(of: frame) { engine, fragment, _ in
+      if frame.layout.furtherFragments > 0 {
+        engine.recycle(fragment.address, to: frame.origin)
+      } else {
+        engine.free(fragment.address)
+      }
     }
   }
 

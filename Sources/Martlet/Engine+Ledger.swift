@@ -65,7 +65,8 @@ extension Engine {
     let walked = ports[index].socket.rings.receive.position(of: lanes[index].receive)
     let first = walked &- ports[index].socket.rings.receive.position
     for offset in first..<ports[index].socket.rings.receive.pending {
-      let address = ports[index].socket.rings.receive.pendingEntry(offset).address
+      let descriptor = ports[index].socket.rings.receive.pendingEntry(offset)
+      let address = isUnaligned ? descriptor.location : descriptor.address
       guard allocator.custody(of: address) == .fill(index) else { continue }
       granules += allocator.granuleCount(at: address)
     }

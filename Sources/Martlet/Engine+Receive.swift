@@ -14,25 +14,38 @@ extension Engine {
     lanes[port.index].receivedBytes &+= descriptor.extent
     // One way out for all frames: the compiler then keeps a token's parts apart, in registers.
     let remains: Frame.Remains
-    if let place = allocator.slots.place(of: descriptor.address, in: .fill(port.index)),
-      allocator.slots.holds(descriptor.address, extent: descriptor.extent)
+    if let packet = allocator.slots.packet(
+      at: descriptor.address, extent: descriptor.extent, in: .fill(port.index))
     {
-      allocator.slots.move(place, from: .fill(port.index), to: .received)
+      allocator.slots.move(packet.place, from: .fill(port.index), to: .received)
       remains = Frame.Remains(
-        address: descriptor.address, extent: descriptor.extent, place: place, origin: port.index)
+        address: packet.address, extent: descriptor.extent, place: packet.place,
+        origin: port.index)
     } else {
       guard receiveUnusual(descriptor, from: port.index) else { return nil }
       remains = Frame.Remains(
         address: unusual.address, extent: unusual.extent, place: unusual.place,
-        origin: port.index, further: unusual.further)
+        origin: port.index, layout: unusual.layout)
     }
     return Frame(remains, memory: memory.identity)
   }
 
-  /// Takes a jumbo packet, or goes on behind what names no frame of the port; puts the frame into
-  /// `unusual`, or returns false at the burst's end.
+  /// Takes a packet of a slot that begins anywhere, or a jumbo packet, or goes on behind what names
+  /// no frame of the port; puts the frame into `unusual`, or returns false at the burst's end.
   @usableFromInline @inline(never)
   mutating func receiveUnusual(_ descriptor: Descriptor, from index: Int) -> Bool {
+    guard
+      let packet = allocator.slots.packet(
+        anywhere: descriptor.address, extent: descriptor.extent, in: .fill(index))
+    else { return receiveOther(descriptor, from: index) }
+    allocator.slots.move(packet.place, from: .fill(index), to: .received)
+    unusual = Frame.Remains(
+      address: packet.address, extent: descriptor.extent, place: packet.place, origin: index)
+    return true
+  }
+
+  @inline(never)
+  private mutating func receiveOther(_ descriptor: Descriptor, from index: Int) -> Bool {
     // Counted as if it were usual.
     lanes[index].receivedBytes &-= descriptor.extent
     if let remains = accept(descriptor, from: index) {
@@ -164,38 +177,51 @@ extension Engine {
       !lanes[index].fill.isEmpty || openFill(index)
     {
       var completed = recycle(ports[index].socket.rings.completion.openRun(), of: index)
-      let isAtStranger = !completed.isEmpty && !lanes[index].fill.isEmpty
+      let isAtOther = !completed.isEmpty && !lanes[index].fill.isEmpty
       ports[index].socket.rings.completion.close(&completed)
-      if isAtStranger {
-        _ = ports[index].socket.rings.completion.take()
-        refuseCompletion(index)
-      }
+      if isAtOther { completeOther(index) }
     }
-    while ports[index].socket.rings.completion.remaining != 0 {
-      let address = ports[index].socket.rings.completion.take()
-      if !allocator.release(address, from: .transmit(index)) { refuseCompletion(index) }
-    }
+    while ports[index].socket.rings.completion.remaining != 0 { completeOther(index) }
     closeFill(index)
     ports[index].socket.rings.fill.submit()
     ports[index].socket.rings.completion.release()
   }
 
   /// Moves completions to the open run of the fill ring, until one of the two is used up or a
-  /// completion names no frame of the port; returns what is left.
+  /// completion names no slot that the port was sending; returns what is left.
   ///
   /// A function of its own, so that what it needs fits the registers.
   @inline(never)
   private mutating func recycle(_ run: RingRun<UInt64>, of index: Int) -> RingRun<UInt64> {
+    let slots = allocator.slots
+    guard !slots.isUnaligned else { return recycleAnywhere(run, of: index) }
+    return recycle(run, of: index) { address in
+      slots.place(of: address, in: .transmit(index)).map { ($0, slots.base(of: address)) }
+    }
+  }
+
+  @inline(never)
+  private mutating func recycleAnywhere(_ run: RingRun<UInt64>, of index: Int) -> RingRun<UInt64> {
+    let slots = allocator.slots
+    return recycle(run, of: index) { address in
+      slots.place(anywhere: address, in: .transmit(index)).map { ($0, slots.base(of: $0)) }
+    }
+  }
+
+  @inline(__always)
+  private mutating func recycle(
+    _ run: RingRun<UInt64>, of index: Int, _ find: (UInt64) -> (place: SlotMap.Place, base: UInt64)?
+  ) -> RingRun<UInt64> {
     let slots = allocator.slots
     var completed = run
     var fill = lanes[index].fill
     var left = min(completed.count, fill.count)
     while left != 0 {
       let address = completed.first
-      guard let place = slots.place(of: address, in: .transmit(index)) else { break }
-      slots.move(place, from: .transmit(index), to: .fill(index))
+      guard let slot = find(address) else { break }
+      slots.move(slot.place, from: .transmit(index), to: .fill(index))
       completed.skip()
-      fill.put(slots.base(of: address))
+      fill.put(slot.base)
       left &-= 1
     }
     balance &+= completed.distance(from: run)
@@ -203,8 +229,18 @@ extension Engine {
     return completed
   }
 
-  /// Counts a completion that names no frame which the port was sending: it completes nothing.
-  private mutating func refuseCompletion(_ index: Int) {
+  /// Gives the frame of the next completion to the allocator.
+  @inline(__always)
+  private mutating func completeOther(_ index: Int) {
+    let address = ports[index].socket.rings.completion.take()
+    if !allocator.release(address, from: .transmit(index)) { completeUnusual(address, of: index) }
+  }
+
+  /// Gives a packed frame that was sent to the allocator; what names no frame that the port was
+  /// sending completes nothing and is counted.
+  @inline(never)
+  private mutating func completeUnusual(_ address: UInt64, of index: Int) {
+    guard !allocator.complete(address, from: index) else { return }
     ports[index].transmitOrigin &-= 1
     ports[index].counters.untrusted &+= 1
   }

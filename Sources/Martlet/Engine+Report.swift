@@ -25,6 +25,7 @@ extension Engine {
     report.sent.bytes = lanes[port.index].sentBytes
     report.dropped.verdict = counters.dropVerdict
     report.dropped.transmitFull = counters.dropTransmitFull
+    report.dropped.quota = counters.dropQuota
     report.dropped.broken = counters.dropBroken
     report.dropped.interfaceGone = counters.dropPortGone
     report.untrusted = counters.untrusted

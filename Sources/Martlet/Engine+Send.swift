@@ -9,7 +9,7 @@ extension Engine {
   @inlinable @inline(__always)
   public mutating func send(_ frame: consuming Frame, to port: Port) {
     let frame = frame.spend(in: memory.identity)
-    guard frame.further.isEmpty, !lanes[port.index].transmit.isEmpty else {
+    guard frame.layout == .slot, !lanes[port.index].transmit.isEmpty else {
       return sendFirst(frame, to: port.index)
     }
     lanes[port.index].transmit.put(Descriptor(address: frame.address, extent: frame.extent))
@@ -31,51 +31,58 @@ extension Engine {
   @inlinable @inline(__always)
   public mutating func release(_ frame: consuming Frame) {
     let frame = frame.spend(in: memory.identity)
-    guard frame.further.isEmpty, !lanes[frame.origin].fill.isEmpty else {
+    guard frame.layout == .slot, !lanes[frame.origin].fill.isEmpty else {
       return releaseUnusual(frame)
     }
     lanes[frame.origin].fill.put(allocator.slots.base(of: frame.place, with: frame.address))
     allocator.slots.moveFromApplication(frame.place, to: .fill(frame.origin))
   }
 
-  /// Keeps a received frame: from here on it counts as held.
-  ///
-  /// The frame may move: use the token that is returned. In this version it stays where it is.
-  @inlinable
-  public mutating func settle(_ frame: consuming Frame) -> Frame {
-    let remains = frame.spend(in: memory.identity)
-    if remains.further.isEmpty {
-      allocator.slots.moveFromApplication(remains.place, to: .held)
-    } else {
-      settleFragments(remains)
-    }
-    return Frame(remains, memory: memory.identity)
-  }
-
   /// A frame of `byteCount` bytes to write a packet into, with undefined contents.
   ///
-  /// It has a chunk of its own: the kernel takes no packet that lies across two in aligned mode.
-  /// Returns nil if `byteCount` is not in `1 ... maximumFrame`, or if nothing is free for this
-  /// group and permission, also after the completions of every port were drained.
+  /// In unaligned memory it is as long as asked, rounded up to 64 bytes, and packed with others in
+  /// its page; in aligned memory it has a chunk of its own, since the kernel takes no packet there
+  /// that lies across two. Returns nil if `byteCount` is not in `1 ... maximumFrame`, or if nothing
+  /// is free for this group and permission, also after the completions of every port were drained.
   @inlinable @inline(__always)
   public mutating func allocate(
     byteCount: Int, group: FlowGroup = .shared, permission: Permission = .normal
   ) -> Frame? {
     guard byteCount > 0, byteCount <= allocator.chunkSize,
-      let address = allocator.allocateSlot(group: group, permission: permission, custody: .held)
-        ?? allocateAfterDraining(group: group, permission: permission)
+      let remains = find(byteCount: byteCount, group: group, permission: permission)
+        ?? findAfterDraining(byteCount: byteCount, group: group, permission: permission)
     else { return nil }
     balance &+= 1
-    let remains = Frame.Remains(
-      address: address, extent: UInt64(truncatingIfNeeded: byteCount),
-      place: allocator.slots.place(ofSlotAt: address), origin: Frame.ownOrigin)
     return Frame(remains, memory: memory.identity)
+  }
+
+  @inlinable @inline(__always)
+  mutating func find(
+    byteCount: Int, group: FlowGroup, permission: Permission
+  ) -> Frame.Remains? {
+    let extent = UInt64(truncatingIfNeeded: byteCount)
+    if allocator.slots.takesOffsets {
+      guard
+        let address = allocator.allocate(
+          byteCount: byteCount, group: group, permission: permission)
+      else { return nil }
+      return Frame.Remains(
+        address: address, extent: extent, place: .none, origin: Frame.ownOrigin, layout: .packed)
+    }
+    guard
+      let address = allocator.allocateSlot(group: group, permission: permission, custody: .held)
+    else { return nil }
+    return Frame.Remains(
+      address: address, extent: extent, place: allocator.slots.place(ofSlotAt: address),
+      origin: Frame.ownOrigin)
   }
 
   /// Drains the completions of every port and tries once more.
   @usableFromInline @inline(never)
-  mutating func allocateAfterDraining(group: FlowGroup, permission: Permission) -> UInt64? {
+  mutating func findAfterDraining(
+    byteCount: Int, group: FlowGroup, permission: Permission
+  ) -> Frame.Remains? {
     for index in 0..<ports.count { drainCompletions(index) }
-    return allocator.allocateSlot(group: group, permission: permission, custody: .held)
+    return find(byteCount: byteCount, group: group, permission: permission)
   }
 }

@@ -36,6 +36,9 @@ public struct Engine: ~Copyable {
   ///
   /// With the rings' positions it says how many frames the application has. Modulo 2^32.
   @usableFromInline var balance: UInt32 = 0
+  /// What settling and compacting have copied.
+  var copiedPackets: UInt64 = 0
+  var copiedBytes: UInt64 = 0
   /// Frames each port's fill ring is kept stocked with.
   var fillDepth: UInt32
   let isSpinning: Bool
@@ -52,7 +55,9 @@ public struct Engine: ~Copyable {
     let region = try MemoryRegion(byteCount: configuration.memory, pages: configuration.pages)
     let umem = try UMEM(region: region, configuration: configuration.chunks)
     let control = try EngineControl(umem: umem, configuration: configuration)
-    try self.init(configuration, memory: umem.memory(), control: control)
+    try self.init(
+      configuration, memory: umem.memory(), control: control,
+      isUnaligned: configuration.chunks.isUnaligned)
   }
 
   /// An engine over memory that no kernel knows: for tests with both ends of the rings in user
@@ -68,16 +73,17 @@ public struct Engine: ~Copyable {
         remedy: "make it larger or the configuration smaller")
     }
     let control = try EngineControl(umem: nil, configuration: configuration)
-    try self.init(configuration, memory: memory, control: control)
+    try self.init(
+      configuration, memory: memory, control: control,
+      isUnaligned: configuration.isUnaligned ?? false)
   }
 
   private init(
-    _ configuration: Configuration, memory: consuming PacketMemory, control: consuming EngineControl
+    _ configuration: Configuration, memory: consuming PacketMemory,
+    control: consuming EngineControl, isUnaligned: Bool
   ) throws(XDPError) {
-    let allocator = try configuration.makeAllocator()
-    links = FragmentTable(
-      chunkCount: configuration.takesFragments ? allocator.chunkCount : 0,
-      chunkSize: configuration.chunkSize)
+    let allocator = try configuration.makeAllocator(isUnaligned: isUnaligned)
+    links = FragmentTable(slotCount: configuration.takesFragments ? allocator.chunkCount : 0)
     self.control = control
     self.allocator = allocator
     self.memory = memory
@@ -89,6 +95,14 @@ public struct Engine: ~Copyable {
 
   /// Bytes of the longest frame that `allocate` can give.
   public var maximumFrame: Int { allocator.chunkSize }
+
+  /// Whether slots to receive into may begin anywhere in a page; otherwise they are aligned chunks.
+  ///
+  /// What the driver takes is known when the first port is bound.
+  public var isUnaligned: Bool { allocator.slots.takesOffsets }
+
+  /// Why slots are aligned although unaligned ones would have been taken; nil if they are not.
+  public var alignmentFallback: String? { control.alignmentFallback }
 
   /// The pages that packet memory lies in; nil for memory that no kernel knows.
   public var pages: PageKind? { control.umem?.pages }

@@ -13,6 +13,8 @@ struct EngineControl: ~Copyable {
   var bindings: [PortBinding] = []
   /// Per interface: what was changed for transparency, to be undone at the end.
   var transparency: TransparencyList
+  /// What a driver said to unaligned chunks when aligned ones were taken in their stead.
+  var alignmentFallback: String?
   /// Calls of `wait` that did not look at the file descriptors.
   var skippedPolls = 0
 

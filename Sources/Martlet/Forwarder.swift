@@ -106,6 +106,8 @@ extension Engine.Configuration {
   public static var transparent: Engine.Configuration {
     var configuration = Engine.Configuration()
     configuration.isTransparent = true
+    // It keeps no packet: what packing gains is nothing to it, and aligned slots cost less.
+    configuration.isUnaligned = false
     return configuration
   }
 }

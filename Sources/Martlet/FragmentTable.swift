@@ -1,4 +1,5 @@
 public import BasicContainers
+internal import FrameAllocator
 
 /// One piece of a packet.
 @frozen @usableFromInline struct Fragment: BitwiseCopyable {
@@ -11,40 +12,26 @@ public import BasicContainers
   }
 }
 
-/// How the fragments of jumbo packets hang together, out of band: per chunk, how many bytes of it
-/// the packet has and which fragment comes next.
+/// How the fragments of jumbo packets hang together, out of band: by slot, which fragment comes
+/// after the one in it.
 ///
 /// Engines without multi-buffer have an empty table.
 @usableFromInline struct FragmentTable: ~Copyable {
-  @usableFromInline struct Link: BitwiseCopyable {
-    @usableFromInline var count: UInt32 = 0
-    @usableFromInline var next = Fragment(address: 0, count: 0)
-  }
+  @usableFromInline var followers: RigidArray<Fragment>
 
-  @usableFromInline var links: RigidArray<Link>
-  let chunkShift: UInt64
-
-  /// A table for `chunkCount` chunks of `chunkSize` bytes; 0 chunks means no multi-buffer packets.
-  init(chunkCount: Int, chunkSize: Int) {
-    links = RigidArray(capacity: chunkCount)
-    for _ in 0..<chunkCount { links.append(Link()) }
-    chunkShift = UInt64(chunkSize.trailingZeroBitCount)
+  /// A table for `slotCount` slots; 0 means no multi-buffer packets.
+  init(slotCount: Int) {
+    followers = RigidArray(repeating: Fragment(address: 0, count: 0), count: slotCount)
   }
 
   /// Whether packets of several fragments can be described.
-  var isEnabled: Bool { links.count != 0 }
+  var isEnabled: Bool { followers.count != 0 }
 
-  /// The fragment after the one at `address`.
-  @usableFromInline func next(after address: UInt64) -> Fragment {
-    links[place(of: address)].next
-  }
+  /// The fragment after the one in the slot at `place`, which is not the last.
+  func follower(of place: SlotMap.Place) -> Fragment { followers[place.window] }
 
-  /// Notes that the packet goes on behind `fragment` with `next`.
-  mutating func connect(_ fragment: Fragment, to next: Fragment) {
-    links[place(of: fragment.address)] = Link(count: fragment.count, next: next)
-  }
-
-  private func place(of address: UInt64) -> Int {
-    Int(truncatingIfNeeded: address &>> chunkShift)
+  /// Notes that the packet goes on behind the fragment in the slot at `place`.
+  mutating func connect(_ place: SlotMap.Place, to next: Fragment) {
+    followers[place.window] = next
   }
 }

@@ -8,18 +8,17 @@ public import FrameAllocator
 /// application likes, in a noncopyable container or an optional. Reading and writing goes through
 /// the engine (`bytes(of:)`), so no view can outlive the frame or the memory. Holds no reference;
 /// costs nothing.
-@frozen public struct Frame: ~Copyable {
+@frozen public struct Frame: ~Copyable, Sendable {
   /// Where the first packet byte lies in the UMEM.
   public let address: UInt64
   /// Bytes of the packet, all fragments together.
   @inlinable public var byteCount: Int {
-    @inline(__always) get { Int(truncatingIfNeeded: extent) &+ further.byteCount }
+    @inline(__always) get { Int(truncatingIfNeeded: extent) &+ layout.furtherBytes }
   }
   /// Bytes of the first fragment.
   @usableFromInline var extent: UInt64
-  /// What follows the first fragment: nothing, unless it is a jumbo packet.
-  @usableFromInline let further: Further
-  /// The slot it lies in, if it has one fragment.
+  @usableFromInline let layout: Layout
+  /// The slot it lies in, if it is one.
   @usableFromInline let place: SlotMap.Place
   /// The port it came from; `ownOrigin` for what no port received.
   @usableFromInline let origin: UInt16
@@ -30,7 +29,7 @@ public import FrameAllocator
   init(_ remains: Remains, memory: UInt) {
     address = remains.address
     extent = remains.extent
-    further = remains.further
+    layout = remains.layout
     place = remains.place
     origin = UInt16(truncatingIfNeeded: remains.origin)
     self.memory = memory
@@ -50,33 +49,37 @@ public import FrameAllocator
 extension Frame {
   /// How many pieces of memory the packet lies in: 1, or more for a jumbo packet.
   @inlinable public var fragmentCount: Int {
-    @inline(__always) get { further.count &+ 1 }
+    @inline(__always) get { layout.furtherFragments &+ 1 }
   }
 
-  /// The fragments of a packet behind its first one: how many, and how many bytes they have.
-  @frozen @usableFromInline struct Further: BitwiseCopyable {
-    /// The number above 24 bits of bytes: one comparison says that there are none.
+  /// How a packet lies in memory: in a slot, in a packed frame, or in several fragments.
+  @frozen @usableFromInline struct Layout: BitwiseCopyable, Equatable {
+    /// For several fragments the number of those behind the first, above 24 bits of their bytes.
     @usableFromInline let bits: UInt32
 
     @inlinable @inline(__always)
-    init(count: Int, byteCount: Int) {
-      bits = UInt32(truncatingIfNeeded: count &<< 24 | byteCount)
+    init(bits: UInt32) { self.bits = bits }
+
+    /// One slot: one comparison tells it.
+    @inlinable static var slot: Layout {
+      @inline(__always) get { Layout(bits: 0) }
     }
 
-    /// No further fragment.
-    @inlinable static var none: Further {
-      @inline(__always) get { Further(count: 0, byteCount: 0) }
+    /// One packed frame.
+    @inlinable static var packed: Layout {
+      @inline(__always) get { Layout(bits: 1 << 31) }
     }
 
-    @inlinable var isEmpty: Bool {
-      @inline(__always) get { bits == 0 }
+    /// A jumbo packet with `count` fragments of `byteCount` bytes behind the first one.
+    init(furtherFragments count: Int, byteCount: Int) {
+      bits = UInt32(truncatingIfNeeded: count << 24 | byteCount)
     }
 
-    @inlinable var count: Int {
-      @inline(__always) get { Int(truncatingIfNeeded: bits &>> 24) }
+    @inlinable var furtherFragments: Int {
+      @inline(__always) get { Int(truncatingIfNeeded: bits &>> 24 & 0x7F) }
     }
 
-    @inlinable var byteCount: Int {
+    @inlinable var furtherBytes: Int {
       @inline(__always) get { Int(truncatingIfNeeded: bits & 0xFF_FFFF) }
     }
   }
@@ -90,22 +93,22 @@ extension Frame {
     @usableFromInline var extent: UInt64
     @usableFromInline var place: SlotMap.Place
     @usableFromInline var origin: Int
-    @usableFromInline var further: Further
+    @usableFromInline var layout: Layout
 
     @inlinable @inline(__always)
     init(
-      address: UInt64, extent: UInt64, place: SlotMap.Place, origin: Int, further: Further = .none
+      address: UInt64, extent: UInt64, place: SlotMap.Place, origin: Int, layout: Layout = .slot
     ) {
       self.address = address
       self.extent = extent
       self.place = place
       self.origin = origin
-      self.further = further
+      self.layout = layout
     }
 
     /// How many fragments the packet has.
     @inlinable var fragments: Int {
-      @inline(__always) get { further.count &+ 1 }
+      @inline(__always) get { layout.furtherFragments &+ 1 }
     }
   }
 
@@ -115,7 +118,7 @@ extension Frame {
     precondition(self.memory == memory, "this frame belongs to another engine's memory")
     let remains = Remains(
       address: address, extent: extent, place: place,
-      origin: Int(truncatingIfNeeded: origin), further: further)
+      origin: Int(truncatingIfNeeded: origin), layout: layout)
     discard self
     return remains
   }

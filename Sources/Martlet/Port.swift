@@ -57,6 +57,11 @@
     }
   }
 
+  /// Most frames that can be in flight: each has room on the transmit or the completion ring.
+  var ringCapacity: Int {
+    Int(socket.rings.transmit.size) + Int(socket.rings.completion.size)
+  }
+
   /// What `posted` will be when the runs of `lane` are closed.
   func posted(with lane: Lane) -> UInt32 {
     socket.rings.fill.position(of: lane.fill)
@@ -162,6 +167,8 @@ extension PortState {
   @usableFromInline var dropTransmitFull: UInt64 = 0
   /// Packets of several fragments that were incomplete, or that nobody asked for.
   @usableFromInline var dropBroken: UInt64 = 0
+  /// Packets that a flow group had no room to keep.
+  @usableFromInline var dropQuota: UInt64 = 0
   /// Descriptors and completions that named no frame of this port.
   @usableFromInline var untrusted: UInt64 = 0
   /// Packets that were to be sent when the interface went away.

@@ -27,6 +27,11 @@ public import Synchronization
     limit = head
   }
 
+  /// Number of entries the ring holds.
+  @inlinable public var size: UInt32 {
+    @inline(__always) get { mask &+ 1 }
+  }
+
   /// Entries in the window that have not been taken.
   @inlinable public var remaining: UInt32 {
     @inline(__always) get { limit &- head }

@@ -50,4 +50,11 @@ import Glibc
     // The packet lends from this memory, which is what the span is tied to.
     return unsafe _overrideLifetime(packet.mutableSpan, borrowing: self)
   }
+
+  /// Copies `count` bytes from one frame of the caller's to another, which do not overlap.
+  package func copy(from source: UInt64, to destination: UInt64, count: Int) {
+    assert(source <= UInt64(byteCount - count) && destination <= UInt64(byteCount - count))
+    // In bounds: both frames lie in the memory, as for `packet(at:count:)`.
+    unsafe (base + Int(destination)).copyMemory(from: base + Int(source), byteCount: count)
+  }
 }

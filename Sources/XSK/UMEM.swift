@@ -10,8 +10,8 @@ import SystemPackage
 /// and with it the mode of the first. Nothing here is touched per packet. Any thread may bind and
 /// close.
 public final class UMEM: Sendable {
-  /// How the memory is cut into chunks and how large the rings are.
-  public let configuration: Configuration
+  private let given: Configuration
+  private let alignsChunks = Atomic<Bool>(false)
   let region: MemoryRegion
   private let registration = Mutex<Registration?>(nil)
 
@@ -25,7 +25,21 @@ public final class UMEM: Sendable {
   ) throws(XDPError) {
     try configuration.validate(byteCount: region.byteCount)
     self.region = region
-    self.configuration = configuration
+    given = configuration
+  }
+
+  /// How the memory is cut into chunks and how large the rings are.
+  public var configuration: Configuration {
+    var configuration = given
+    if alignsChunks.load(ordering: .relaxed) { configuration.isUnaligned = false }
+    return configuration
+  }
+
+  /// From the next registration on chunks are aligned, or as the configuration says.
+  ///
+  /// For memory with no socket on it: what a driver refuses one way it may take the other.
+  package func alignChunks(_ alignsChunks: Bool) {
+    self.alignsChunks.store(alignsChunks, ordering: .relaxed)
   }
 
   /// Bytes of memory.

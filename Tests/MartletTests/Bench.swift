@@ -39,6 +39,7 @@ struct Bench: ~Copyable {
         SimulatedKernel(rings: rings, memory: memory) {
           $0.takesFragments = configuration.takesFragments
           $0.chunkSize = configuration.chunkSize
+          $0.isUnaligned = configuration.isUnaligned ?? false
           $0.headroom = configuration.headroom
         })
       ports.append(engine.bind(inMemory: rings.takeApplicationEnds()))

@@ -60,12 +60,12 @@ import Testing
     expectEqual(bench.places(), [48, 16, 0, 0, 0, 0])
   }
 
-  @Test("It is settled whole, and sent or released after that", arguments: [true, false])
+  @Test("It is settled as it is, and sent or released after that", arguments: [true, false])
   func settle(_ sends: Bool) throws {
     var bench = try makeBench()
     expect(bench.kernels[0].deliver(long))
     guard let frame = bench.engine.receive(from: bench.ports[0]) else { return expect(false) }
-    let settled = bench.engine.settle(frame)
+    let settled = bench.engine.settle(frame, .wholeSlot)
     expectEqual(bench.places()[2...3], [0, 3])
     bench.check()
     expectEqual(bench.fragments(of: settled).flatMap { $0 }, long)

@@ -98,7 +98,7 @@ import Testing
     while bench.kernels[0].deliver(packet(number)) {
       number += 1
       while let frame = bench.engine.receive(from: bench.ports[0]) {
-        shelf.put(bench.engine.settle(frame))
+        shelf.put(bench.engine.settle(frame, .wholeSlot))
       }
       bench.check()
     }

@@ -156,7 +156,7 @@ import Testing
     var bench = try Bench()
     bench.arrive(0..<2)
     guard let first = bench.engine.receive(from: bench.ports[0]) else { return expect(false) }
-    let settled = bench.engine.settle(first)
+    let settled = bench.engine.settle(first, .wholeSlot)
     expectEqual(bench.places(), [56, 6, 1, 1, 0, 0])
     bench.check()
     let bytes = bench.bytes(of: settled)

@@ -21,7 +21,7 @@ private struct Traffic: ~Copyable {
   var untrusted: [UInt64]
   var number = 0
 
-  init(ports: Int, seed: UInt64) throws {
+  init(ports: Int, seed: UInt64, isUnaligned: Bool) throws {
     random = SeededGenerator(seed: seed)
     let size: UInt32 = [8, 16, 64][Int(seed % 3)]
     ringSize = Int(size)
@@ -30,6 +30,7 @@ private struct Traffic: ~Copyable {
       $0.chunks = 16 * ports
       $0.ringSize = size
       $0.position = 0 &- UInt32(truncatingIfNeeded: seed &* 37)
+      $0.configuration.isUnaligned = isUnaligned
       $0.configuration.fillDepth = 8
       $0.configuration.burst = [1, 3, 8][Int(seed / 3 % 3)]
     }
@@ -52,7 +53,10 @@ private struct Traffic: ~Copyable {
     case 12..<14: transmit(port)
     case 14: allocate(port)
     case 15: if let frame = shelf.take() { send(frame, to: port) }
-    case 16: if let frame = shelf.take() { bench.engine.release(frame) }
+    case 16:
+      if let frame = shelf.take() {
+        if pick(2) == 0 { bench.engine.release(frame) } else { settle(frame) }
+      }
     case 17: changeFaults(port)
     case 18: bench.engine.flush()
     default: expect(try bench.engine.wait(timeout: .zero))
@@ -77,10 +81,24 @@ private struct Traffic: ~Copyable {
       case 0..<4: send(frame, to: pickPort())
       case 4..<6: bench.engine.release(frame)
       case 6 where shelf.count < 8 * bench.ports.count: shelf.put(frame)
-      case 7 where shelf.count < 8 * bench.ports.count: shelf.put(bench.engine.settle(frame))
+      case 7 where shelf.count < 8 * bench.ports.count: settle(frame)
       default: bench.engine.release(frame)
       }
     }
+  }
+
+  /// Puts a frame onto the shelf in one of the ways to keep it, with the bytes that it had.
+  private mutating func settle(_ frame: consuming Frame) {
+    let before = bench.bytes(of: frame)
+    let ways: [Settling] = [
+      .inPlace, .wholeSlot, .pack, .copyBreak(upTo: 256), .copyBreak(upTo: 1024),
+    ]
+    var settled = bench.engine.settle(frame, ways[pick(ways.count)])
+    if pick(2) == 0 { settled = bench.engine.settle(settled, ways[pick(ways.count)]) }
+    if pick(2) == 0 { settled = bench.engine.compact(settled) }
+    let after = bench.bytes(of: settled)
+    expectEqual(after, before)
+    shelf.put(settled)
   }
 
   private mutating func send(_ frame: consuming Frame, to port: Int) {
@@ -191,9 +209,9 @@ private struct Traffic: ~Copyable {
 @Suite struct TrafficTests {
   @Test(
     "Random traffic: order, bytes, counts, and every frame in one place after every step",
-    arguments: [1, 2, 8], 1...6 as ClosedRange<UInt64>)
+    arguments: [1, 2, 8], 1...12 as ClosedRange<UInt64>)
   func random(_ ports: Int, _ seed: UInt64) throws {
-    var traffic = try Traffic(ports: ports, seed: seed)
+    var traffic = try Traffic(ports: ports, seed: seed, isUnaligned: seed % 2 == 0)
     for _ in 0..<1000 {
       try traffic.step()
       traffic.bench.check()

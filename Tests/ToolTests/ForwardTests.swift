@@ -89,7 +89,8 @@ struct ForwardTests {
         #expect(port["sent"]?.keys == ["packets", "bytes"])
         #expect(
           port["dropped"]?.keys == [
-            "rx_ring_full", "fill_empty", "tx_full", "tx_invalid", "too_long", "verdict", "broken",
+            "rx_ring_full", "fill_empty", "tx_full", "tx_invalid", "too_long", "verdict", "quota",
+            "broken",
             "interface_gone",
           ])
       }

@@ -20,6 +20,7 @@ struct Relay: ~Copyable, Worker {
   ) throws(XDPError) {
     var configuration = configuration
     configuration.isTransparent = true
+    configuration.isUnaligned = false
     self.action = action
     directions =
       switch right {

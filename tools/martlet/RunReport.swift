@@ -36,7 +36,7 @@ extension PortReport.Drops {
     [
       ("rx_ring_full", receiveRingFull), ("fill_empty", fillEmpty), ("tx_full", transmitFull),
       ("tx_invalid", transmitInvalid), ("too_long", tooLong), ("verdict", verdict),
-      ("broken", broken), ("interface_gone", interfaceGone),
+      ("quota", quota), ("broken", broken), ("interface_gone", interfaceGone),
     ]
   }
 }

@@ -4,11 +4,12 @@ import MartletTestKit
 extension MemoryRings {
   /// Plays the kernel that receives: takes `count` chunks off the fill ring and hands packets of 64
   /// bytes up in them.
-  func deliver(_ count: Int) {
+  func deliver(_ count: Int, isUnaligned: Bool = false) {
     let wanted = UInt32(count)
     precondition(
       fill.peek(wanted) == wanted && receive.reserve(wanted) == wanted, "the fill ring ran dry")
-    for _ in 0..<count { receive.put(Descriptor(address: fill.take() + 256, byteCount: 64)) }
+    let distance: UInt64 = isUnaligned ? 256 << 48 : 256
+    for _ in 0..<count { receive.put(Descriptor(address: fill.take() + distance, byteCount: 64)) }
     fill.release()
     receive.submit()
   }

@@ -9,19 +9,23 @@ import Reference
 typealias Loop = (inout Engine, Port, Int) -> Int
 typealias ReferenceLoop = (OpaquePointer?, UInt32) -> UInt32
 
-func makeEngine(burst: Int) throws -> Engine {
+func makeEngine(burst: Int, isUnaligned: Bool) throws -> Engine {
   var configuration = Engine.Configuration()
+  configuration.isUnaligned = isUnaligned
   configuration.burst = burst
   let memory = SimulatedMemory(byteCount: configuration.memory)
   return try Engine(configuration, memory: memory.packetMemory())
 }
 
-func measureEngine(_ name: String, burst: Int, receives: Bool = true, _ loop: Loop) throws {
+func measureEngine(
+  _ name: String, burst: Int, receives: Bool = true, isUnaligned: Bool = false, _ loop: Loop
+) throws {
   let rings = MemoryRings(MemoryRings.Sizes(all: 2048))
-  var engine = try makeEngine(burst: burst)
+  var engine = try makeEngine(burst: burst, isUnaligned: isUnaligned)
   let port = engine.bind(inMemory: rings.takeApplicationEnds())
   Measurement(burst: burst).count(
-    name, packets: burst, before: { if receives { rings.deliver(burst) } },
+    name, packets: burst,
+    before: { if receives { rings.deliver(burst, isUnaligned: isUnaligned) } },
     after: { rings.transmitAll() }, { loop(&engine, port, burst) })
   if let disagreement = engine.firstDisagreement() { fatalError("\(name): \(disagreement)") }
 }
@@ -29,7 +33,7 @@ func measureEngine(_ name: String, burst: Int, receives: Bool = true, _ loop: Lo
 func measureForwarder(_ name: String, burst: Int) throws {
   let left = MemoryRings(MemoryRings.Sizes(all: 2048))
   let right = MemoryRings(MemoryRings.Sizes(all: 2048))
-  var engine = try makeEngine(burst: burst)
+  var engine = try makeEngine(burst: burst, isUnaligned: false)
   let ports = [left, right].map { engine.bind(inMemory: $0.takeApplicationEnds()) }
   var forwarder = Forwarder(engine, ports[0], ports[1])
   Measurement(burst: burst).count(
@@ -66,8 +70,13 @@ for burst in [64, 1, 16, 256] {
   try measureEngine("frames/swap", burst: burst, framesSwap)
   try measureEngine("frames/drop", burst: burst, framesDrop)
   try measureEngine("frames/generate", burst: burst, receives: false, framesGenerate)
+  try measureEngine("verdict/unaligned", burst: burst, isUnaligned: true, verdictForward)
+  try measureEngine("frames/unaligned", burst: burst, isUnaligned: true, framesForward)
   measureReference("c/nothing", burst: burst, receives: false, Reference.nothing)
   measureReference("checked/forward", burst: burst, checked_forward)
+  // C knows aligned chunks alone.
+  measureReference("checked/unaligned", burst: burst, checked_forward)
+  measureReference("plain/unaligned", burst: burst, plain_forward)
   measureReference("checked/swap16", burst: burst, checked_swap16)
   measureReference("checked/swap64", burst: burst, checked_swap64)
   measureReference("checked/drop", burst: burst, checked_drop)
