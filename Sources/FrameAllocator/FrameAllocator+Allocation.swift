@@ -46,6 +46,7 @@ extension FrameAllocator {
     else { return nil }
     var length = (byteCount &+ 63) &>> 6
     if isIsolated(group.index) { length = (length &+ 63) & ~63 }
+    if length <= Magazines.longest { magazines.open(group.index, length) }
     guard
       let first = takeRun(of: length, in: Self.heap(of: group.index, .normal))
         ?? collectRun(of: length, for: group.index, permission)

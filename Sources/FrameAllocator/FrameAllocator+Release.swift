@@ -117,7 +117,7 @@ extension FrameAllocator {
   mutating func free(_ base: Int, heap: Int) {
     let length = map.length(at: base)
     if magazines.depth > 0, heap & 1 == 0, length <= Magazines.longest,
-      !self.isIsolated(heap >> 1)
+      magazines.isOpen(heap >> 1, length), !self.isIsolated(heap >> 1)
     {
       if magazines.count(heap >> 1, length) >= magazines.depth { spill(length, heap: heap) }
       if magazines.push(base, heap >> 1, length) {

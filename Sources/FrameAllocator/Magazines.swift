@@ -26,6 +26,9 @@
   @inlinable static var stride: Int { capacity &+ 1 }
   /// Words of a group's magazines: that of its slots, then one per length.
   @inlinable static var wordsPerGroup: Int { 1 &+ slotFactor &* capacity &+ longest &* stride }
+  /// The count of a closed magazine: less than 1 for whoever takes, more than any depth for whoever
+  /// puts.
+  static let closed: UInt32 = 1 << 31
   /// Slots that a miss makes at once.
   static let refill = 16
 
@@ -36,6 +39,9 @@
     slotDepth = depth * slotFactor
     self.groupCount = groupCount
     words = memory.table(of: UInt32.self, count: groupCount * Self.wordsPerGroup)
+    for group in 0..<groupCount {
+      for length in 1...Self.longest { words[start(group, length)] = Self.closed }
+    }
   }
 
   /// Most frames in a group's magazine for a length; length 0 means RX slots.
@@ -58,7 +64,7 @@
   /// Frames in a group's magazine for a length.
   @inlinable @inline(__always)
   func count(_ group: Int, _ length: Int) -> Int {
-    Int(truncatingIfNeeded: words[start(group, length)])
+    max(0, Int(Int32(bitPattern: words[start(group, length)])))
   }
 
   /// Takes the last frame out, as the number of its first granule.
@@ -72,7 +78,7 @@
   @inlinable @inline(__always)
   func pop(at start: Int) -> Int? {
     let count = words[start]
-    guard count != 0 else { return nil }
+    guard Int32(bitPattern: count) > 0 else { return nil }
     words[start] = count &- 1
     return Int(truncatingIfNeeded: words[start &+ Int(truncatingIfNeeded: count)])
   }
@@ -98,6 +104,17 @@
     words[start &+ 1 &+ Int(truncatingIfNeeded: count)] = UInt32(truncatingIfNeeded: granule)
     return true
   }
+
+  /// Whether a magazine takes frames, as far as it has room.
+  func isOpen(_ group: Int, _ length: Int) -> Bool { words[start(group, length)] != Self.closed }
+
+  /// Lets a magazine of packed frames take frames, from an allocation of their length on.
+  func open(_ group: Int, _ length: Int) {
+    if words[start(group, length)] == Self.closed { words[start(group, length)] = 0 }
+  }
+
+  /// Closes an empty magazine of packed frames.
+  func close(_ group: Int, _ length: Int) { words[start(group, length)] = Self.closed }
 
   /// Caches frames only while memory is not short.
   mutating func cache(_ isPlenty: Bool) {
