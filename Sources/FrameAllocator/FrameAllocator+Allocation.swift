@@ -67,7 +67,8 @@ extension FrameAllocator {
   /// Takes granules out of a heap's best fitting node; the caller makes them a frame.
   @inline(__always)
   mutating func takeRun(of length: Int, in heap: Int) -> Int? {
-    map.order == 0 ? takeRunOfPage(length, in: heap) : takeRunOfNode(length, in: heap)
+    if map.order == 0 { return takeRunOfPage(length, in: heap) }
+    return map.order <= 3 ? takeRunOfRow(length, in: heap) : takeRunOfNode(length, in: heap)
   }
 
   @inline(never)
@@ -76,6 +77,16 @@ extension FrameAllocator {
     let first = map.firstRun(of: length, in: node)
     map.set(first..<first + length, free: false)
     lists.update(node, of: heap, run: map.longestRun(of: node), lists.shape)
+    return first
+  }
+
+  /// The same where a node is a row of pages.
+  @inline(never)
+  private mutating func takeRunOfRow(_ length: Int, in heap: Int) -> Int? {
+    let shape = NodeLists.Shape.row(order: map.order)
+    guard let node = lists.bestFit(length, in: heap, shape) else { return nil }
+    let (first, run) = map.takeFirstRun(of: length, inRow: map.firstPage(of: node))
+    lists.update(node, of: heap, run: run, shape)
     return first
   }
 
@@ -121,7 +132,7 @@ extension FrameAllocator {
   }
 
   /// Takes a node of the pool into one of a group's heaps.
-  private mutating func takeNode(for group: Int, _ permission: Permission) -> Bool {
+  mutating func takeNode(for group: Int, _ permission: Permission) -> Bool {
     let heap = Self.heap(of: group, permission)
     let owner = FramePool.owner(worker: worker, heap: heap)
     guard let node = pool.take(for: group, permission: permission, owner: owner) else {

@@ -28,7 +28,7 @@ extension FrameAllocator {
     }
     let stops = (masks.starts | masks.marks | masks.free) & (~1 &<< base)
     let end = stops.trailingZeroBitCount
-    guard end <= map.lastEnd,
+    guard end <= map.lastEnd, Int64(bitPattern: masks.link) < map.linkLimit,
       magazines.push(
         granule, Int(truncatingIfNeeded: heap &>> 1),
         packed: end &- Int(truncatingIfNeeded: base))
@@ -117,6 +117,7 @@ extension FrameAllocator {
   mutating func free(_ base: Int, heap: Int) {
     let length = map.length(at: base)
     if magazines.depth > 0, heap & 1 == 0, length <= Magazines.longest,
+      Int64(bitPattern: map.pages[base >> 6].link) < map.linkLimit,
       magazines.isOpen(heap >> 1, length), !self.isIsolated(heap >> 1)
     {
       if magazines.count(heap >> 1, length) >= magazines.depth { spill(length, heap: heap) }
@@ -177,9 +178,13 @@ extension FrameAllocator {
   mutating func makeFree(_ first: Int, count: Int, heap: Int) {
     guard count != 0 else { return }
     let isWhole =
-      map.order == 0
-      ? makeFreeInPage(first, count: count, heap: heap)
-      : makeFreeInNode(first, count: count, heap: heap)
+      if map.order == 0 {
+        makeFreeInPage(first, count: count, heap: heap)
+      } else if map.order <= 3 {
+        makeFreeInRow(first, count: count, heap: heap)
+      } else {
+        makeFreeInNode(first, count: count, heap: heap)
+      }
     if isWhole, heap & 1 == 1 || lists.wholeCounts[heap] > 1 {
       giveBack(map.node(of: first), of: heap)
     }
@@ -190,6 +195,14 @@ extension FrameAllocator {
     map.set(first..<first + count, free: true)
     let node = map.node(of: first)
     return lists.update(node, of: heap, run: map.longestRun(of: node), lists.shape)
+  }
+
+  /// The same where a node is a row of pages.
+  @inline(never)
+  private mutating func makeFreeInRow(_ first: Int, count: Int, heap: Int) -> Bool {
+    let node = map.node(of: first)
+    let run = map.makeFree(first, count, inRow: map.firstPage(of: node))
+    return lists.update(node, of: heap, run: run, .row(order: map.order))
   }
 
   /// The same where a node is a page.

@@ -109,6 +109,7 @@
   func isOpen(_ group: Int, _ length: Int) -> Bool { words[start(group, length)] != Self.closed }
 
   /// Lets a magazine of packed frames take frames, from an allocation of their length on.
+  @inline(__always)
   func open(_ group: Int, _ length: Int) {
     if words[start(group, length)] == Self.closed { words[start(group, length)] = 0 }
   }

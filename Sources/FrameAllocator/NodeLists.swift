@@ -23,17 +23,38 @@
     let shift: Int
     let listCount: Int
     let wordCount: Int
+    /// The list of wholly free nodes.
+    let top: Int
 
     @inline(__always)
     init(order: Int) {
-      self.order = order
-      shift = max(0, order &- 3)
-      listCount = (Page.granules &<< order) &>> shift &+ 1
-      wordCount = (listCount &+ 63) / 64
+      self = order == 0 ? .page : .several(order: order, shift: max(0, order &- 3))
     }
 
-    /// The shape where a node is a page: as constants they cost nothing.
-    @inline(__always) static var page: Shape { Shape(order: 0) }
+    @inline(__always)
+    private init(order: Int, shift: Int, listCount: Int, wordCount: Int) {
+      self.order = order
+      self.shift = shift
+      self.listCount = listCount
+      self.wordCount = wordCount
+      top = (Page.granules &<< order) &>> shift
+    }
+
+    // As constants they cost nothing: whoever knows the kind of nodes says so.
+
+    /// The shape where a node is a page.
+    @inline(__always) static var page: Shape {
+      Shape(order: 0, shift: 0, listCount: Page.granules &+ 1, wordCount: 2)
+    }
+
+    /// The shape where a node is a row of 2 to 8 pages.
+    @inline(__always)
+    static func row(order: Int) -> Shape { .several(order: order, shift: 0) }
+
+    @inline(__always)
+    private static func several(order: Int, shift: Int) -> Shape {
+      Shape(order: order, shift: shift, listCount: 8 &* Page.granules &+ 1, wordCount: 9)
+    }
   }
 
   init(pages: PageMap, heapCount: Int, memory: TableMemory) {
@@ -69,7 +90,7 @@ extension NodeLists {
     wholeCounts[heap] += 1
     setLink(
       NodeLink(previous: NodeLink.none, next: NodeLink.none, bin: NodeLink.noBin), of: node)
-    insert(node, into: pages.nodeGranules >> shape.shift, of: heap, shape)
+    insert(node, into: shape.top, of: heap, shape)
   }
 
   /// Lets a wholly free node go.
@@ -89,17 +110,16 @@ extension NodeLists {
   func update(_ node: Int, of heap: Int, run: Int, _ shape: Shape) -> Bool {
     let bin = run == 0 ? NodeLink.noBin : run &>> shape.shift
     let old = NodeLink(pages.pages[node &<< shape.order].link)
-    let top = shape.listCount &- 1
     if bin == old.bin { return false }
     if old.bin != NodeLink.noBin { withdraw(node, old, of: heap, shape) }
-    if old.bin == top { wholeCounts[heap] &-= 1 }
+    if old.bin == shape.top { wholeCounts[heap] &-= 1 }
     if bin != NodeLink.noBin {
       insert(node, into: bin, of: heap, shape)
     } else {
       pages.pages[node &<< shape.order].link =
         NodeLink(previous: NodeLink.none, next: NodeLink.none, bin: NodeLink.noBin).bits
     }
-    guard bin == top else { return false }
+    guard bin == shape.top else { return false }
     wholeCounts[heap] &+= 1
     return true
   }
@@ -174,7 +194,7 @@ extension NodeLists {
   /// A wholly free node of the heap.
   func wholeNode(of heap: Int) -> Int? {
     guard wholeCounts[heap] > 0 else { return nil }
-    return first(in: pages.nodeGranules >> shape.shift, of: heap) { pages.isWhole($0) }
+    return first(in: shape.top, of: heap) { pages.isWhole($0) }
   }
 
   private func first(

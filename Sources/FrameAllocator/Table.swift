@@ -113,3 +113,19 @@ public import Synchronization
     return unsafe block
   }
 }
+
+/// Eight bytes at once.
+enum Lanes {
+  /// The highest byte of both words.
+  @inline(__always)
+  static func max(_ one: UInt64, _ other: UInt64) -> Int {
+    // Both types are eight bytes, of any bits.
+    let (first, second) = unsafe (
+      unsafeBitCast(one, to: SIMD8<UInt8>.self), unsafeBitCast(other, to: SIMD8<UInt8>.self)
+    )
+    let eight = pointwiseMax(first, second)
+    let four = pointwiseMax(eight.lowHalf, eight.highHalf)
+    let two = pointwiseMax(four.lowHalf, four.highHalf)
+    return Int(Swift.max(two.x, two.y))
+  }
+}
