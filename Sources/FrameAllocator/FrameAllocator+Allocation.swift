@@ -59,21 +59,33 @@ extension FrameAllocator {
   private mutating func collectRun(
     of length: Int, for group: Int, _ permission: Permission
   ) -> Int? {
-    findOrCollect(for: group, permission) { allocator, heap, _ in
-      allocator.takeRun(of: length, in: heap)
+    findOrCollect(for: group, permission) { allocator, heap, isThorough in
+      allocator.takeRun(of: length, in: heap, limit: isThorough ? .max : 8)
     }
   }
 
   /// Takes granules out of a heap's best fitting node; the caller makes them a frame.
+  ///
+  /// Looks at `limit` nodes if none is sure to have them: only where frames are longer than a page.
   @inline(__always)
-  mutating func takeRun(of length: Int, in heap: Int) -> Int? {
+  mutating func takeRun(of length: Int, in heap: Int, limit: Int = 8) -> Int? {
     if map.order == 0 { return takeRunOfPage(length, in: heap) }
-    return map.order <= 3 ? takeRunOfRow(length, in: heap) : takeRunOfNode(length, in: heap)
+    return map.order <= 3 ? takeRunOfRow(length, in: heap, limit) : takeRunOfNode(length, in: heap, limit)
+  }
+
+  /// The heap's best fitting node, for any kind of nodes.
+  func bestFit(_ length: Int, in heap: Int, _ limit: Int) -> Int? {
+    lists.bestFit(length, in: heap, lists.shape) ?? unsureFit(length, in: heap, limit)
   }
 
   @inline(never)
-  private mutating func takeRunOfNode(_ length: Int, in heap: Int) -> Int? {
-    guard let node = lists.bestFit(length, in: heap, lists.shape) else { return nil }
+  private func unsureFit(_ length: Int, in heap: Int, _ limit: Int) -> Int? {
+    lists.unsureFit(length, in: heap, limit: limit)
+  }
+
+  @inline(never)
+  private mutating func takeRunOfNode(_ length: Int, in heap: Int, _ limit: Int) -> Int? {
+    guard let node = bestFit(length, in: heap, limit) else { return nil }
     let first = map.firstRun(of: length, in: node)
     map.set(first..<first + length, free: false)
     lists.update(node, of: heap, run: map.longestRun(of: node), lists.shape)
@@ -82,9 +94,11 @@ extension FrameAllocator {
 
   /// The same where a node is a row of pages.
   @inline(never)
-  private mutating func takeRunOfRow(_ length: Int, in heap: Int) -> Int? {
+  private mutating func takeRunOfRow(_ length: Int, in heap: Int, _ limit: Int) -> Int? {
     let shape = NodeLists.Shape.row(order: map.order)
-    guard let node = lists.bestFit(length, in: heap, shape) else { return nil }
+    guard
+      let node = lists.bestFit(length, in: heap, shape) ?? unsureFit(length, in: heap, limit)
+    else { return nil }
     let (first, run) = map.takeFirstRun(of: length, inRow: map.firstPage(of: node))
     lists.update(node, of: heap, run: run, shape)
     return first
@@ -132,12 +146,17 @@ extension FrameAllocator {
   }
 
   /// Takes a node of the pool into one of a group's heaps.
-  mutating func takeNode(for group: Int, _ permission: Permission) -> Bool {
+  ///
+  /// If it `isExtra`, only while the pool has plenty.
+  mutating func takeNode(
+    for group: Int, _ permission: Permission, isExtra: Bool = false
+  ) -> Bool {
     let heap = Self.heap(of: group, permission)
     let owner = FramePool.owner(worker: worker, heap: heap)
-    guard let node = pool.take(for: group, permission: permission, owner: owner) else {
-      return false
-    }
+    guard
+      let node = pool.take(
+        for: group, permission: permission, owner: owner, isExtra: isExtra)
+    else { return false }
     if permission == .critical { reserveNodeCount += 1 }
     lists.add(node, to: heap)
     return true

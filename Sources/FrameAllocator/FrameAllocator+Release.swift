@@ -20,7 +20,7 @@ extension FrameAllocator {
   @inlinable @inline(__always)
   mutating func cachePacked(_ granule: Int) -> Bool {
     let page = granule &>> 6
-    let heap = owners[page &>> map.order] ^ identity
+    let heap = owners[page] ^ identity
     let base = UInt64(truncatingIfNeeded: granule & 63)
     let masks = map.pages[page]
     guard heap & 0xF801 == 0, ((masks.starts & ~masks.marks) &>> base) & 1 == 1 else {
@@ -66,7 +66,7 @@ extension FrameAllocator {
     guard let place = slots.place(of: address, in: custody) else {
       return releaseUnusual(address, from: custody)
     }
-    let granule = slots.base(ofSlotIn: place.window)
+    let granule = slots.firstGranule(of: place.window)
     guard let heap = ownHeap(of: granule), heap & 1 == 0,
       magazines.push(granule, heap &>> 1, 0)
     else { return restoreSlotSlowly(granule) }

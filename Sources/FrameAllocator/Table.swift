@@ -123,9 +123,9 @@ enum Lanes {
     let (first, second) = unsafe (
       unsafeBitCast(one, to: SIMD8<UInt8>.self), unsafeBitCast(other, to: SIMD8<UInt8>.self)
     )
-    let eight = pointwiseMax(first, second)
-    let four = pointwiseMax(eight.lowHalf, eight.highHalf)
-    let two = pointwiseMax(four.lowHalf, four.highHalf)
-    return Int(Swift.max(two.x, two.y))
+    let eight = first.replacing(with: second, where: first .< second)
+    let (low, high) = (eight.lowHalf, eight.highHalf)
+    let four = low.replacing(with: high, where: low .< high)
+    return Int(Swift.max(Swift.max(four.x, four.y), Swift.max(four.z, four.w)))
   }
 }
