@@ -16,7 +16,8 @@ extension FrameAllocator {
     else {
       return allocateSlowly(byteCount: byteCount, group: group, permission: permission)
     }
-    map.pages[granule &>> 6].marks &= ~(1 &<< UInt64(truncatingIfNeeded: granule & 63))
+    // What a magazine has is marked.
+    map.pages[granule &>> 6].marks ^= 1 &<< UInt64(truncatingIfNeeded: granule & 63)
     return UInt64(truncatingIfNeeded: granule) &<< 6
   }
 

@@ -20,7 +20,8 @@ extension FrameAllocator {
   @inlinable @inline(__always)
   mutating func cachePacked(_ granule: Int) -> Bool {
     let page = granule &>> 6
-    let heap = owners[page] ^ identity
+    let heap =
+      Int(truncatingIfNeeded: owners[page]) ^ Int(truncatingIfNeeded: identity)
     let base = UInt64(truncatingIfNeeded: granule & 63)
     let masks = map.pages[page]
     guard heap & 0xF801 == 0, ((masks.starts & ~masks.marks) &>> base) & 1 == 1 else {
@@ -29,9 +30,7 @@ extension FrameAllocator {
     let stops = (masks.starts | masks.marks | masks.free) & (~1 &<< base)
     let end = stops.trailingZeroBitCount
     guard end <= map.lastEnd, Int64(bitPattern: masks.link) < map.linkLimit,
-      magazines.push(
-        granule, Int(truncatingIfNeeded: heap &>> 1),
-        packed: end &- Int(truncatingIfNeeded: base))
+      magazines.push(granule, heap: heap, packed: end &- Int(truncatingIfNeeded: base))
     else { return false }
     map.pages[page].marks = masks.marks | 1 &<< base
     return true

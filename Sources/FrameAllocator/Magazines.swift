@@ -25,7 +25,11 @@
   /// Words of a magazine of packed frames.
   @inlinable static var stride: Int { capacity &+ 1 }
   /// Words of a group's magazines: that of its slots, then one per length.
-  @inlinable static var wordsPerGroup: Int { 1 &+ slotFactor &* capacity &+ longest &* stride }
+  @inlinable static var wordsPerGroup: Int { 2 &* wordsPerHeap }
+  /// The same by heap, of which every second has magazines: whoever knows the heap need not divide.
+  @inlinable static var wordsPerHeap: Int {
+    (1 &+ slotFactor &* capacity &+ longest &* stride &+ 1) / 2
+  }
   /// The count of a closed magazine: less than 1 for whoever takes, more than any depth for whoever
   /// puts.
   static let closed: UInt32 = 1 << 31
@@ -50,8 +54,12 @@
 
   /// Where a group's magazine for packed frames of a length begins.
   @inlinable @inline(__always)
-  func start(_ group: Int, packed length: Int) -> Int {
-    group &* Magazines.wordsPerGroup &+ length &* Magazines.stride
+  func start(_ group: Int, packed length: Int) -> Int { start(heap: group &<< 1, packed: length) }
+
+  /// The same for a heap of normal nodes.
+  @inlinable @inline(__always)
+  func start(heap: Int, packed length: Int) -> Int {
+    heap &* Magazines.wordsPerHeap &+ length &* Magazines.stride
       &+ (1 &+ Magazines.slotFactor &* Magazines.capacity &- Magazines.stride)
   }
 
@@ -91,9 +99,9 @@
 
   /// The same for packed frames; false also if it is too long.
   @inlinable @inline(__always)
-  func push(_ granule: Int, _ group: Int, packed length: Int) -> Bool {
+  func push(_ granule: Int, heap: Int, packed length: Int) -> Bool {
     length <= Magazines.longest
-      && push(granule, at: start(group, packed: length), depth: depth)
+      && push(granule, at: start(heap: heap, packed: length), depth: depth)
   }
 
   @inlinable @inline(__always)

@@ -29,7 +29,7 @@
   }
 
   /// From here on a free run is long: a page with one takes its frames back at once.
-  private static let longRun = 12
+  private static let longRun = 17
 
   /// Granules of a node.
   var nodeGranules: Int {
