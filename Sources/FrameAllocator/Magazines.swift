@@ -19,9 +19,11 @@
   /// Longest frame that is cached, in granules: what a packet of 1,518 bytes and its headroom take.
   @inlinable static var longest: Int { 32 }
   /// Most frames of one length that can be cached.
-  @inlinable static var capacity: Int { 64 }
+  ///
+  /// What comes back in batches of 64 finds room, and the next 64 allocations find it.
+  @inlinable static var capacity: Int { 128 }
   /// How many times deeper the magazine of slots can be: bursts of several ports come from it.
-  @inlinable static var slotFactor: Int { 8 }
+  @inlinable static var slotFactor: Int { 4 }
   /// Words of a magazine of packed frames.
   @inlinable static var stride: Int { capacity &+ 1 }
   /// Words of a group's magazines: that of its slots, then one per length.
