@@ -71,7 +71,8 @@ extension FrameAllocator {
   @inline(__always)
   mutating func takeRun(of length: Int, in heap: Int, limit: Int = 8) -> Int? {
     if map.order == 0 { return takeRunOfPage(length, in: heap) }
-    return map.order <= 3 ? takeRunOfRow(length, in: heap, limit) : takeRunOfNode(length, in: heap, limit)
+    return map.order <= 3
+      ? takeRunOfRow(length, in: heap, limit) : takeRunOfNode(length, in: heap, limit)
   }
 
   /// The heap's best fitting node, for any kind of nodes.

@@ -168,7 +168,8 @@ extension FramePool {
     for group: Int, permission: Permission, owner: UInt16, isExtra: Bool = false
   ) -> Int? {
     let node = state.withLock { state -> Int? in
-      guard !isExtra || isPlenty(state), let node = state.take(for: group, permission: permission) else { return nil }
+      guard !isExtra || isPlenty(state), let node = state.take(for: group, permission: permission)
+      else { return nil }
       setOwner(owner, of: node)
       return node
     }

@@ -49,7 +49,9 @@
     // As constants they cost nothing: whoever knows the kind of nodes says so.
 
     /// The shape where a node is a page.
-    @inline(__always) static var page: Shape { Shape(order: 0, shift: 0, listCount: Page.granules &+ 1) }
+    @inline(__always) static var page: Shape {
+      Shape(order: 0, shift: 0, listCount: Page.granules &+ 1)
+    }
 
     /// The shape where a node is a row of 2 to 8 pages.
     @inline(__always)

@@ -14,8 +14,10 @@
   /// Where a frame may end to be known from its page alone: one that reaches the page's end may go
   /// on in the next page, where nodes have several.
   @usableFromInline let lastEnd: Int
-  /// What a page's link is below if its frames may be cached: those of a page with a long free run
-  /// make it longer instead. A number, and not a look at the list it says, for the sake of speed.
+  /// What a page's link is below if its frames may be cached.
+  ///
+  /// Those of a page with a long free run make that longer instead: packets come to lie where they
+  /// fit, not where others lay. One comparison, because links have their list in their high bits.
   @usableFromInline let linkLimit: Int64
 
   init(pages: Table<Page>, order: Int, nodeCount: Int) {
