@@ -16,7 +16,8 @@ extension FrameAllocator {
     else {
       return allocateSlowly(byteCount: byteCount, group: group, permission: permission)
     }
-    map.pages[granule &>> 6].marks &= ~(1 &<< UInt64(truncatingIfNeeded: granule & 63))
+    // What a magazine has is marked.
+    map.pages[granule &>> 6].marks ^= 1 &<< UInt64(truncatingIfNeeded: granule & 63)
     return UInt64(truncatingIfNeeded: granule) &<< 6
   }
 
@@ -46,6 +47,7 @@ extension FrameAllocator {
     else { return nil }
     var length = (byteCount &+ 63) &>> 6
     if isIsolated(group.index) { length = (length &+ 63) & ~63 }
+    if length <= Magazines.longest { magazines.open(group.index, length) }
     guard
       let first = takeRun(of: length, in: Self.heap(of: group.index, .normal))
         ?? collectRun(of: length, for: group.index, permission)
@@ -58,23 +60,49 @@ extension FrameAllocator {
   private mutating func collectRun(
     of length: Int, for group: Int, _ permission: Permission
   ) -> Int? {
-    findOrCollect(for: group, permission) { allocator, heap, _ in
-      allocator.takeRun(of: length, in: heap)
+    findOrCollect(for: group, permission) { allocator, heap, isThorough in
+      allocator.takeRun(of: length, in: heap, limit: isThorough ? .max : 8)
     }
   }
 
   /// Takes granules out of a heap's best fitting node; the caller makes them a frame.
+  ///
+  /// Looks at `limit` nodes if none is sure to have them: only where frames are longer than a page.
   @inline(__always)
-  mutating func takeRun(of length: Int, in heap: Int) -> Int? {
-    map.order == 0 ? takeRunOfPage(length, in: heap) : takeRunOfNode(length, in: heap)
+  mutating func takeRun(of length: Int, in heap: Int, limit: Int = 8) -> Int? {
+    if map.order == 0 { return takeRunOfPage(length, in: heap) }
+    return map.order <= 3
+      ? takeRunOfRow(length, in: heap, limit) : takeRunOfNode(length, in: heap, limit)
+  }
+
+  /// The heap's best fitting node, for any kind of nodes.
+  func bestFit(_ length: Int, in heap: Int, _ limit: Int) -> Int? {
+    lists.bestFit(length, in: heap, lists.shape) ?? unsureFit(length, in: heap, limit)
   }
 
   @inline(never)
-  private mutating func takeRunOfNode(_ length: Int, in heap: Int) -> Int? {
-    guard let node = lists.bestFit(length, in: heap, lists.shape) else { return nil }
+  private func unsureFit(_ length: Int, in heap: Int, _ limit: Int) -> Int? {
+    lists.unsureFit(length, in: heap, limit: limit)
+  }
+
+  @inline(never)
+  private mutating func takeRunOfNode(_ length: Int, in heap: Int, _ limit: Int) -> Int? {
+    guard let node = bestFit(length, in: heap, limit) else { return nil }
     let first = map.firstRun(of: length, in: node)
     map.set(first..<first + length, free: false)
     lists.update(node, of: heap, run: map.longestRun(of: node), lists.shape)
+    return first
+  }
+
+  /// The same where a node is a row of pages.
+  @inline(never)
+  private mutating func takeRunOfRow(_ length: Int, in heap: Int, _ limit: Int) -> Int? {
+    let shape = NodeLists.Shape.row(order: map.order)
+    guard
+      let node = lists.bestFit(length, in: heap, shape) ?? unsureFit(length, in: heap, limit)
+    else { return nil }
+    let (first, run) = map.takeFirstRun(of: length, inRow: map.firstPage(of: node))
+    lists.update(node, of: heap, run: run, shape)
     return first
   }
 
@@ -120,12 +148,17 @@ extension FrameAllocator {
   }
 
   /// Takes a node of the pool into one of a group's heaps.
-  private mutating func takeNode(for group: Int, _ permission: Permission) -> Bool {
+  ///
+  /// If it `isExtra`, only while the pool has plenty.
+  mutating func takeNode(
+    for group: Int, _ permission: Permission, isExtra: Bool = false
+  ) -> Bool {
     let heap = Self.heap(of: group, permission)
     let owner = FramePool.owner(worker: worker, heap: heap)
-    guard let node = pool.take(for: group, permission: permission, owner: owner) else {
-      return false
-    }
+    guard
+      let node = pool.take(
+        for: group, permission: permission, owner: owner, isExtra: isExtra)
+    else { return false }
     if permission == .critical { reserveNodeCount += 1 }
     lists.add(node, to: heap)
     return true

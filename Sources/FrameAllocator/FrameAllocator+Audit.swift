@@ -154,7 +154,7 @@ extension FramePool {
     state.withLock { state in
       var open = 0
       for (index, arena) in state.arenas.enumerated() {
-        let unowned = arena.nodes.count { owners[$0] == Self.noOwner }
+        let unowned = arena.nodes.count { owners[map.firstPage(of: $0)] == Self.noOwner }
         guard unowned == arena.freeCount else {
           return "arena \(index) has \(unowned) nodes without an owner, its count says "
             + "\(arena.freeCount)"
@@ -165,8 +165,9 @@ extension FramePool {
         return "\(open) nodes are open to all, the count says \(state.openFree)"
       }
       var used = [Int](repeating: 0, count: state.accounts.count)
-      for node in 0..<map.nodeCount where owners[node] != Self.noOwner {
-        used[Int(owners[node] & 0x7FF) >> 1] += 1
+      for node in 0..<map.nodeCount {
+        let owner = owners[map.firstPage(of: node)]
+        if owner != Self.noOwner { used[Int(owner & 0x7FF) >> 1] += 1 }
       }
       for (index, account) in state.accounts.enumerated() {
         guard used[index] == account.used, used[index] <= account.quota else {

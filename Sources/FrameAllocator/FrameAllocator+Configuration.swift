@@ -21,7 +21,7 @@ extension FrameAllocator {
     public var workers = 1
     /// Bytes of an arena, the unit that can be mapped by another process; nil is one arena for all.
     public var arenaSize: Int?
-    /// Frames of each length that are kept ready, 0 to 64; 0 keeps none.
+    /// Frames of each length that are kept ready, 0 to 128; 0 keeps none.
     public var magazineDepth = Magazines.capacity
     /// Whether a release of what the caller does not have traps in debug builds.
     ///

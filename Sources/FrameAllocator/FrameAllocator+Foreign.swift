@@ -38,7 +38,7 @@ extension FrameAllocator {
 
   /// The worker that owns a granule's node; nil if it is the pool's.
   func owner(of granule: Int) -> Int? {
-    let owner = owners[map.node(of: granule)]
+    let owner = owners[granule >> 6]
     return owner == FramePool.noOwner ? nil : Int(owner >> 11)
   }
 

@@ -52,7 +52,7 @@ extension FrameAllocator {
 
   /// Granules of the slot that begins at `base`: a page where those change hands whole.
   func slotLength(at base: Int) -> Int {
-    let owner = owners[map.node(of: base)]
+    let owner = owners[base >> 6]
     guard owner != FramePool.noOwner else { return slots.granules }
     let group = Int(owner & 0x7FF) >> 1
     return isIsolated(group) ? Page.granules : slots.granules

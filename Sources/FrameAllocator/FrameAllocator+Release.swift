@@ -20,7 +20,8 @@ extension FrameAllocator {
   @inlinable @inline(__always)
   mutating func cachePacked(_ granule: Int) -> Bool {
     let page = granule &>> 6
-    let heap = owners[page &>> map.order] ^ identity
+    let heap =
+      Int(truncatingIfNeeded: owners[page]) ^ Int(truncatingIfNeeded: identity)
     let base = UInt64(truncatingIfNeeded: granule & 63)
     let masks = map.pages[page]
     guard heap & 0xF801 == 0, ((masks.starts & ~masks.marks) &>> base) & 1 == 1 else {
@@ -28,10 +29,8 @@ extension FrameAllocator {
     }
     let stops = (masks.starts | masks.marks | masks.free) & (~1 &<< base)
     let end = stops.trailingZeroBitCount
-    guard end <= map.lastEnd,
-      magazines.push(
-        granule, Int(truncatingIfNeeded: heap &>> 1),
-        packed: end &- Int(truncatingIfNeeded: base))
+    guard end <= map.lastEnd, Int64(bitPattern: masks.link) < map.linkLimit,
+      magazines.push(granule, heap: heap, packed: end &- Int(truncatingIfNeeded: base))
     else { return false }
     map.pages[page].marks = masks.marks | 1 &<< base
     return true
@@ -66,7 +65,7 @@ extension FrameAllocator {
     guard let place = slots.place(of: address, in: custody) else {
       return releaseUnusual(address, from: custody)
     }
-    let granule = slots.base(ofSlotIn: place.window)
+    let granule = slots.firstGranule(of: place.window)
     guard let heap = ownHeap(of: granule), heap & 1 == 0,
       magazines.push(granule, heap &>> 1, 0)
     else { return restoreSlotSlowly(granule) }
@@ -117,7 +116,8 @@ extension FrameAllocator {
   mutating func free(_ base: Int, heap: Int) {
     let length = map.length(at: base)
     if magazines.depth > 0, heap & 1 == 0, length <= Magazines.longest,
-      !self.isIsolated(heap >> 1)
+      Int64(bitPattern: map.pages[base >> 6].link) < map.linkLimit,
+      magazines.isOpen(heap >> 1, length), !self.isIsolated(heap >> 1)
     {
       if magazines.count(heap >> 1, length) >= magazines.depth { spill(length, heap: heap) }
       if magazines.push(base, heap >> 1, length) {
@@ -177,9 +177,13 @@ extension FrameAllocator {
   mutating func makeFree(_ first: Int, count: Int, heap: Int) {
     guard count != 0 else { return }
     let isWhole =
-      map.order == 0
-      ? makeFreeInPage(first, count: count, heap: heap)
-      : makeFreeInNode(first, count: count, heap: heap)
+      if map.order == 0 {
+        makeFreeInPage(first, count: count, heap: heap)
+      } else if map.order <= 3 {
+        makeFreeInRow(first, count: count, heap: heap)
+      } else {
+        makeFreeInNode(first, count: count, heap: heap)
+      }
     if isWhole, heap & 1 == 1 || lists.wholeCounts[heap] > 1 {
       giveBack(map.node(of: first), of: heap)
     }
@@ -190,6 +194,14 @@ extension FrameAllocator {
     map.set(first..<first + count, free: true)
     let node = map.node(of: first)
     return lists.update(node, of: heap, run: map.longestRun(of: node), lists.shape)
+  }
+
+  /// The same where a node is a row of pages.
+  @inline(never)
+  private mutating func makeFreeInRow(_ first: Int, count: Int, heap: Int) -> Bool {
+    let node = map.node(of: first)
+    let run = map.makeFree(first, count, inRow: map.firstPage(of: node))
+    return lists.update(node, of: heap, run: run, .row(order: map.order))
   }
 
   /// The same where a node is a page.

@@ -10,20 +10,44 @@ extension FrameAllocator {
       else { return nil }
       return allocator.cutSlots(of: node, heap: heap, isIsolated: isIsolated)
     }
+    widen(group)
     return find(&self, Self.heap(of: group, .normal), false)
       ?? findOrCollect(for: group, permission, find)
   }
 
-  /// A node of the heap with room for a slot.
+  /// Takes a node for a slot that would otherwise fill up a page, if a slot of the group was
+  /// trimmed.
+  ///
+  /// Where slots lie anywhere, what is cut off one leaves room for another in its page, if none
+  /// stands there yet: pages get three packets of medium length instead of two.
+  private mutating func widen(_ group: Int) {
+    let heap = Self.heap(of: group, .normal)
+    guard slots.isUnaligned, trims[group] != 0, !isIsolated(group),
+      lists.bestFit(slots.granules + 1, in: heap, lists.shape) == nil
+    else { return }
+    if takeNode(for: group, .normal, isExtra: true) { trims[group] -= 1 }
+  }
+
+  /// A node of the heap with room for a slot, rather one that has more than that.
   ///
   /// A free run as long as a slot need not hold one, where it lies across pages or slots are
   /// aligned; a run of twice the length does. So a few nodes of each length are tried; where none
   /// has room, a new node is better than a search, until there is none.
   private func nodeWithSlot(in heap: Int, isIsolated: Bool, limit: Int) -> Int? {
     let length = isIsolated ? Page.granules : slots.granules
-    return lists.first(from: length, in: heap, limit: limit) { node in
-      pages(of: node).contains { slotPlace(in: map.pages[$0].free, isIsolated: isIsolated) != nil }
+    if slots.isUnaligned, !isIsolated,
+      let node = lists.first(
+        from: length + 1, in: heap, limit: limit, where: { hasRoom($0, isIsolated: false) })
+    {
+      return node
     }
+    return lists.first(from: length, in: heap, limit: limit) {
+      hasRoom($0, isIsolated: isIsolated)
+    }
+  }
+
+  private func hasRoom(_ node: Int, isIsolated: Bool) -> Bool {
+    pages(of: node).contains { slotPlace(in: map.pages[$0].free, isIsolated: isIsolated) != nil }
   }
 
   private func pages(of node: Int) -> Range<Int> {

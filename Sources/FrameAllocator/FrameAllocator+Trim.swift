@@ -26,7 +26,10 @@ extension FrameAllocator {
     else { return nil }
     let whole = granule..<Int(extent.upperBound >> 6)
     let kept = Int(addresses.lowerBound >> 6)..<Int((addresses.upperBound + 63) >> 6)
-    if slots.window(ofSlotWith: granule) != nil { slots.clear(at: granule) }
+    if slots.window(ofSlotWith: granule) != nil {
+      slots.clear(at: granule)
+      trims[heap >> 1] = min(trims[heap >> 1], 254) + 1
+    }
     let bit = UInt64(1) << UInt64(granule & 63)
     map.pages[granule >> 6].starts &= ~bit
     map.pages[granule >> 6].marks &= ~bit
@@ -45,7 +48,7 @@ extension FrameAllocator {
       let heap = ownHeap(of: granule), !self.isIsolated(heap >> 1)
     else { return nil }
     let length = (byteCount + 63) >> 6
-    guard let node = lists.bestFit(length, in: heap, lists.shape), node != map.node(of: granule),
+    guard let node = bestFit(length, in: heap, 8), node != map.node(of: granule),
       freeGranules(of: node) <= freeGranules(of: map.node(of: granule)),
       let first = takeRun(of: length, in: heap)
     else { return nil }

@@ -34,6 +34,8 @@
   let lists: NodeLists
   /// By group: 1 if its frames have pages of their own.
   let isolation: Table<UInt8>
+  /// By group: trimmed slots that no slot with a page of its own was made for yet, up to 255.
+  let trims: Table<UInt8>
   @usableFromInline var magazines: Magazines
   @usableFromInline var flights: Flights
   /// By worker; empty if there is only one.
@@ -88,6 +90,7 @@
         inboxes.append(Mailbox.Receiver(pool.mailbox(from: other, to: worker)))
       }
     }
+    trims = memory.table(of: UInt8.self, count: configuration.groups.count)
     isolation = memory.table(of: UInt8.self, count: configuration.groups.count)
     for (index, group) in configuration.groups.enumerated() where group.isIsolated {
       isolation[index] = 1
@@ -128,7 +131,7 @@ extension FrameAllocator {
   /// The heap of this worker that a granule's node belongs to; nil if it is another's.
   @inlinable @inline(__always)
   func ownHeap(of granule: Int) -> Int? {
-    let heap = owners[map.node(of: granule)] ^ identity
+    let heap = owners[granule &>> 6] ^ identity
     return heap < 1 &<< 11 ? Int(truncatingIfNeeded: heap) : nil
   }
 

@@ -162,22 +162,35 @@ extension FramePool {
   /// Gives a worker a node for one of its heaps; nil if there is none for it.
   ///
   /// Then every other worker is asked to let go of what it does not need.
-  func take(for group: Int, permission: Permission, owner: UInt16) -> Int? {
+  ///
+  /// One that `isExtra` comes only while memory is plenty, and nobody is asked for it.
+  func take(
+    for group: Int, permission: Permission, owner: UInt16, isExtra: Bool = false
+  ) -> Int? {
     let node = state.withLock { state -> Int? in
-      guard let node = state.take(for: group, permission: permission) else { return nil }
-      owners[node] = owner
+      guard !isExtra || isPlenty(state), let node = state.take(for: group, permission: permission)
+      else { return nil }
+      setOwner(owner, of: node)
       return node
     }
-    if node == nil, configuration.workers > 1 { pressure.add(1, ordering: .relaxed) }
+    if node == nil, !isExtra, configuration.workers > 1 { pressure.add(1, ordering: .relaxed) }
     return node
   }
 
   /// Takes a wholly free node back; says whether memory is plenty again: an eighth of it is free.
   func giveBack(_ node: Int, of group: Int) -> Bool {
     state.withLock { state in
-      owners[node] = Self.noOwner
+      setOwner(Self.noOwner, of: node)
       state.giveBack(node, of: group)
-      return state.openFree - state.owed - state.reserve > map.nodeCount / 8
+      return isPlenty(state)
     }
+  }
+
+  private func isPlenty(_ state: borrowing State) -> Bool {
+    state.openFree - state.owed - state.reserve > map.nodeCount / 8
+  }
+
+  private func setOwner(_ owner: UInt16, of node: Int) {
+    for page in map.firstPage(of: node)..<map.firstPage(of: node + 1) { owners[page] = owner }
   }
 }

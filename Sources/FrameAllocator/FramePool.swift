@@ -15,7 +15,7 @@ internal import Synchronization
 public final class FramePool: Sendable {
   let configuration: FrameAllocator.Configuration
   let map: PageMap
-  /// Per node: worker and heap, see `owner(worker:heap:)`.
+  /// Per page: worker and heap of its node, see `owner(worker:heap:)`.
   let owners: SharedTable
   let slots: SlotMap
   let mailboxes: [Mailbox]
@@ -39,13 +39,13 @@ public final class FramePool: Sendable {
     let map = PageMap(
       pages: memory.table(of: Page.self, count: pageCount), order: configuration.nodeOrder,
       nodeCount: nodeCount)
-    let owners = memory.sharedTable(count: nodeCount)
-    for node in 0..<nodeCount { owners[node] = Self.noOwner }
+    let owners = memory.sharedTable(count: pageCount)
+    for page in 0..<pageCount { owners[page] = Self.noOwner }
     let windows = pageCount * 4096 / configuration.chunkSize
     slots = SlotMap(
       custodies: memory.table(of: UInt16.self, count: windows),
-      starts: memory.table(of: UInt8.self, count: windows), chunkSize: configuration.chunkSize,
-      isUnaligned: configuration.isUnaligned)
+      starts: memory.table(of: UInt8.self, count: configuration.isUnaligned ? windows : 0),
+      chunkSize: configuration.chunkSize, isUnaligned: configuration.isUnaligned)
     var mailboxes: [Mailbox] = []
     if configuration.workers > 1 {
       for _ in 0..<configuration.workers * configuration.workers {

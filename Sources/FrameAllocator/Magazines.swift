@@ -19,13 +19,22 @@
   /// Longest frame that is cached, in granules: what a packet of 1,518 bytes and its headroom take.
   @inlinable static var longest: Int { 32 }
   /// Most frames of one length that can be cached.
-  @inlinable static var capacity: Int { 64 }
+  ///
+  /// What comes back in batches of 64 finds room, and the next 64 allocations find it.
+  @inlinable static var capacity: Int { 128 }
   /// How many times deeper the magazine of slots can be: bursts of several ports come from it.
-  @inlinable static var slotFactor: Int { 8 }
+  @inlinable static var slotFactor: Int { 4 }
   /// Words of a magazine of packed frames.
   @inlinable static var stride: Int { capacity &+ 1 }
   /// Words of a group's magazines: that of its slots, then one per length.
-  @inlinable static var wordsPerGroup: Int { 1 &+ slotFactor &* capacity &+ longest &* stride }
+  @inlinable static var wordsPerGroup: Int { 2 &* wordsPerHeap }
+  /// The same by heap, of which every second has magazines: whoever knows the heap need not divide.
+  @inlinable static var wordsPerHeap: Int {
+    (1 &+ slotFactor &* capacity &+ longest &* stride &+ 1) / 2
+  }
+  /// The count of a closed magazine: less than 1 for whoever takes, more than any depth for whoever
+  /// puts.
+  static let closed: UInt32 = 1 << 31
   /// Slots that a miss makes at once.
   static let refill = 16
 
@@ -36,6 +45,9 @@
     slotDepth = depth * slotFactor
     self.groupCount = groupCount
     words = memory.table(of: UInt32.self, count: groupCount * Self.wordsPerGroup)
+    for group in 0..<groupCount {
+      for length in 1...Self.longest { words[start(group, length)] = Self.closed }
+    }
   }
 
   /// Most frames in a group's magazine for a length; length 0 means RX slots.
@@ -44,8 +56,12 @@
 
   /// Where a group's magazine for packed frames of a length begins.
   @inlinable @inline(__always)
-  func start(_ group: Int, packed length: Int) -> Int {
-    group &* Magazines.wordsPerGroup &+ length &* Magazines.stride
+  func start(_ group: Int, packed length: Int) -> Int { start(heap: group &<< 1, packed: length) }
+
+  /// The same for a heap of normal nodes.
+  @inlinable @inline(__always)
+  func start(heap: Int, packed length: Int) -> Int {
+    heap &* Magazines.wordsPerHeap &+ length &* Magazines.stride
       &+ (1 &+ Magazines.slotFactor &* Magazines.capacity &- Magazines.stride)
   }
 
@@ -58,7 +74,7 @@
   /// Frames in a group's magazine for a length.
   @inlinable @inline(__always)
   func count(_ group: Int, _ length: Int) -> Int {
-    Int(truncatingIfNeeded: words[start(group, length)])
+    max(0, Int(Int32(bitPattern: words[start(group, length)])))
   }
 
   /// Takes the last frame out, as the number of its first granule.
@@ -72,7 +88,7 @@
   @inlinable @inline(__always)
   func pop(at start: Int) -> Int? {
     let count = words[start]
-    guard count != 0 else { return nil }
+    guard Int32(bitPattern: count) > 0 else { return nil }
     words[start] = count &- 1
     return Int(truncatingIfNeeded: words[start &+ Int(truncatingIfNeeded: count)])
   }
@@ -85,9 +101,9 @@
 
   /// The same for packed frames; false also if it is too long.
   @inlinable @inline(__always)
-  func push(_ granule: Int, _ group: Int, packed length: Int) -> Bool {
+  func push(_ granule: Int, heap: Int, packed length: Int) -> Bool {
     length <= Magazines.longest
-      && push(granule, at: start(group, packed: length), depth: depth)
+      && push(granule, at: start(heap: heap, packed: length), depth: depth)
   }
 
   @inlinable @inline(__always)
@@ -98,6 +114,18 @@
     words[start &+ 1 &+ Int(truncatingIfNeeded: count)] = UInt32(truncatingIfNeeded: granule)
     return true
   }
+
+  /// Whether a magazine takes frames, as far as it has room.
+  func isOpen(_ group: Int, _ length: Int) -> Bool { words[start(group, length)] != Self.closed }
+
+  /// Lets a magazine of packed frames take frames, from an allocation of their length on.
+  @inline(__always)
+  func open(_ group: Int, _ length: Int) {
+    if words[start(group, length)] == Self.closed { words[start(group, length)] = 0 }
+  }
+
+  /// Closes an empty magazine of packed frames.
+  func close(_ group: Int, _ length: Int) { words[start(group, length)] = Self.closed }
 
   /// Caches frames only while memory is not short.
   mutating func cache(_ isPlenty: Bool) {

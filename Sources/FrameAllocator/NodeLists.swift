@@ -16,24 +16,61 @@
   /// The numbers of lists and words of a heap.
   let shape: Shape
 
-  /// How runs fall into lists.
+  /// How runs fall into lists: one for each length below a page's, then one for every 2^shift
+  /// lengths.
+  ///
+  /// The last is that of wholly free nodes alone.
   struct Shape {
     let order: Int
-    /// Runs that differ in these low bits only share a list: at most 513 lists a heap.
     let shift: Int
     let listCount: Int
     let wordCount: Int
+    /// The list of wholly free nodes.
+    let top: Int
 
-    @inline(__always)
     init(order: Int) {
-      self.order = order
-      shift = max(0, order &- 3)
-      listCount = (Page.granules &<< order) &>> shift &+ 1
-      wordCount = (listCount &+ 63) / 64
+      self =
+        switch order {
+        case 0: .page
+        case 1...3: .row(order: order)
+        default: Shape(order: order, shift: order - 3, listCount: 640)
+        }
     }
 
-    /// The shape where a node is a page: as constants they cost nothing.
-    @inline(__always) static var page: Shape { Shape(order: 0) }
+    @inline(__always)
+    private init(order: Int, shift: Int, listCount: Int) {
+      self.order = order
+      self.shift = shift
+      self.listCount = listCount
+      wordCount = (listCount &+ 63) &>> 6
+      top = Page.granules &+ (Page.granules &<< order &- Page.granules) &>> shift
+    }
+
+    // As constants they cost nothing: whoever knows the kind of nodes says so.
+
+    /// The shape where a node is a page.
+    @inline(__always) static var page: Shape {
+      Shape(order: 0, shift: 0, listCount: Page.granules &+ 1)
+    }
+
+    /// The shape where a node is a row of 2 to 8 pages.
+    @inline(__always)
+    static func row(order: Int) -> Shape { Shape(order: order, shift: 3, listCount: 128) }
+
+    /// The list of a node whose longest run is `run`.
+    @inline(__always)
+    func list(of run: Int) -> Int {
+      if run == 0 { return NodeLink.noBin }
+      return run < Page.granules || shift == 0
+        ? run : Page.granules &+ (run &- Page.granules) &>> shift
+    }
+
+    /// The first list whose every node has a run of `count`.
+    @inline(__always)
+    func sureList(of count: Int) -> Int {
+      count < Page.granules || shift == 0
+        ? count : Page.granules &+ (count &- Page.granules &+ (1 &<< shift) &- 1) &>> shift
+    }
   }
 
   init(pages: PageMap, heapCount: Int, memory: TableMemory) {
@@ -69,7 +106,7 @@ extension NodeLists {
     wholeCounts[heap] += 1
     setLink(
       NodeLink(previous: NodeLink.none, next: NodeLink.none, bin: NodeLink.noBin), of: node)
-    insert(node, into: pages.nodeGranules >> shape.shift, of: heap, shape)
+    insert(node, into: shape.top, of: heap, shape)
   }
 
   /// Lets a wholly free node go.
@@ -87,19 +124,18 @@ extension NodeLists {
   /// call would copy this struct.
   @inline(__always) @discardableResult
   func update(_ node: Int, of heap: Int, run: Int, _ shape: Shape) -> Bool {
-    let bin = run == 0 ? NodeLink.noBin : run &>> shape.shift
+    let bin = shape.list(of: run)
     let old = NodeLink(pages.pages[node &<< shape.order].link)
-    let top = shape.listCount &- 1
     if bin == old.bin { return false }
     if old.bin != NodeLink.noBin { withdraw(node, old, of: heap, shape) }
-    if old.bin == top { wholeCounts[heap] &-= 1 }
+    if old.bin == shape.top { wholeCounts[heap] &-= 1 }
     if bin != NodeLink.noBin {
       insert(node, into: bin, of: heap, shape)
     } else {
       pages.pages[node &<< shape.order].link =
         NodeLink(previous: NodeLink.none, next: NodeLink.none, bin: NodeLink.noBin).bits
     }
-    guard bin == top else { return false }
+    guard bin == shape.top else { return false }
     wholeCounts[heap] &+= 1
     return true
   }
@@ -142,14 +178,19 @@ extension NodeLists {
 }
 
 extension NodeLists {
-  /// The node of the heap whose longest free run is the shortest that holds `count` granules.
+  /// The node of the heap whose longest free run is the shortest that holds `count` granules, as
+  /// far as lists tell them apart; nil also if a list of several lengths may have one.
   @inline(__always)
   func bestFit(_ count: Int, in heap: Int, _ shape: Shape) -> Int? {
-    let sure = (count &+ (1 &<< shape.shift) &- 1) &>> shape.shift
-    if let bin = firstList(from: sure, of: heap, shape) { return head(bin, of: heap, shape) }
-    // The list below has longer and shorter runs, if it is not of one length.
-    guard shape.shift > 0 else { return nil }
-    return first(in: count >> shape.shift, of: heap) { pages.longestRun(of: $0) >= count }
+    firstList(from: shape.sureList(of: count), of: heap, shape).map { head($0, of: heap, shape) }
+  }
+
+  /// A node of the list of several lengths whose longest run holds `count` granules, if the first
+  /// `limit` have one.
+  func unsureFit(_ count: Int, in heap: Int, limit: Int) -> Int? {
+    let list = shape.list(of: count)
+    guard list != shape.sureList(of: count) else { return nil }
+    return first(in: list, of: heap, limit: limit) { pages.longestRun(of: $0) >= count }
   }
 
   /// The first node of the heap with runs of at least `count` granules that `isWanted` takes, from
@@ -157,7 +198,7 @@ extension NodeLists {
   func first(
     from count: Int, in heap: Int, limit: Int = .max, where isWanted: (Int) -> Bool
   ) -> Int? {
-    var bin = firstList(from: count >> shape.shift, of: heap, shape)
+    var bin = firstList(from: shape.list(of: count), of: heap, shape)
     while let list = bin {
       if let node = first(in: list, of: heap, limit: limit, where: isWanted) { return node }
       bin = firstList(from: list + 1, of: heap, shape)
@@ -167,18 +208,17 @@ extension NodeLists {
 
   /// Whether the node's list is the one that its longest free run asks for.
   func isListed(_ node: Int) -> Bool {
-    let run = pages.longestRun(of: node)
-    return link(of: node).bin == (run == 0 ? NodeLink.noBin : run >> shape.shift)
+    link(of: node).bin == shape.list(of: pages.longestRun(of: node))
   }
 
   /// A wholly free node of the heap.
   func wholeNode(of heap: Int) -> Int? {
     guard wholeCounts[heap] > 0 else { return nil }
-    return first(in: pages.nodeGranules >> shape.shift, of: heap) { pages.isWhole($0) }
+    return first(in: shape.top, of: heap, limit: .max) { pages.isWhole($0) }
   }
 
   private func first(
-    in bin: Int, of heap: Int, limit: Int = .max, where isWanted: (Int) -> Bool
+    in bin: Int, of heap: Int, limit: Int, where isWanted: (Int) -> Bool
   ) -> Int? {
     var node = head(bin, of: heap, shape)
     var looked = 0

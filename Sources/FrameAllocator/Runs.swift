@@ -10,12 +10,18 @@
   ///
   /// Six doublings mark where runs of 1, 2, 4 ... 32 begin; the length is then found bit by bit,
   /// like a binary search.
+  @inline(__always)
   static func longest(in bits: UInt64) -> Int {
     if bits == 0 { return 0 }
     // One run alone, as in a page that is being filled: adding its lowest bit carries beyond it.
     if (bits &+ (bits & (0 &- bits))) & bits == 0 {
       return 64 &- bits.leadingZeroBitCount &- bits.trailingZeroBitCount
     }
+    return longestOfSeveral(in: bits)
+  }
+
+  @inline(never)
+  private static func longestOfSeveral(in bits: UInt64) -> Int {
     let runs1 = bits
     let runs2 = runs1 & (runs1 &>> 1)
     if runs2 == 0 { return 1 }

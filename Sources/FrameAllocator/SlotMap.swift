@@ -8,7 +8,7 @@
 @frozen public struct SlotMap: Sendable {
   /// Who has the slot that begins in a window; 0 where none does.
   @usableFromInline let custodies: Table<UInt16>
-  /// At which granule of the window it begins; 0 where slots are aligned.
+  /// At which granule of the window it begins; empty where slots are aligned.
   @usableFromInline let starts: Table<UInt8>
   @usableFromInline let chunkShift: UInt64
   /// The bits of an address that tell its window.
@@ -71,7 +71,13 @@
   /// First granule of the slot that begins in a window.
   @inlinable @inline(__always)
   func base(ofSlotIn window: Int) -> Int {
-    window &<< (Int(truncatingIfNeeded: chunkShift) &- 6) &+ Int(starts[window])
+    firstGranule(of: window) &+ (isUnaligned ? Int(starts[window]) : 0)
+  }
+
+  /// First granule of a window, and of its slot where those are aligned.
+  @inlinable @inline(__always)
+  func firstGranule(of window: Int) -> Int {
+    window &<< (Int(truncatingIfNeeded: chunkShift) &- 6)
   }
 
   /// The custody of the slot that begins in a window; nil if none does.
@@ -84,7 +90,7 @@
   func set(_ custody: Custody, at granule: Int) {
     let window = window(ofGranule: granule)
     custodies[window] = custody.rawValue
-    starts[window] = start(of: UInt64(truncatingIfNeeded: granule) << 6)
+    if isUnaligned { starts[window] = start(of: UInt64(truncatingIfNeeded: granule) << 6) }
   }
 
   /// Forgets the slot that begins at a granule.
@@ -128,7 +134,8 @@ extension SlotMap {
   public func place(ofSlotAt base: UInt64, in custody: Custody) -> Place? {
     let window = window(at: base)
     guard UInt(bitPattern: window) < UInt(bitPattern: custodies.count),
-      custodies[window] == custody.rawValue, starts[window] == start(of: base)
+      custodies[window] == custody.rawValue,
+      start(of: base) == (isUnaligned ? starts[window] : 0)
     else { return nil }
     return Place(window: window)
   }

@@ -113,3 +113,19 @@ public import Synchronization
     return unsafe block
   }
 }
+
+/// Eight bytes at once.
+enum Lanes {
+  /// The highest byte of both words.
+  @inline(__always)
+  static func max(_ one: UInt64, _ other: UInt64) -> Int {
+    // Both types are eight bytes, of any bits.
+    let (first, second) = unsafe (
+      unsafeBitCast(one, to: SIMD8<UInt8>.self), unsafeBitCast(other, to: SIMD8<UInt8>.self)
+    )
+    let eight = first.replacing(with: second, where: first .< second)
+    let (low, high) = (eight.lowHalf, eight.highHalf)
+    let four = low.replacing(with: high, where: low .< high)
+    return Int(Swift.max(Swift.max(four.x, four.y), Swift.max(four.z, four.w)))
+  }
+}

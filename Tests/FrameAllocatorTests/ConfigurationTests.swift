@@ -43,7 +43,7 @@ import Testing
       ("1025 flow groups", { $0.groups = Array(repeating: .init(), count: 1025) }),
       ("0 workers", { $0.workers = 0 }), ("32 workers", { $0.workers = 32 }),
       ("arenas of 5000 bytes", { $0.arenaSize = 5000 }),
-      ("magazines of 65 frames", { $0.magazineDepth = 65 }),
+      ("magazines of 129 frames", { $0.magazineDepth = 129 }),
     ]
     for (wanted, change) in cases {
       #expect(refusal(change)?.contains(wanted) == true, "\(wanted): \(refusal(change) ?? "-")")

@@ -66,7 +66,7 @@ struct HeldInPlace {
   var copybreak: Int
   /// Packets that arrive.
   var arrivals: Int
-  var magazineDepth = 64
+  var magazineDepth = 128
 
   private static let posted = 1024
   private static let held = 20_000

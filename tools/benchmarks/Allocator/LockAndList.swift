@@ -1,10 +1,11 @@
 import Synchronization
 
 /// How a frame came home in 2006: whoever lets go of it puts it on the owner's list, under the
-/// owner's lock, one by one.
+/// owner's lock, and the owner takes each off under the same lock before it releases the frame: two
+/// locks per frame, one on either side.
 ///
-/// Faster here than it was: the owner takes the whole list at once and looks whenever it likes, not
-/// only when it releases something itself.
+/// Faster here than it was: links lie outside of the packets' memory, the lock only spins, and the
+/// owner looks at the list whenever it likes, not only when it releases something itself.
 final class LockAndList: Sendable {
   private let isLocked = Atomic<Bool>(false)
   private let head = Cells<UInt64>(repeating: 0, count: 1)
@@ -31,17 +32,17 @@ final class LockAndList: Sendable {
     }
   }
 
-  /// Takes the list and gives each of its frames to `body`.
+  /// Takes one frame after the other off the list, until there is none, and gives it to `body`.
   @inline(__always)
   func drain(_ body: (UInt64) -> Void) {
-    var frame = withLock {
-      defer { head[0] = 0 }
-      return head[0]
-    }
-    while frame != 0 {
-      let next = links[Int((frame - 1) >> 20)]
+    while true {
+      let frame = withLock {
+        let first = head[0]
+        if first != 0 { head[0] = links[Int((first - 1) >> 20)] }
+        return first
+      }
+      if frame == 0 { return }
       body(frame - 1)
-      frame = next
     }
   }
 }

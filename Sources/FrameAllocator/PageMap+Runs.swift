@@ -1,0 +1,205 @@
+extension PageMap {
+  // What a node of several pages knows about its free runs stands in the links of its pages but the
+  // first: the row of its pages, see `PageRow`. A node of 512 pages has 64 rows, and above them a
+  // tree of stretches: stretch 1 is the node, stretches 2n and 2n + 1 are the halves of stretch n,
+  // and 64 to 127 are the rows.
+
+  /// Makes every granule of the node free, with no runs.
+  func reset(_ node: Int) {
+    for page in firstPage(of: node)..<firstPage(of: node + 1) {
+      pages[page] = Page(free: ~0, starts: 0, marks: 0, link: 0)
+    }
+    guard order > 0 else { return }
+    for page in firstPage(of: node)..<firstPage(of: node + 1) { updateRow(of: page) }
+  }
+
+  /// Granules of the longest free run of the node.
+  @inline(__always)
+  func longestRun(of node: Int) -> Int {
+    if order == 0 { return Runs.longest(in: pages[node].free) }
+    if order <= 3 { return row(from: firstPage(of: node)).longestRun }
+    return stretch(1, from: firstPage(of: node)).longest
+  }
+
+  /// First granule of the first free run of at least `count` in the node, which has one.
+  @inline(__always)
+  func firstRun(of count: Int, in node: Int) -> Int {
+    if order == 0 { return first(of: node) &+ Runs.first(of: count, in: pages[node].free) }
+    let page = firstPage(of: node)
+    return order <= 3 ? firstRun(of: count, inRow: page) : firstRun(of: count, inTree: page)
+  }
+
+  @inline(__always)
+  private func firstRun(of count: Int, inRow first: Int) -> Int {
+    switch row(from: first).firstRun(of: count) {
+    case .inside(let page):
+      (first &+ page) &<< 6 &+ Runs.first(of: count, in: pages[first &+ page].free)
+    case .at(let granule): first &<< 6 &+ granule
+    }
+  }
+
+  /// Pages of a row.
+  private var rowMask: Int {
+    @inline(__always) get { order < 3 ? (1 &<< order) &- 1 : 7 }
+  }
+
+  /// The row that begins with page `first`.
+  @inline(__always)
+  private func row(from first: Int) -> PageRow {
+    let link = pages[first &+ 1].link
+    // Two pages have one link for it.
+    if order == 1 {
+      return PageRow(
+        longest: link & 0xFFFF, prefix: link &>> 16 & 0xFFFF, suffix: link &>> 32 & 0xFFFF)
+    }
+    return PageRow(
+      longest: link, prefix: pages[first &+ 2].link, suffix: pages[first &+ 3].link)
+  }
+
+  /// Brings the row of a page up to date after its mask changed, and the tree above it.
+  @inline(__always)
+  func updateRow(of page: Int) {
+    guard order > 0 else { return }
+    let place = page & rowMask
+    let first = page &- place
+    var row = row(from: first)
+    row.set(place, free: pages[page].free)
+    store(row, from: first)
+    if order > 3 { updateTree(of: first, row) }
+  }
+
+  @inline(__always)
+  private func store(_ row: PageRow, from first: Int) {
+    if order == 1 {
+      pages[first &+ 1].link = row.longest | row.prefix &<< 16 | row.suffix &<< 32
+    } else {
+      pages[first &+ 1].link = row.longest
+      pages[first &+ 2].link = row.prefix
+      pages[first &+ 3].link = row.suffix
+    }
+  }
+
+  /// Takes the first run of `count` granules of a row that has one, where a row is a node; says its
+  /// first granule and what the longest run is then.
+  @inline(__always)
+  func takeFirstRun(of count: Int, inRow first: Int) -> (granule: Int, longest: Int) {
+    let row = row(from: first)
+    let granule =
+      switch row.firstRun(of: count) {
+      case .inside(let page):
+        (first &+ page) &<< 6 &+ Runs.first(of: count, in: pages[first &+ page].free)
+      case .at(let granule): first &<< 6 &+ granule
+      }
+    return (granule, change(row, from: first, granule, count, free: false))
+  }
+
+  /// Makes granules of a row free, where a row is a node; says what the longest run is then.
+  @inline(__always)
+  func makeFree(_ granule: Int, _ count: Int, inRow first: Int) -> Int {
+    change(row(from: first), from: first, granule, count, free: true)
+  }
+
+  @inline(__always)
+  private func change(
+    _ old: PageRow, from first: Int, _ granule: Int, _ count: Int, free isFree: Bool
+  ) -> Int {
+    guard granule & 63 &+ count <= Page.granules else {
+      setSeveral(granule..<granule &+ count, free: isFree)
+      return row(from: first).longestRun
+    }
+    var row = old
+    let page = granule &>> 6
+    let bits = Runs.mask(at: granule & 63, count: count)
+    let free = isFree ? pages[page].free | bits : pages[page].free & ~bits
+    pages[page].free = free
+    row.set(page &- first, free: free)
+    store(row, from: first)
+    return row.longestRun
+  }
+
+  /// The same for granules of several pages.
+  @inline(never)
+  private func setSeveral(_ granules: Range<Int>, free isFree: Bool) {
+    set(granules, free: isFree)
+  }
+}
+
+extension PageMap {
+  /// The free runs of a stretch of pages: what two stretches say together follows from what each
+  /// says.
+  private struct Stretch {
+    /// Free granules at the stretch's start and end, and the longest run in it.
+    var prefix: Int
+    var suffix: Int
+    var longest: Int
+
+    init(prefix: Int, suffix: Int, longest: Int) {
+      self.prefix = prefix
+      self.suffix = suffix
+      self.longest = longest
+    }
+
+    init(bits: UInt64) {
+      prefix = Int(truncatingIfNeeded: bits & 0xFFFF)
+      suffix = Int(truncatingIfNeeded: bits &>> 16 & 0xFFFF)
+      longest = Int(truncatingIfNeeded: bits &>> 32 & 0xFFFF)
+    }
+
+    var bits: UInt64 { UInt64(truncatingIfNeeded: prefix | suffix &<< 16 | longest &<< 32) }
+
+    /// This stretch with `next` behind it; both have `length` granules.
+    func followed(by next: Stretch, length: Int) -> Stretch {
+      Stretch(
+        prefix: prefix == length ? length &+ next.prefix : prefix,
+        suffix: next.suffix == length ? length &+ suffix : next.suffix,
+        longest: max(longest, next.longest, suffix &+ next.prefix))
+    }
+  }
+
+  /// The page whose link has a stretch of the node that begins with page `first`: rows have it in
+  /// their fifth page, what is above them in the sixth of as many rows.
+  private func page(ofStretch number: Int, from first: Int) -> Int {
+    number < 64 ? first &+ number &<< 3 &+ 5 : first &+ (number &- 64) &<< 3 &+ 4
+  }
+
+  private func stretch(_ number: Int, from first: Int) -> Stretch {
+    Stretch(bits: pages[page(ofStretch: number, from: first)].link)
+  }
+
+  /// Brings the tree up to date after a row changed, upwards as far as something changes.
+  @inline(never)
+  private func updateTree(of page: Int, _ row: PageRow) {
+    let first = page & ~((1 &<< order) &- 1)
+    var number = 64 &+ (page &- first) &>> 3
+    let ends = row.ends
+    var whole = Stretch(prefix: ends.prefix, suffix: ends.suffix, longest: row.longestRun)
+    var length = 8 &* Page.granules
+    while pages[self.page(ofStretch: number, from: first)].link != whole.bits {
+      pages[self.page(ofStretch: number, from: first)].link = whole.bits
+      guard number > 1 else { return }
+      let other = stretch(number ^ 1, from: first)
+      whole =
+        number & 1 == 0
+        ? whole.followed(by: other, length: length) : other.followed(by: whole, length: length)
+      number &>>= 1
+      length &<<= 1
+    }
+  }
+
+  private func firstRun(of count: Int, inTree page: Int) -> Int {
+    var number = 1
+    var start = page &<< 6
+    var length = nodeGranules
+    while number < 64 {
+      number &<<= 1
+      length &>>= 1
+      let left = stretch(number, from: page)
+      if left.longest >= count { continue }
+      let right = stretch(number &+ 1, from: page)
+      if left.suffix &+ right.prefix >= count { return start &+ length &- left.suffix }
+      number &+= 1
+      start &+= length
+    }
+    return firstRun(of: count, inRow: start &>> 6)
+  }
+}
