@@ -170,13 +170,17 @@ private let bad = [
   @Test("A packed frame that one port sends is not another's to complete")
   func otherPort() throws {
     var bench = try makeBench { $0.ports = 2 }
+    bench.kernels[0].faults.holdsCompletions = true
     expect(bench.send(1, byteCount: 200, to: 0))
     bench.engine.flush()
     expectEqual(bench.kernels[0].transmitAll(), [packet(1, byteCount: 200)])
-    let address = bench.rings(0).completion.pendingEntry(0)
-    bench.complete([address], at: 1)
+    bench.complete(bench.kernels[0].heldCompletions, at: 1)
     expect(try bench.engine.wait(timeout: .zero))
     expectEqual(bench.report(1).untrusted, 1)
+    expectEqual(bench.engine.ledger().transmit, 4)
+    bench.check()
+    bench.kernels[0].releaseCompletions()
+    expect(try bench.engine.wait(timeout: .zero))
     expectEqual(bench.report(0).untrusted, 0)
     expectEqual(bench.places(), [48, 16, 0, 0, 0, 0])
     bench.check()
