@@ -49,7 +49,7 @@ struct HoldingTests {
       while returned < Load.packets, ContinuousClock.now < end {
         let before = received
         // Never more under way than the rings hold: what gets lost then, holding has lost.
-        if sent < Load.packets, sent - received < 512 {
+        if sent < Load.packets, sent - received < 512, sent - returned < Load.held + 1024 {
           try tap.send((sent..<sent + 32).map(imix))
           sent += 32
         }

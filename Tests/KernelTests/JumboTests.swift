@@ -114,8 +114,7 @@ struct JumboTests {
             engine.send(engine.compact(frame), to: port)
           }
         }
-        engine.flush()
-        if round < 3 { expectSame(try tap.collect(40), packets) }
+        if round < 3 { expectSame(try engine.collect(40, by: tap), packets) }
         try engine.waitForCompletions()
         expectEqual(engine.ledger().held, 0)
         engine.expectConserved()

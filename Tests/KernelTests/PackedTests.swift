@@ -22,7 +22,7 @@ struct PackedTests {
           frame(number: round * 200 + $0, length: Int.random(in: 60...1500, using: &random))
         }
         try engine.transmit(packets, to: port)
-        expectSame(try tap.collect(packets.count), packets)
+        expectSame(try engine.collect(packets.count, by: tap), packets)
         try engine.waitForCompletions()
         engine.expectConserved()
       }
@@ -50,8 +50,7 @@ struct PackedTests {
       }
       // Sixteen frames of four granules to a page of 64.
       expect(pages.count <= 14, "\(pages.count) pages")
-      engine.flush()
-      expectSame(try tap.collect(200), packets)
+      expectSame(try engine.collect(200, by: tap), packets)
       try engine.waitForCompletions()
       engine.expectConserved()
     }
@@ -78,7 +77,7 @@ struct PackedTests {
         medley.turn(&engine)
         _ = try engine.wait(timeout: .zero)
         let sent = medley.takeSent()
-        expectSame(try tap.collect(sent.count), sent)
+        expectSame(try engine.collect(sent.count, by: tap), sent)
         engine.expectConserved()
       }
       medley.releaseAll(&engine)
@@ -140,8 +139,7 @@ struct PackedTests {
         }
       }
       expectEqual(engine.report(of: ports[0]).dropped.interfaceGone, 90)
-      engine.flush()
-      expectSame(try tap.collect(30), numbered(30, length: 300, first: 60))
+      expectSame(try engine.collect(30, by: tap), numbered(30, length: 300, first: 60))
       try engine.waitForCompletions()
       let ledger = engine.ledger()
       expectEqual(ledger.held + ledger.received + ledger.transmit, 0)
