@@ -36,10 +36,12 @@ extension FrameAllocator {
     return UInt64(kept.lowerBound) << 6
   }
 
-  /// The flow group whose node the byte at `address` lies in; nil if this worker has no such node.
+  /// The flow group whose node the byte at `address` lies in, this worker's or another's; nil if it
+  /// is no group's.
   public func group(of address: UInt64) -> FlowGroup? {
-    guard let granule = granule(at: address), let heap = ownHeap(of: granule) else { return nil }
-    return FlowGroup(index: heap >> 1)
+    guard let granule = granule(at: address) else { return nil }
+    let owner = owners[map.node(of: granule)]
+    return owner == FramePool.noOwner ? nil : FlowGroup(index: Int(owner & 0x7FF) >> 1)
   }
 
   /// A frame of `byteCount` bytes of the same group to move the packet at `address` to, in a fuller

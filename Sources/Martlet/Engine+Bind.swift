@@ -63,10 +63,10 @@ extension Engine {
   private func interfaces(
     of queues: [QueueName]
   ) throws(XDPError) -> [(interface: Interface, queue: Int)] {
-    guard !queues.isEmpty, ports.count + queues.count <= Self.portLimit else {
+    guard !queues.isEmpty, ports.count + queues.count <= portLimit else {
       throw XDPError(
         .configuration, operation: "bind \(queues.count) queues",
-        reason: "an engine has 1 to \(Self.portLimit) ports, this one has \(ports.count)",
+        reason: "an engine has 1 to \(portLimit) ports, this one has \(ports.count)",
         remedy: "use a further engine on a thread of its own")
     }
     var found: [(interface: Interface, queue: Int)] = []
@@ -94,13 +94,16 @@ extension Engine {
     do throws(XDPError) {
       return try open(&sockets, for: wanted, of: umem, on: rung)
     } catch {
-      let isFree = ports.isEmpty && balance == 0 && control.configuration.isUnaligned == nil
+      let isFree =
+        ports.count == 0 && balance == 0 && shared == nil
+        && control.configuration.isUnaligned == nil
       guard rung == .zeroCopy, error.kind == .modeRefused, isFree, !isAligned else { throw error }
       sockets.removeAll()
       umem.alignChunks(true)
       do throws(XDPError) {
         try open(&sockets, for: wanted, of: umem, on: rung)
-        allocator = try control.configuration.makeAllocator(isUnaligned: false)
+        allocator = try control.configuration.makePool(isUnaligned: false, workers: 1)
+          .makeAllocator(worker: 0)
         control.alignmentFallback = "\(error.operation): \(error.reason)"
       } catch let second {
         umem.alignChunks(false)
@@ -150,12 +153,13 @@ extension Engine {
   /// Lowers the fill depth of the ports to their share, unless the configuration says what it is.
   private mutating func share(among portCount: Int) {
     guard control.configuration.fillDepth == nil else { return }
-    fillDepth = UInt32(control.configuration.fillShare(among: max(2, portCount)))
-    for index in 0..<ports.count { ports[index].fillDepth = min(ports[index].fillDepth, fillDepth) }
+    let among = max(2, portCount) * (shared?.workers ?? 1)
+    fillDepth = UInt32(control.configuration.fillShare(among: among))
+    for index in ports.indices { ports[index].fillDepth = min(ports[index].fillDepth, fillDepth) }
   }
 
   private mutating func add(_ socket: consuming Socket, _ binding: PortBinding) -> Port {
-    let index = ports.count
+    let index = ports.nextIndex
     control.poller.add(socket.fileDescriptor)
     ports.append(PortState(socket: socket, fillDepth: fillDepth))
     // What is in flight stands on the transmit ring, in the driver or on the completion ring.

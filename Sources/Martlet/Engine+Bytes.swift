@@ -1,5 +1,3 @@
-internal import BasicContainers
-
 extension Engine {
   /// The bytes of a frame, to read; of its first fragment if it has several.
   ///

@@ -97,15 +97,28 @@ extension Engine.Configuration {
     }
   }
 
-  func makeAllocator(isUnaligned: Bool) throws(XDPError) -> FrameAllocator {
+  func makePool(isUnaligned: Bool, workers: Int) throws(XDPError) -> FramePool {
     var frames = FrameAllocator.Configuration(
       byteCount: memory, chunkSize: chunkSize, reserve: reserve, groups: groups)
     frames.isUnaligned = isUnaligned
     frames.nodeOrder = nodeOrder
+    frames.workers = workers
     do {
-      return try FrameAllocator(frames)
+      return try FramePool(frames)
     } catch {
       throw refusal("\(error)", "change the engine's configuration")
+    }
+  }
+
+  func validate(workers: Int) throws(XDPError) {
+    let most = FrameAllocator.Configuration.workerLimit
+    guard (1...most).contains(workers) else {
+      throw refusal("\(workers) engines cannot share memory", "choose 1 to \(most)")
+    }
+    guard workers == 1 || !takesFragments else {
+      throw refusal(
+        "packets of several fragments cannot go from engine to engine",
+        "share the memory without takesFragments")
     }
   }
 

@@ -1,5 +1,3 @@
-internal import BasicContainers
-
 extension Engine {
   /// Flushes and takes completions back until everything that was sent has come home, for at most
   /// `timeout`; says whether it has.
@@ -14,7 +12,7 @@ extension Engine {
     while true {
       flush()
       var isHome = true
-      for index in 0..<ports.count {
+      for index in ports.indices {
         drainCompletions(index)
         if ports[index].inFlight != 0 { isHome = false }
       }

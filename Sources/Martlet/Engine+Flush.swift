@@ -1,5 +1,3 @@
-internal import BasicContainers
-
 extension Engine {
   /// Publishes what was sent on every port, kicks the kernel where it asks for it and drains the
   /// completions.

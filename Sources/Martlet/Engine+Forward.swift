@@ -1,5 +1,3 @@
-public import BasicContainers
-
 extension Engine {
   /// Takes one burst off port `source`, asks `decide` about each packet and sends those that go
   /// forward out of port `destination`, which may be the same.
@@ -13,6 +11,7 @@ extension Engine {
   public mutating func forward(
     from source: Port, to destination: Port, _ decide: (inout Packet) -> Verdict
   ) -> Int {
+    ports.check(destination.index)
     let count = beginBurst(source.index)
     guard count != 0 else { return 0 }
     while !lanes[source.index].receive.isEmpty || openReceive(source.index) {

@@ -1,5 +1,3 @@
-internal import BasicContainers
-
 extension Engine {
   /// The frame of any descriptor taken off the port's receive ring, or nil if it names none.
   mutating func accept(_ descriptor: Descriptor, from index: Int) -> Frame.Remains? {
@@ -129,6 +127,7 @@ extension Engine {
   /// those that follow; or whatever else the fast path does not send.
   @usableFromInline @inline(never)
   mutating func sendFirst(_ frame: Frame.Remains, to index: Int) {
+    ports.check(index)
     guard frame.layout.furtherFragments == 0, !lanes[index].transmit.isEmpty || openTransmit(index)
     else { return sendUnusual(frame, to: index) }
     if frame.layout == .slot {
@@ -188,7 +187,7 @@ extension Engine {
   /// Puts one frame of the application on the fill ring of port `index` if that wants it, else
   /// frees it.
   mutating func recycle(_ address: UInt64, to index: Int) {
-    guard index < ports.count, let place = allocator.slots.applicationPlace(of: address),
+    guard ports.indices.contains(index), let place = allocator.slots.applicationPlace(of: address),
       !lanes[index].fill.isEmpty || openFill(index)
     else { return free(address) }
     allocator.slots.moveFromApplication(place, to: .fill(index))

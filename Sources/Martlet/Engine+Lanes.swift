@@ -1,5 +1,3 @@
-public import BasicContainers
-
 extension Engine {
   /// Moves the receive ring to where the port's loop has come.
   @inlinable @inline(__always)

@@ -1,5 +1,3 @@
-internal import BasicContainers
-
 extension Engine {
   /// Where every granule is, and whether the two books agree.
   ///
@@ -9,7 +7,7 @@ extension Engine {
     var ledger = FrameLedger(
       total: table.total, free: table.free, fill: table.fill, received: table.received,
       held: table.held, transmit: table.transmit)
-    for index in 0..<ports.count where !ports[index].isRetired {
+    for index in ports.indices where !ports[index].isRetired {
       // An entry that the kernel shows twice is one frame.
       let received = min(pendingReceived(index), ledger.fill)
       ledger.fill -= received
@@ -27,7 +25,7 @@ extension Engine {
   /// For people who look for a bug. Time grows with the memory and the ports.
   public func firstDisagreement() -> String? {
     if let broken = allocator.audit() { return broken }
-    for index in 0..<ports.count {
+    for index in ports.indices {
       let posted = Int(ports[index].posted(with: lanes[index]))
       let filling = allocator.count(in: .fill(index))
       guard filling == posted else {
@@ -39,6 +37,8 @@ extension Engine {
         return "port \(index): \(sending) frames are in transmit, the rings say \(inFlight)"
       }
     }
+    // Tokens go from engine to engine: only all of them together have as many as the table says.
+    guard shared == nil else { return nil }
     let held = allocator.count(in: .received) + allocator.count(in: .held)
     guard held == tokenCount else {
       return "the application has \(held) frames, the rings say \(tokenCount)"
@@ -48,9 +48,11 @@ extension Engine {
 
   /// Frames that the application has, as the rings' positions say: what came off receive rings,
   /// less what went onto transmit and fill rings, with the balance of what took no ring.
-  private var tokenCount: Int {
+  ///
+  /// With shared memory the sum over all engines, modulo 2^32, is what counts.
+  var tokenCount: Int {
     var count = balance
-    for index in 0..<ports.count { count &-= ports[index].takenFrames(with: lanes[index]) }
+    for index in ports.indices { count &-= ports[index].takenFrames(with: lanes[index]) }
     return Int(count)
   }
 

@@ -1,5 +1,3 @@
-internal import BasicContainers
-
 extension Engine {
   /// The next packet of the port's burst, or nil at the burst's end.
   ///
@@ -67,6 +65,7 @@ extension Engine {
   /// False at the end of a burst, which it closes, and if nothing has arrived.
   @usableFromInline @inline(never)
   mutating func turn(_ index: Int) -> Bool {
+    ports.check(index)
     closeReceive(index)
     guard ports[index].isBursting else {
       guard openBurst(index) != 0 else {
@@ -87,12 +86,14 @@ extension Engine {
   /// packets; says how many they are.
   @usableFromInline @inline(never)
   mutating func beginBurst(_ index: Int) -> UInt32 {
+    ports.check(index)
     closeReceive(index)
     return openBurst(index)
   }
 
   @inline(__always)
   private mutating func openBurst(_ index: Int) -> UInt32 {
+    if shared != nil { allocator.collect() }
     drainCompletions(index)
     closeFill(index)
     if ports[index].posted < ports[index].fillDepth {
@@ -155,7 +156,7 @@ extension Engine {
   /// For a port without a frame to receive into: takes back what every port has sent, and tops up.
   @inline(never)
   private mutating func relieve(_ index: Int) {
-    for other in 0..<ports.count { drainCompletions(other) }
+    for other in ports.indices { drainCompletions(other) }
     refill(index)
   }
 

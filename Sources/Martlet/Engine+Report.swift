@@ -1,17 +1,17 @@
-internal import BasicContainers
-
 extension Engine {
   /// Whether the interface of a port is up, down or gone, as `wait` saw it last.
   ///
   /// No system call: cheap enough to be asked after every burst.
   public func linkState(of port: Port) -> LinkState {
-    control.bindings[port.index].state
+    ports.check(port.index)
+    return control.bindings[port.index].state
   }
 
   /// What a port is and what went through it so far.
   ///
   /// One system call.
   public func report(of port: Port) -> PortReport {
+    ports.check(port.index)
     let binding = control.bindings[port.index]
     let counters = ports[port.index].counters
     let rings = ports[port.index].uncounted(with: lanes[port.index])

@@ -1,5 +1,3 @@
-public import BasicContainers
-
 extension Engine {
   /// Sends a frame: the packet leaves at the end of the burst, in `wait` or in `flush`.
   ///
@@ -22,6 +20,7 @@ extension Engine {
   /// For loops that make packets and would rather wait than drop. Looks at the kernel's cursor.
   @inlinable
   public mutating func sendRoom(of port: Port) -> Int {
+    ports.check(port.index)
     closeTransmit(port.index)
     return Int(ports[port.index].socket.rings.transmit.reserve(.max))
   }
@@ -82,7 +81,7 @@ extension Engine {
   mutating func findAfterDraining(
     byteCount: Int, group: FlowGroup, permission: Permission
   ) -> Frame.Remains? {
-    for index in 0..<ports.count { drainCompletions(index) }
+    for index in ports.indices { drainCompletions(index) }
     return find(byteCount: byteCount, group: group, permission: permission)
   }
 }

@@ -1,5 +1,3 @@
-internal import BasicContainers
-
 /// What becomes of a received packet's slot when the application keeps the packet.
 ///
 /// A slot has the length of a chunk, however short its packet.
@@ -59,7 +57,9 @@ extension Engine {
     }
     let fits = remains.layout.furtherFragments == 0
     guard fits, let packed = pack(remains, in: group) else {
-      if remains.origin < ports.count { ports[remains.origin].counters.dropQuota &+= 1 }
+      if ports.indices.contains(remains.origin) {
+        ports[remains.origin].counters.dropQuota &+= 1
+      }
       releaseUnusual(remains)
       return nil
     }

@@ -5,6 +5,7 @@ extension Engine {
   /// names goes to the kernel. Throws if the port is in memory or there are more rules than the
   /// program holds.
   public mutating func steer(_ match: Match, to port: Port) throws(XDPError) {
+    ports.check(port.index)
     let binding = control.bindings[port.index]
     try append(Rule(match, .socket, interface: binding.interface, queue: binding.queue))
   }

@@ -1,5 +1,3 @@
-public import BasicContainers
-
 /// Binds queues of interfaces over one UMEM and moves frames between them: one engine, one thread.
 ///
 /// Every frame is in one place: free, with the kernel to be filled, received, held by the
@@ -19,7 +17,7 @@ public struct Engine: ~Copyable {
   // First, so that it goes first: programs are detached before the sockets they steer to are
   // closed.
   var control: EngineControl
-  @usableFromInline var ports: RigidArray<PortState>
+  @usableFromInline var ports: PortTable<PortState>
   /// By port: what loops walk.
   @usableFromInline let lanes = LaneTable()
   @usableFromInline var allocator: FrameAllocator
@@ -41,9 +39,13 @@ public struct Engine: ~Copyable {
   var copiedBytes: UInt64 = 0
   /// Frames each port's fill ring is kept stocked with.
   var fillDepth: UInt32
+  /// Ports that this engine may have.
+  let portLimit: Int
+  /// What it shares with other engines; nil if its memory is its own.
+  let shared: SharedMemory?
   let isSpinning: Bool
 
-  /// Most ports an engine can have.
+  /// Most ports that the engines of one memory can have, together.
   public static let portLimit = 128
 
   /// An engine without ports: its packet memory is reserved, no interface is touched.
@@ -82,12 +84,26 @@ public struct Engine: ~Copyable {
     _ configuration: Configuration, memory: consuming PacketMemory,
     control: consuming EngineControl, isUnaligned: Bool
   ) throws(XDPError) {
-    let allocator = try configuration.makeAllocator(isUnaligned: isUnaligned)
+    let pool = try configuration.makePool(isUnaligned: isUnaligned, workers: 1)
+    self.init(
+      configuration, memory: memory, control: control, allocator: pool.makeAllocator(worker: 0))
+  }
+
+  init(
+    _ configuration: Configuration, memory: consuming PacketMemory,
+    control: consuming EngineControl, allocator: consuming FrameAllocator,
+    shared: SharedMemory? = nil, worker: Int = 0
+  ) {
+    let portLimit = shared?.portLimit ?? Self.portLimit
+    var control = control
     links = FragmentTable(slotCount: configuration.takesFragments ? allocator.chunkCount : 0)
-    self.control = control
     self.allocator = allocator
     self.memory = memory
-    ports = RigidArray(capacity: Self.portLimit)
+    ports = PortTable(first: worker * portLimit, capacity: portLimit)
+    control.bindings = PortTable(first: ports.first, capacity: portLimit)
+    self.control = control
+    self.portLimit = portLimit
+    self.shared = shared
     burst = UInt32(configuration.burst)
     fillDepth = UInt32(configuration.effectiveFillDepth)
     isSpinning = configuration.isSpinning
@@ -111,5 +127,5 @@ public struct Engine: ~Copyable {
   public var pageFallback: String? { control.umem?.fallback }
 
   /// The ports, in the order of binding.
-  public var allPorts: [Port] { (0..<ports.count).map { Port(index: $0) } }
+  public var allPorts: [Port] { ports.indices.map { Port(index: $0) } }
 }

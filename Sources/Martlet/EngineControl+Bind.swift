@@ -18,9 +18,9 @@ extension EngineControl {
   /// Whether ports on `rung` can share the memory with those that are bound: zero-copy and copying
   /// sockets cannot.
   func permits(_ rung: BindMode) -> Bool {
-    bindings.allSatisfy { binding in
-      binding.interface.index == 0 || binding.state == .gone
-        || (binding.mode == .zeroCopy) == (rung == .zeroCopy)
+    bindings.indices.allSatisfy { index in
+      bindings[index].interface.index == 0 || bindings[index].state == .gone
+        || (bindings[index].mode == .zeroCopy) == (rung == .zeroCopy)
     }
   }
 

@@ -10,7 +10,7 @@ struct EngineControl: ~Copyable {
   var links: LinkMonitor?
   var poller: Poller
   /// Per port: what was bound and how.
-  var bindings: [PortBinding] = []
+  var bindings = PortTable<PortBinding>(first: 0, capacity: 0)
   /// Per interface: what was changed for transparency, to be undone at the end.
   var transparency: TransparencyList
   /// What a driver said to unaligned chunks when aligned ones were taken in their stead.

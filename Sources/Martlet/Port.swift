@@ -1,6 +1,7 @@
 /// One queue of one interface, bound by an engine: the name the application calls it by.
 @frozen public struct Port: Hashable, Sendable {
-  /// The port's number in its engine, counting from 0 in the order of binding.
+  /// The port's number in its engine, counting from 0 in the order of binding; engines that share
+  /// their memory number their ports through.
   public let index: Int
 
   @inlinable @inline(__always)

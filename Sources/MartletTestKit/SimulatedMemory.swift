@@ -1,15 +1,19 @@
 public import XSK
 
 /// A UMEM's memory without a UMEM: page-aligned, zeroed, owned by this object.
-@safe public final class SimulatedMemory {
+///
+/// Several threads may use it as they may a UMEM: each frame belongs to one of them at a time.
+@safe public final class SimulatedMemory: @unchecked Sendable {
   /// How many bytes there are.
   public let byteCount: Int
   private let base: UnsafeMutableRawPointer
+  private let identity: UInt
 
   /// Zeroed memory of `byteCount` bytes.
   public init(byteCount: Int) {
     self.byteCount = byteCount
     unsafe base = .allocate(byteCount: byteCount, alignment: 4096)
+    identity = unsafe PacketMemory.makeIdentity(at: base)
     // Fresh memory of that size.
     unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
   }
@@ -25,7 +29,7 @@ public import XSK
   /// The view for an `owner` that keeps this object alive.
   func packetMemory(owner: AnyObject) -> PacketMemory {
     // The bytes live as long as `self`, hence at least as long as the owner, which the view holds.
-    unsafe PacketMemory(base: base, byteCount: byteCount, owner: owner)
+    unsafe PacketMemory(base: base, byteCount: byteCount, owner: owner, identity: identity)
   }
 
   /// Copies bytes in.

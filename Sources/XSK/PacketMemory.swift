@@ -14,15 +14,24 @@ import Glibc
   @usableFromInline let owner: AnyObject
 
   /// The `byteCount` bytes at `base`, which stay mapped for as long as `owner` lives.
-  @unsafe public init(base: UnsafeMutableRawPointer, byteCount: Int, owner: AnyObject) {
+  ///
+  /// Views of the same memory have the same identity, from `makeIdentity`.
+  @unsafe public init(
+    base: UnsafeMutableRawPointer, byteCount: Int, owner: AnyObject, identity: UInt
+  ) {
     unsafe self.base = base
     self.byteCount = byteCount
     self.owner = owner
+    self.identity = identity
+  }
+
+  /// What tells memory at `base` from all other that is or was.
+  public static func makeIdentity(at base: UnsafeMutableRawPointer) -> UInt {
     // Where it lies tells it from all that live, when it was made from those whose place it took.
     var now = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &now)
     let nanoseconds = UInt(bitPattern: now.tv_sec) &* 1_000_000_000 &+ UInt(bitPattern: now.tv_nsec)
-    identity = UInt(bitPattern: base) ^ nanoseconds &<< 16
+    return UInt(bitPattern: base) ^ nanoseconds &<< 16
   }
 
   /// The packet of `count` bytes at `address`, which the caller knows to lie in a frame of its own.

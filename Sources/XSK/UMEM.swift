@@ -11,6 +11,7 @@ import SystemPackage
 /// close.
 public final class UMEM: Sendable {
   private let given: Configuration
+  private let identity: UInt
   private let alignsChunks = Atomic<Bool>(false)
   let region: MemoryRegion
   private let registration = Mutex<Registration?>(nil)
@@ -24,6 +25,7 @@ public final class UMEM: Sendable {
     region: consuming MemoryRegion, configuration: Configuration = .init()
   ) throws(XDPError) {
     try configuration.validate(byteCount: region.byteCount)
+    identity = unsafe PacketMemory.makeIdentity(at: region.base)
     self.region = region
     given = configuration
   }
@@ -61,7 +63,8 @@ public final class UMEM: Sendable {
   /// It keeps the UMEM, and so the mapping, alive.
   package func memory() -> PacketMemory {
     // The region lives as long as this object, which `memory` holds on to.
-    unsafe PacketMemory(base: region.base, byteCount: region.byteCount, owner: self)
+    unsafe PacketMemory(
+      base: region.base, byteCount: region.byteCount, owner: self, identity: identity)
   }
 
   /// Ends a socket of this UMEM, and with the last one the registration.

@@ -58,6 +58,8 @@ private final class Parcel: Sendable {
     } catch {
       failure = error
     }
+    // What came before the stop was seen is decided about as well.
+    for _ in 0..<64 where forwarder.turn(decide) == 0 { break }
     let engine = forwarder.engine.allPorts.map { forwarder.engine.report(of: $0) }
     return RunningForwarder.Outcome(
       reports: engine, ledger: forwarder.engine.ledger(),

@@ -1,0 +1,91 @@
+internal import FrameAllocator
+internal import Synchronization
+
+/// Packet memory that the engines of several threads share, one engine a thread.
+///
+/// A frame that one engine received another may send or release: hand the token over. Each engine's
+/// share grows and shrinks on demand; whole pages that one has no use for serve the others. An
+/// interface belongs to one engine. Any thread may make an engine; the memory lives for as long as
+/// any of them.
+public final class SharedMemory: Sendable {
+  let configuration: Engine.Configuration
+  let pool: FramePool
+  let umem: UMEM?
+  let workers: Int
+  private let made = Mutex<Int>(0)
+
+  /// Memory for the engines of `workers` threads, populated here; no interface is touched.
+  ///
+  /// Throws if the configuration is impossible or there is not enough memory. Packets of several
+  /// fragments stay with one engine, so `takesFragments` needs one worker.
+  public init(_ configuration: Engine.Configuration, workers: Int) throws(XDPError) {
+    try configuration.validated()
+    try configuration.validate(workers: workers)
+    let region = try MemoryRegion(byteCount: configuration.memory, pages: configuration.pages)
+    let umem = try UMEM(region: region, configuration: configuration.chunks)
+    pool = try configuration.makePool(
+      isUnaligned: configuration.chunks.isUnaligned, workers: workers)
+    self.configuration = configuration
+    self.workers = workers
+    self.umem = umem
+  }
+
+  /// The same over memory that no kernel knows, for tests; engines are made with views of it.
+  public init(inMemory configuration: Engine.Configuration, workers: Int) throws(XDPError) {
+    try configuration.validated()
+    try configuration.validate(workers: workers)
+    pool = try configuration.makePool(
+      isUnaligned: configuration.isUnaligned ?? false, workers: workers)
+    self.configuration = configuration
+    self.workers = workers
+    umem = nil
+  }
+
+  /// The number of the next engine.
+  func claim() throws(XDPError) -> Int {
+    let number = made.withLock { made in
+      made += 1
+      return made - 1
+    }
+    guard number < workers else {
+      throw XDPError(
+        .configuration, operation: "make an engine",
+        reason: "the memory was made for \(workers) engines, and that many there are",
+        remedy: "make the memory for more")
+    }
+    return number
+  }
+
+  /// Ports that each engine may have.
+  var portLimit: Int { Engine.portLimit / workers }
+}
+
+extension Engine {
+  /// An engine without ports over memory that it shares with the engines of other threads.
+  ///
+  /// Throws if there are as many as the memory was made for.
+  public init(sharing shared: SharedMemory) throws(XDPError) {
+    guard let umem = shared.umem else {
+      throw XDPError(
+        .configuration, operation: "make an engine",
+        reason: "the shared memory is not known to the kernel",
+        remedy: "make the engine with a view of that memory")
+    }
+    let worker = try shared.claim()
+    let control = try EngineControl(umem: umem, configuration: shared.configuration)
+    self.init(
+      shared.configuration, memory: umem.memory(), control: control,
+      allocator: shared.pool.makeAllocator(worker: worker), shared: shared, worker: worker)
+  }
+
+  /// The same for tests: `memory` is a view of what all engines of `shared` see.
+  public init(
+    sharing shared: SharedMemory, memory: consuming PacketMemory
+  ) throws(XDPError) {
+    let worker = try shared.claim()
+    let control = try EngineControl(umem: nil, configuration: shared.configuration)
+    self.init(
+      shared.configuration, memory: memory, control: control,
+      allocator: shared.pool.makeAllocator(worker: worker), shared: shared, worker: worker)
+  }
+}
