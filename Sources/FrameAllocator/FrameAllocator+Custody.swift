@@ -47,6 +47,11 @@ extension FrameAllocator {
     flights = larger
   }
 
+  /// Whether one more packed frame can be given to be sent.
+  ///
+  /// Always, as long as everything comes back that the kernel has taken.
+  public var mayDispatchPacked: Bool { flights.count < flights.capacity }
+
   /// Gives the frame that the byte at `address` lies in, whatever it is, to `holder` to be sent.
   ///
   /// Returns false and changes nothing if the application does not have it, or if it is a packed

@@ -39,6 +39,24 @@ extension FrameAllocator {
     return UInt64(kept.lowerBound) << 6
   }
 
+  /// The flow group whose node the byte at `address` lies in, this worker's or another's; nil if it
+  /// is no group's.
+  public func group(of address: UInt64) -> FlowGroup? {
+    guard let granule = granule(at: address) else { return nil }
+    let owner = owners[map.node(of: granule)]
+    return owner == FramePool.noOwner ? nil : FlowGroup(index: Int(owner & 0x7FF) >> 1)
+  }
+
+  /// A frame of `byteCount` bytes of the same group to move the packet at `address` to, in a fuller
+  /// node if there is one.
+  ///
+  /// Nil as for `allocate`, and if the packet's group has pages of its own for each frame.
+  public mutating func allocateBeside(_ address: UInt64, byteCount: Int) -> UInt64? {
+    guard let group = group(of: address), !self.isIsolated(group.index) else { return nil }
+    return allocateDenser(than: address, byteCount: byteCount)
+      ?? allocate(byteCount: byteCount, group: group)
+  }
+
   /// A frame of `byteCount` bytes in another node that is no emptier than the one of the frame at
   /// `address`, to move that frame to; nil if there is none, or the frame is not this worker's.
   ///

@@ -36,13 +36,14 @@ extension Engine {
   /// Makes the packet of a frame of one fragment `byteCount` bytes long; what follows it is
   /// undefined.
   ///
-  /// Returns false and changes nothing if the frame has several fragments or its chunk no room for
-  /// that.
+  /// Returns false and changes nothing if the frame has several fragments or no room for that, or
+  /// if the kernel would not send it: a packet is no longer than a chunk.
   public func setByteCount(_ byteCount: Int, of frame: inout Frame) -> Bool {
     precondition(frame.memory == memory.identity, "this frame belongs to another engine's memory")
-    guard frame.fragmentCount == 1, byteCount > 0,
+    guard frame.fragmentCount == 1, byteCount > 0, byteCount <= allocator.chunkSize,
       let extent = allocator.extent(of: frame.address),
-      byteCount <= Int(extent.upperBound - frame.address)
+      byteCount <= Int(extent.upperBound - frame.address),
+      mayBeSent(from: frame.address, byteCount: byteCount)
     else { return false }
     frame.extent = UInt64(truncatingIfNeeded: byteCount)
     return true

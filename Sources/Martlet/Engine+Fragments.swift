@@ -85,8 +85,8 @@ extension Engine {
     }
     allocator.slots.move(packet.place, from: .fill(index), to: .received)
     let fragment = Fragment(address: packet.address, count: descriptor.byteCount)
-    guard links.isEnabled else {
-      // Nobody asked for multi-buffer packets: the piece goes straight back.
+    guard links.isEnabled, pieces.count < Frame.Layout.fragmentLimit else {
+      // Nobody asked for multi-buffer packets, or for endless ones: the piece goes straight back.
       recycle(fragment.address, to: index)
       ports[index].counters.receivedPackets &-= 1
       pieces.isBroken = true
@@ -154,13 +154,16 @@ extension Engine {
     if ports[index].socket.rings.transmit.reserve(count) < count, !ports[index].isStalled {
       push(index)
     }
-    guard ports[index].socket.rings.transmit.reserve(count) == count else {
+    // Completions that got lost leave no room for packed frames; a jumbo packet's end may be one.
+    guard ports[index].socket.rings.transmit.reserve(count) == count,
+      frame.layout == .slot || allocator.mayDispatchPacked
+    else {
       ports[index].counters.dropTransmitFull &+= 1
       return discard(frame)
     }
     forEachFragment(of: frame) { engine, fragment, isLast in
       guard engine.allocator.dispatch(fragment.address, to: index) else {
-        preconditionFailure("more frames are in flight than the rings have entries")
+        preconditionFailure("a frame was sent that the application does not have")
       }
       engine.ports[index].socket.rings.transmit.put(
         Descriptor(

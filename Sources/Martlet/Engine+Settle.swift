@@ -48,9 +48,13 @@ extension Engine {
   ///
   /// Nil if the group may have no more (its quota) or memory is short: the packet is dropped and
   /// counted (`quota`) at the port it came from. A consumer that is stuck thus starves its own
-  /// group only. A jumbo packet that is longer than a node is dropped too.
+  /// group only. A jumbo packet of several fragments is dropped too: the kernel sends no frame that
+  /// is longer than a chunk. A packet that was settled there before stays as it is.
   public mutating func settle(_ frame: consuming Frame, in group: FlowGroup) -> Frame? {
     let remains = frame.spend(in: memory.identity)
+    if remains.layout == .packed, allocator.group(of: remains.address) == group {
+      return Frame(remains, memory: memory.identity)
+    }
     let fits = remains.layout.furtherFragments == 0
     guard fits, let packed = pack(remains, in: group) else {
       if ports.indices.contains(remains.origin) {
@@ -100,8 +104,7 @@ extension Engine {
       if let group {
         allocator.allocate(byteCount: byteCount, group: group)
       } else {
-        allocator.allocateDenser(than: frame.address, byteCount: byteCount)
-          ?? allocator.allocate(byteCount: byteCount)
+        allocator.allocateBeside(frame.address, byteCount: byteCount)
       }
     guard let address = found else { return nil }
     if mayBeSent(from: address, byteCount: byteCount) { return move(frame, to: address) }
@@ -113,7 +116,7 @@ extension Engine {
   }
 
   /// Whether the kernel would send a packet from there: in aligned memory not from across chunks.
-  private func mayBeSent(from address: UInt64, byteCount: Int) -> Bool {
+  func mayBeSent(from address: UInt64, byteCount: Int) -> Bool {
     allocator.slots.takesOffsets || allocator.slots.holds(address, extent: UInt64(byteCount))
   }
 

@@ -75,6 +75,9 @@ extension Frame {
       bits = UInt32(truncatingIfNeeded: count << 24 | byteCount)
     }
 
+    /// Most fragments of a packet: the kernel makes 18 at most.
+    static var fragmentLimit: Int { 128 }
+
     @inlinable var furtherFragments: Int {
       @inline(__always) get { Int(truncatingIfNeeded: bits &>> 24 & 0x7F) }
     }

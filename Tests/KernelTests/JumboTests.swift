@@ -71,6 +71,59 @@ struct JumboTests {
     }
   }
 
+  @Test(
+    "A jumbo frame that is kept takes its length, and leaves as it came", arguments: Memory.all,
+    [(2048, 9792 + 3 * 256), (4096, 9792)])
+  func settled(_ memory: Memory, _ chunk: (size: Int, most: Int)) async throws {
+    try await withNetworkNamespace {
+      _ = try VethPair("near", "far") { $0.mtu = 9000 }
+      let tap = try PacketTap("far", etherType: experimental)
+      var settings = configuration(chunkSize: chunk.size)
+      settings.isUnaligned = memory.configuration.isUnaligned
+      var engine = try Engine(settings)
+      let port = try engine.bind("near", queue: 0)
+      try engine.steer(.everything)
+      expectEqual(engine.isUnaligned, memory.isUnaligned)
+      var store = FrameStore(capacity: 40)
+      for round in 0..<4 {
+        let packets = numbered(40, length: 9014, first: round * 40)
+        let end = ContinuousClock.now + patience
+        while store.count < 40, ContinuousClock.now < end {
+          // As many as the fill ring has frames for.
+          try tap.send(Array(packets[store.count..<store.count + 8]))
+          let wanted = store.count + 8
+          while store.count < wanted, ContinuousClock.now < end,
+            try engine.wait(timeout: .milliseconds(100))
+          {
+            while let frame = engine.receive(from: port) {
+              let settled = engine.settle(frame, [.inPlace, .pack][round % 2])
+              store.put(engine.settle(settled))
+            }
+          }
+        }
+        expectEqual(store.count, 40)
+        expect(engine.ledger().held * 64 <= 40 * chunk.most, "\(engine.ledger().held * 64 / 40)")
+        engine.expectConserved()
+        var number = 0
+        while let frame = store.take() {
+          expectSame([engine.content(of: frame)], [packets[number]])
+          number += 1
+          if round == 3 {
+            engine.release(frame)
+          } else {
+            engine.send(engine.compact(frame), to: port)
+          }
+        }
+        if round < 3 { expectSame(try engine.collect(40, by: tap), packets) }
+        try engine.waitForCompletions()
+        expectEqual(engine.ledger().held, 0)
+        engine.expectConserved()
+      }
+      expectEqual(engine.report(of: port).lostPackets, 0)
+      expectEqual(engine.report(of: port).untrusted, 0)
+    }
+  }
+
   @Test("Without takesFragments a jumbo MTU is refused")
   func refused() async throws {
     try await withNetworkNamespace {

@@ -169,6 +169,36 @@ import Testing
   }
 
   @Test(
+    "A packet of more fragments than any kernel makes is given up whole, and nothing is lost",
+    arguments: [128, 129, 130, 200, 257])
+  func endless(_ count: Int) throws {
+    var bench = try makeBench {
+      $0.chunks = 1024
+      $0.ringSize = 512
+      $0.configuration.fillDepth = 300
+    }
+    bench.show(
+      (0..<count).map {
+        Descriptor(
+          address: takeChunk(bench.rings()) + 256, byteCount: 100, options: $0 + 1 < count ? 1 : 0)
+      })
+    bench.arrive(0..<1)
+    if count <= 128 {
+      guard let frame = bench.engine.receive(from: bench.ports[0]) else { return expect(false) }
+      expectEqual(frame.fragmentCount, count)
+      expectEqual(frame.byteCount, count * 100)
+      bench.engine.release(frame)
+    }
+    expectEqual(bench.takeAll(), packets(0..<1))
+    expectEqual(bench.report().dropped.broken, count <= 128 ? 0 : 1)
+    expectEqual(bench.report().untrusted, 0)
+    expectEqual(bench.report().received.packets, count <= 128 ? 2 : 1)
+    bench.check()
+    for _ in 0..<2 { expect(try bench.engine.wait(timeout: .zero)) }
+    expectEqual(bench.places(), [724, 300, 0, 0, 0, 0])
+  }
+
+  @Test(
     "A forwarder sees the first fragment and forwards or drops the whole",
     arguments: [Verdict.forward, .drop])
   func forward(_ verdict: Verdict) throws {

@@ -50,6 +50,74 @@ import Testing
     }
   }
 
+  @Test(
+    "In unaligned memory packed frames never take the reserve, and refill it when they come home")
+  func packedReserve() throws {
+    var bench = try Bench {
+      $0.chunks = 16
+      $0.ringSize = 256
+      $0.configuration.isUnaligned = true
+      $0.configuration.reserve = 4 * 2048
+      $0.configuration.fillDepth = 8
+    }
+    for round in 0..<3 {
+      // All but the reserve: two pages of it stay.
+      var count = 0
+      while let frame = bench.engine.allocate(byteCount: 1024) {
+        bench.engine.send(frame, to: bench.ports[0])
+        count += 1
+      }
+      expectEqual(count, 8)
+      expectEqual(bench.engine.ledger().free, 2 * 64)
+      // As many as fit into the reserve, and no more.
+      var critical = 0
+      while let frame = bench.engine.allocate(byteCount: 1024, permission: .critical) {
+        let settled = bench.engine.settle(frame, round == 0 ? .pack : .inPlace)
+        bench.engine.send(bench.engine.compact(settled), to: bench.ports[0])
+        critical += 1
+      }
+      expectEqual(critical, 8)
+      bench.check()
+      bench.engine.flush()
+      expectEqual(bench.kernels[0].transmitAll().count, 16)
+      expect(try bench.engine.wait(timeout: .zero))
+      bench.check()
+      expectEqual(bench.places(), [8, 8, 0, 0, 0, 0])
+    }
+  }
+
+  @Test(
+    "Packed frames of a group are the group's again once they are sent, and no other group's",
+    arguments: [1, 8])
+  func packedQuota(_ fillDepth: Int) throws {
+    var bench = try Bench {
+      $0.ringSize = 64
+      $0.configuration.isUnaligned = true
+      $0.configuration.groups = [.init(), .init(quota: 4096), .init(quota: 4096)]
+      $0.configuration.fillDepth = fillDepth
+    }
+    bench.kernels[0].faults.repeatsCompletions = true
+    bench.kernels[0].faults.reversesCompletions = true
+    for round in 0..<6 {
+      let group = FlowGroup(index: 1 + round % 2)
+      for length in [640, 1000, 64] {
+        var count = 0
+        while count < 20, let frame = bench.engine.allocate(byteCount: length, group: group) {
+          bench.engine.send(frame, to: bench.ports[0])
+          count += 1
+        }
+        expectEqual(count, [640: 6, 1000: 4, 64: 20][length])
+        bench.check()
+        bench.engine.flush()
+        _ = bench.kernels[0].transmitAll()
+        expect(try bench.engine.wait(timeout: .zero))
+        expectEqual(bench.engine.ledger().held, 0)
+        bench.check()
+      }
+    }
+    expectEqual(bench.places(), [64 - fillDepth, fillDepth, 0, 0, 0, 0])
+  }
+
   @Test("Frames of a group with a quota are the group's again once they are sent")
   func sentQuotaComesBack() throws {
     var bench = try Bench {

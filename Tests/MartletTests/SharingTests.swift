@@ -82,6 +82,27 @@ private struct Pair: ~Copyable {
     expectEqual(ledger.fill, 16 * 32)
   }
 
+  @Test(
+    "What another engine received is packed into pages of one's own, and its slot goes home",
+    arguments: [false, true])
+  func packed(_ isUnaligned: Bool) throws {
+    var pair = try Pair(isUnaligned: isUnaligned)
+    expect(pair.kernels[0].deliver(packet(1)))
+    guard let frame = pair.left.receive(from: pair.ports[0]) else { return expect(false) }
+    let settled = pair.right.settle(frame, .pack)
+    expectEqual(pair.right.copies.packets, 1)
+    try pair.turn()
+    expectEqual(pair.right.ledger().held, 1)
+    pair.check(tokens: 1)
+    pair.left.send(settled, to: pair.ports[0])
+    pair.left.flush()
+    expectEqual(pair.kernels[0].transmitAll(), packets(1..<2))
+    try pair.turn()
+    pair.check()
+    // The other engine counts what this one has ready as held.
+    expectEqual(pair.right.ledger().held, 0)
+  }
+
   @Test("A frame is released, settled or held by an engine that did not receive it")
   func elsewhere() throws {
     var pair = try Pair(isUnaligned: true)

@@ -55,6 +55,20 @@ extension Engine {
     flush()
   }
 
+  /// Waits until `count` of the packets that were sent came out at the peer's tap, and answers with
+  /// them; with fewer if they do not come in time.
+  ///
+  /// The kernel may not take all at once: what it left is flushed again.
+  mutating func collect(_ count: Int, by tap: PacketTap) throws -> [[UInt8]] {
+    var packets: [[UInt8]] = []
+    let end = ContinuousClock.now + patience
+    while packets.count < count, ContinuousClock.now < end {
+      flush()
+      packets += try tap.collect(count - packets.count, within: .milliseconds(20))
+    }
+    return packets
+  }
+
   /// Waits until the kernel has given back every frame that was to be sent.
   mutating func waitForCompletions() throws {
     let end = ContinuousClock.now + patience
