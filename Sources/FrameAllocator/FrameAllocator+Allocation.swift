@@ -137,8 +137,13 @@ extension FrameAllocator {
     // A group's memory does not grow while its magazines have some.
     if flushMagazines(of: group), let found = find(&self, normal, false) { return found }
     if takeNode(for: group, .normal) { return find(&self, normal, false) }
-    magazines.cache(false)
+    // At its quota nothing that others let go of would help it: they keep what they have ready.
+    let mayGrow = pool.mayGrow(group)
+    if mayGrow { magazines.cache(false) }
     if let found = find(&self, normal, true) { return found }
+    guard mayGrow else {
+      return permission == .critical ? find(&self, Self.heap(of: group, .critical), true) : nil
+    }
     letGo()
     if takeNode(for: group, .normal) { return find(&self, normal, false) }
     guard permission == .critical else { return nil }

@@ -43,7 +43,7 @@ extension FrameAllocator {
   /// is no group's.
   public func group(of address: UInt64) -> FlowGroup? {
     guard let granule = granule(at: address) else { return nil }
-    let owner = owners[map.node(of: granule)]
+    let owner = owners[granule >> 6]
     return owner == FramePool.noOwner ? nil : FlowGroup(index: Int(owner & 0x7FF) >> 1)
   }
 

@@ -177,6 +177,15 @@ extension FramePool {
     return node
   }
 
+  /// Whether a group could have a further node if there were one: its quota, if it has one, is not
+  /// what stands in the way.
+  func mayGrow(_ group: Int) -> Bool {
+    state.withLock { state in
+      let account = state.accounts[group]
+      return account.used < account.quota || account.quota >= map.nodeCount
+    }
+  }
+
   /// Takes a wholly free node back; says whether memory is plenty again: an eighth of it is free.
   func giveBack(_ node: Int, of group: Int) -> Bool {
     state.withLock { state in
