@@ -1,17 +1,7 @@
 extension FrameAllocator {
-  /// Moves the aligned slot that the byte at `address` lies in from one custody to another.
+  /// Moves the slot that begins at `base` from one custody to another; neither may be `.free`.
   ///
-  /// This is the check on whatever comes back from the kernel: a received descriptor is believed
-  /// only if that very queue was given that slot. Returns false and changes nothing otherwise, and
-  /// always in unaligned memory. Neither custody may be `.free`. One comparison and one store.
-  @inlinable @inline(__always)
-  public mutating func transfer(_ address: UInt64, from: Custody, to: Custody) -> Bool {
-    guard let place = slots.place(of: address, in: from) else { return false }
-    slots.move(place, from: from, to: to)
-    return true
-  }
-
-  /// The same for the slot that begins at `base`, wherever slots may begin.
+  /// Returns false and changes nothing if no slot in custody `from` begins there.
   public mutating func transfer(slotAt base: UInt64, from: Custody, to: Custody) -> Bool {
     assert(from != .free && to != .free, "slots are allocated and released")
     guard let place = slots.place(ofSlotAt: base, in: from) else { return false }

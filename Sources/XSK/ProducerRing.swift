@@ -51,14 +51,6 @@ public import Synchronization
     return room < wanted ? room : wanted
   }
 
-  /// Whether one entry can be put: the same as `reserve(1) != 0`, for half the price.
-  @inlinable @inline(__always)
-  public mutating func hasRoom() -> Bool {
-    if head != limit { return true }
-    limit = unsafe consumer.pointee.load(ordering: .acquiring) &+ capacity
-    return head != limit
-  }
-
   /// Writes the next entry.
   ///
   /// The caller knows that there is room: `reserve` said so.
