@@ -174,49 +174,47 @@ extension Engine {
     let count = ports[index].socket.rings.completion.peek(.max)
     // What a port out of service completes late was called home already.
     guard count != 0, !ports[index].isRetired else { return }
-    while allocator.mayPassOn, ports[index].socket.rings.completion.remaining != 0,
-      !lanes[index].fill.isEmpty || openFill(index)
-    {
-      var completed = recycle(ports[index].socket.rings.completion.openRun(), of: index)
-      let isAtOther = !completed.isEmpty && !lanes[index].fill.isEmpty
-      ports[index].socket.rings.completion.close(&completed)
-      if isAtOther { completeOther(index) }
+    closeFill(index)
+    while allocator.mayPassOn, ports[index].socket.rings.completion.remaining != 0 {
+      if recycle(index) != 0 { continue }
+      guard ports[index].fillShortage != 0 else { break }
+      completeOther(index)
     }
     while ports[index].socket.rings.completion.remaining != 0 { completeOther(index) }
-    closeFill(index)
     ports[index].socket.rings.fill.submit()
     ports[index].socket.rings.completion.release()
   }
 
-  /// Moves completions to the open run of the fill ring, until one of the two is used up or a
-  /// completion names no slot that the port was sending; returns what is left.
+  /// Moves completions to the fill ring until it wants no more, either ring goes round its end, or
+  /// a completion names no slot that the port was sending; returns how many it moved.
   ///
   /// A function of its own, so that what it needs fits the registers.
   @inline(never)
-  private mutating func recycle(_ run: RingRun<UInt64>, of index: Int) -> RingRun<UInt64> {
+  private mutating func recycle(_ index: Int) -> UInt32 {
     let slots = allocator.slots
-    guard !slots.isUnaligned else { return recycleAnywhere(run, of: index) }
-    return recycle(run, of: index) { address in
+    guard !slots.isUnaligned else { return recycleAnywhere(index) }
+    return recycle(index) { address in
       slots.place(of: address, in: .transmit(index)).map { ($0, slots.base(of: address)) }
     }
   }
 
   @inline(never)
-  private mutating func recycleAnywhere(_ run: RingRun<UInt64>, of index: Int) -> RingRun<UInt64> {
+  private mutating func recycleAnywhere(_ index: Int) -> UInt32 {
     let slots = allocator.slots
-    return recycle(run, of: index) { address in
+    return recycle(index) { address in
       slots.place(anywhere: address, in: .transmit(index)).map { ($0, slots.base(of: $0)) }
     }
   }
 
   @inline(__always)
   private mutating func recycle(
-    _ run: RingRun<UInt64>, of index: Int, _ find: (UInt64) -> (place: SlotMap.Place, base: UInt64)?
-  ) -> RingRun<UInt64> {
+    _ index: Int, _ find: (UInt64) -> (place: SlotMap.Place, base: UInt64)?
+  ) -> UInt32 {
     let slots = allocator.slots
-    var completed = run
-    var fill = lanes[index].fill
-    var left = min(completed.count, fill.count)
+    var completed = ports[index].socket.rings.completion.openRun()
+    var fill = ports[index].socket.rings.fill.openRun(ports[index].fillShortage)
+    let limit = min(completed.count, fill.count)
+    var left = limit
     while left != 0 {
       let address = completed.first
       guard let slot = find(address) else { break }
@@ -225,9 +223,11 @@ extension Engine {
       fill.put(slot.base)
       left &-= 1
     }
-    balance &+= completed.distance(from: run)
-    lanes[index].fill = fill
-    return completed
+    let count = limit &- left
+    ports[index].socket.rings.completion.skip(count)
+    ports[index].socket.rings.fill.skip(count)
+    balance &+= count
+    return count
   }
 
   /// Gives the frame of the next completion to the allocator.

@@ -79,6 +79,13 @@ public import Synchronization
     run = .closed
   }
 
+  /// Takes `count` entries, which a run that is not to be closed has walked.
+  @inlinable @inline(__always)
+  package mutating func skip(_ count: UInt32) {
+    assert(count <= remaining, "beyond the window")
+    head &+= count
+  }
+
   /// Where the ring will stand when `run` is closed.
   @inlinable @inline(__always)
   package func position(of run: RingRun<Entry>) -> UInt32 {

@@ -82,6 +82,13 @@ public import Synchronization
     run = .closed
   }
 
+  /// Counts `count` entries, which a run that is not to be closed has put.
+  @inlinable @inline(__always)
+  package mutating func skip(_ count: UInt32) {
+    assert(count <= limit &- head, "beyond the room")
+    head &+= count
+  }
+
   /// Where the ring will stand when `run` is closed.
   @inlinable @inline(__always)
   package func position(of run: RingRun<Entry>) -> UInt32 {
