@@ -35,7 +35,7 @@ extension FrameAllocator {
         ?? makeSlot(for: group.index, permission)
     else { return nil }
     // The magazine's slots stand in the map already, as free.
-    slots.custodies[slots.window(ofGranule: granule)] = custody.rawValue
+    slots.entries[custodyIn: slots.window(ofGranule: granule)] = custody.rawValue
     return UInt64(truncatingIfNeeded: granule) &<< 6
   }
 

@@ -79,7 +79,7 @@ extension FrameAllocator {
   }
 
   private func auditSlots() -> String? {
-    for window in 0..<slots.custodies.count {
+    for window in 0..<slots.entries.count {
       guard let custody = slots.custody(ofSlotIn: window) else { continue }
       let base = slots.base(ofSlotIn: window)
       guard (1...7).contains(custody.state), custody.state != 5 else {

@@ -103,7 +103,7 @@ extension FrameAllocator {
   public mutating func reclaim(from holder: Int) -> (fill: Int, transmit: Int) {
     var fill = 0
     var transmit = 0
-    for window in 0..<slots.custodies.count {
+    for window in 0..<slots.entries.count {
       switch slots.custody(ofSlotIn: window) {
       case Custody.fill(holder): fill += 1
       case Custody.transmit(holder): transmit += 1

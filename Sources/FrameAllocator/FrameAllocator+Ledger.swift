@@ -25,7 +25,7 @@ extension FrameAllocator {
     for page in 0..<map.pageCount {
       ledger.held += Page.granules - map.pages[page].free.nonzeroBitCount
     }
-    for window in 0..<slots.custodies.count {
+    for window in 0..<slots.entries.count {
       guard let custody = slots.custody(ofSlotIn: window) else { continue }
       let length = slotLength(at: slots.base(ofSlotIn: window))
       ledger.held -= length
@@ -63,7 +63,7 @@ extension FrameAllocator {
   /// Time grows with the memory.
   public func count(in custody: Custody) -> Int {
     var count = 0
-    for window in 0..<slots.custodies.count where slots.custody(ofSlotIn: window) == custody {
+    for window in 0..<slots.entries.count where slots.custody(ofSlotIn: window) == custody {
       count += 1
     }
     if custody.state == Custody.transmit(0).state {

@@ -69,15 +69,15 @@ extension FrameAllocator {
     guard let heap = ownHeap(of: granule), heap & 1 == 0,
       magazines.push(granule, heap &>> 1, 0)
     else { return restoreSlotSlowly(granule) }
-    slots.custodies[place.window] = Custody.free.rawValue
+    slots.entries[custodyIn: place.window] = Custody.free.rawValue
     return true
   }
 
   /// `release(_:from:)` of slots in unaligned memory, and of packed frames.
   @usableFromInline
   mutating func releaseUnusual(_ address: UInt64, from custody: Custody) -> Bool {
-    if slots.isUnaligned, let place = slots.place(anywhere: address, in: custody) {
-      return restoreSlotSlowly(slots.base(ofSlotIn: place.window))
+    if slots.isUnaligned, let slot = slotsAnywhere.slot(of: address, in: custody) {
+      return restoreSlotSlowly(slots.base(ofSlotIn: slot.place.window))
     }
     return custody.isWithApplication ? release(address) : false
   }

@@ -6,10 +6,8 @@
 ///
 /// A view, as the tables are: a loop may take a copy, whose parts then stay in registers.
 @frozen public struct SlotMap: Sendable {
-  /// Who has the slot that begins in a window; 0 where none does.
-  @usableFromInline let custodies: Table<UInt16>
-  /// At which granule of the window it begins; empty where slots are aligned.
-  @usableFromInline let starts: Table<UInt8>
+  /// By window: who has the slot that begins there, 0 where none does, and at which of its bytes.
+  @usableFromInline let entries: SlotTable
   @usableFromInline let chunkShift: UInt64
   /// The bits of an address that tell its window.
   @usableFromInline let baseMask: UInt64
@@ -20,14 +18,13 @@
   /// Whether the kernel was told that slots may begin anywhere.
   public let takesOffsets: Bool
 
-  init(custodies: Table<UInt16>, starts: Table<UInt8>, chunkSize: Int, isUnaligned: Bool) {
-    self.custodies = custodies
-    self.starts = starts
+  init(entries: SlotTable, chunkSize: Int, isUnaligned: Bool) {
+    self.entries = entries
     chunkShift = UInt64(chunkSize.trailingZeroBitCount)
     baseMask = ~UInt64(chunkSize - 1)
     takesOffsets = isUnaligned
     // A slot as long as a page has one place in it.
-    alignedCount = isUnaligned && chunkSize < 4096 ? 0 : custodies.count
+    alignedCount = isUnaligned && chunkSize < 4096 ? 0 : entries.count
   }
 
   /// Whether slots begin at any granule of their window.
@@ -47,17 +44,16 @@
   @inlinable @inline(__always)
   func window(at address: UInt64) -> Int { Int(truncatingIfNeeded: address &>> chunkShift) }
 
-  /// The granule of its window that an address lies in.
+  /// The byte of its window that an address names.
   @inlinable @inline(__always)
-  func start(of address: UInt64) -> UInt8 {
-    UInt8(truncatingIfNeeded: (address & ~baseMask) &>> 6)
-  }
+  func start(of address: UInt64) -> UInt16 { UInt16(truncatingIfNeeded: address & ~baseMask) }
 
   /// The window of the slot that a granule lies in, given that it lies in one.
   func window(ofSlotWith granule: Int) -> Int? {
     let window = window(ofGranule: granule)
-    if custodies[window] != 0, base(ofSlotIn: window) <= granule { return window }
-    guard window > 0, custodies[window - 1] != 0, base(ofSlotIn: window - 1) + granules > granule
+    if entries[custodyIn: window] != 0, base(ofSlotIn: window) <= granule { return window }
+    guard window > 0, entries[custodyIn: window - 1] != 0,
+      base(ofSlotIn: window - 1) + granules > granule
     else { return nil }
     return window - 1
   }
@@ -71,7 +67,7 @@
   /// First granule of the slot that begins in a window.
   @inlinable @inline(__always)
   func base(ofSlotIn window: Int) -> Int {
-    firstGranule(of: window) &+ (isUnaligned ? Int(starts[window]) : 0)
+    firstGranule(of: window) &+ Int(entries[startIn: window] &>> 6)
   }
 
   /// First granule of a window, and of its slot where those are aligned.
@@ -82,19 +78,19 @@
 
   /// The custody of the slot that begins in a window; nil if none does.
   @usableFromInline func custody(ofSlotIn window: Int) -> Custody? {
-    let custody = custodies[window]
+    let custody = entries[custodyIn: window]
     return custody == 0 ? nil : Custody(rawValue: custody)
   }
 
   /// Notes that a slot begins at a granule, in a custody.
   func set(_ custody: Custody, at granule: Int) {
     let window = window(ofGranule: granule)
-    custodies[window] = custody.rawValue
-    if isUnaligned { starts[window] = start(of: UInt64(truncatingIfNeeded: granule) << 6) }
+    entries[custodyIn: window] = custody.rawValue
+    entries[startIn: window] = start(of: UInt64(truncatingIfNeeded: granule) << 6)
   }
 
   /// Forgets the slot that begins at a granule.
-  func clear(at granule: Int) { custodies[window(ofGranule: granule)] = 0 }
+  func clear(at granule: Int) { entries[custodyIn: window(ofGranule: granule)] = 0 }
 }
 
 extension SlotMap {
@@ -123,7 +119,7 @@ extension SlotMap {
   public func place(of address: UInt64, in custody: Custody) -> Place? {
     let window = window(at: address)
     guard UInt(bitPattern: window) < UInt(bitPattern: alignedCount),
-      custodies[window] == custody.rawValue
+      entries[custodyIn: window] == custody.rawValue
     else { return nil }
     return Place(window: window)
   }
@@ -133,9 +129,8 @@ extension SlotMap {
   @inlinable @inline(__always)
   public func place(ofSlotAt base: UInt64, in custody: Custody) -> Place? {
     let window = window(at: base)
-    guard UInt(bitPattern: window) < UInt(bitPattern: custodies.count),
-      custodies[window] == custody.rawValue,
-      start(of: base) == (isUnaligned ? starts[window] : 0)
+    guard UInt(bitPattern: window) < UInt(bitPattern: entries.count),
+      entries[both: window] == SlotTable.both(custody.rawValue, start: start(of: base))
     else { return nil }
     return Place(window: window)
   }
@@ -157,8 +152,8 @@ extension SlotMap {
   /// The packet of `extent` bytes that a received descriptor names in aligned memory, if its slot
   /// is in custody `custody` and it ends there.
   ///
-  /// Nil as well where the kernel was told that slots may begin anywhere, but for slots of a page
-  /// whose packets begin with them.
+  /// Nil as well where the kernel was told that slots may begin anywhere (`Anywhere`), but for slots
+  /// of a page whose packets begin with them.
   @inlinable @inline(__always)
   public func packet(at address: UInt64, extent: UInt64, in custody: Custody) -> Received? {
     guard let place = place(of: address, in: custody), holds(address, extent: extent) else {
@@ -167,40 +162,11 @@ extension SlotMap {
     return Received(place: place, address: address)
   }
 
-  /// The same wherever slots may begin: the descriptor then has the slot's start, and the way from
-  /// there to the packet in its top 16 bits.
-  @inlinable @inline(__always)
-  public func packet(anywhere address: UInt64, extent: UInt64, in custody: Custody) -> Received? {
-    let base = address & 0xFFFF_FFFF_FFFF
-    let offset = address &>> 48
-    // Whatever the descriptor says, the packet lies inside this slot.
-    let room = UInt64(truncatingIfNeeded: chunkSize) &- (base & 63)
-    guard takesOffsets, let place = place(ofSlotAt: base, in: custody), offset <= room,
-      extent <= room &- offset
-    else { return nil }
-    return Received(place: place, address: base &+ offset)
-  }
-
-  /// The place of the slot that the byte at `address` lies in, wherever slots may begin, if it is
-  /// in custody `custody`.
-  @inlinable @inline(__always)
-  public func place(anywhere address: UInt64, in custody: Custody) -> Place? {
-    let window = window(at: address)
-    guard UInt(bitPattern: window) < UInt(bitPattern: custodies.count) else { return nil }
-    if custodies[window] == custody.rawValue, start(of: address) >= starts[window] {
-      return Place(window: window)
-    }
-    guard window > 0, custodies[window &- 1] == custody.rawValue,
-      start(of: address) < starts[window &- 1]
-    else { return nil }
-    return Place(window: window &- 1)
-  }
-
   /// The place of the slot that the byte at `address` lies in, given that it lies in one; nil if it
   /// does not, or the application does not have that slot.
   public func applicationPlace(of address: UInt64) -> Place? {
     let granule = Int(truncatingIfNeeded: address &>> 6)
-    guard window(ofGranule: granule) < custodies.count,
+    guard window(ofGranule: granule) < entries.count,
       let window = window(ofSlotWith: granule),
       custody(ofSlotIn: window)?.isWithApplication == true
     else { return nil }
@@ -219,7 +185,7 @@ extension SlotMap {
     assert(
       custody(ofSlotIn: place.window) == from && from != .free && to != .free,
       "the frame changed hands since it was looked at")
-    custodies[place.window] = to.rawValue
+    entries[custodyIn: place.window] = to.rawValue
   }
 
   /// Moves the slot at `place`, which the application has, to another custody but `.free`.
@@ -230,13 +196,13 @@ extension SlotMap {
     assert(
       custody(ofSlotIn: place.window)?.isWithApplication == true && to != .free,
       "a frame was spent that the application does not have")
-    custodies[place.window] = to.rawValue
+    entries[custodyIn: place.window] = to.rawValue
   }
 
   /// First byte of the slot at `place`, wherever slots may begin.
   @inlinable @inline(__always)
   public func base(of place: Place) -> UInt64 {
-    UInt64(truncatingIfNeeded: base(ofSlotIn: place.window)) &<< 6
+    UInt64(truncatingIfNeeded: place.window) &<< chunkShift | UInt64(entries[startIn: place.window])
   }
 
   /// First byte of the slot at `place`, in which `address` lies: cheaper where slots are aligned.

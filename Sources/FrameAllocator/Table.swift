@@ -26,6 +26,60 @@ public import Synchronization
   }
 }
 
+/// The entries of `SlotMap`, zero at first: who has a window's slot, and where that begins.
+///
+/// Each of the two is written by itself, and both are compared at once.
+@frozen @usableFromInline @safe struct SlotTable: @unchecked Sendable {
+  @frozen @usableFromInline struct Entry: BitwiseCopyable {
+    /// The byte of the window.
+    @usableFromInline var start: UInt16
+    @usableFromInline var custody: UInt16
+  }
+
+  @usableFromInline let base: UnsafeMutablePointer<Entry>
+  @usableFromInline let count: Int
+
+  init(_ table: Table<Entry>) {
+    unsafe base = table.base
+    count = table.count
+  }
+
+  private init(base: UnsafeMutablePointer<Entry>, count: Int) {
+    unsafe self.base = base
+    self.count = count
+  }
+
+  /// The table without an entry.
+  var none: SlotTable { unsafe SlotTable(base: base, count: 0) }
+
+  /// What `subscript(both:)` reads of an entry.
+  @inlinable @inline(__always)
+  static func both(_ custody: UInt16, start: UInt16) -> UInt32 {
+    // As in memory, on machines that put the low byte first: all that Linux has Swift for.
+    UInt32(custody) &<< 16 | UInt32(start)
+  }
+
+  @inlinable subscript(both index: Int) -> UInt32 {
+    @inline(__always) get { unsafe UnsafeRawPointer(base + checked(index)).load(as: UInt32.self) }
+  }
+
+  @inlinable subscript(custodyIn index: Int) -> UInt16 {
+    @inline(__always) get { unsafe base[checked(index)].custody }
+    @inline(__always) nonmutating set { unsafe base[checked(index)].custody = newValue }
+  }
+
+  @inlinable subscript(startIn index: Int) -> UInt16 {
+    @inline(__always) get { unsafe base[checked(index)].start }
+    @inline(__always) nonmutating set { unsafe base[checked(index)].start = newValue }
+  }
+
+  @inlinable @inline(__always)
+  func checked(_ index: Int) -> Int {
+    assert(UInt(bitPattern: index) < UInt(bitPattern: count), "index outside the table")
+    return index
+  }
+}
+
 /// A fixed number of 16-bit words, zero at first, that several threads read and write.
 ///
 /// Relaxed loads and stores, which cost as much as plain ones: what orders them is how frames and

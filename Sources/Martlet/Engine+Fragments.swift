@@ -15,10 +15,9 @@ extension Engine {
 
   /// The bytes that a descriptor, with or without options, names in a slot of the port's.
   private func packet(of descriptor: Descriptor, from index: Int) -> SlotMap.Received? {
-    let slots = allocator.slots
     let extent = UInt64(descriptor.byteCount)
-    return slots.packet(at: descriptor.address, extent: extent, in: .fill(index))
-      ?? slots.packet(anywhere: descriptor.address, extent: extent, in: .fill(index))
+    return allocator.slots.packet(at: descriptor.address, extent: extent, in: .fill(index))
+      ?? allocator.slotsAnywhere.packet(at: descriptor.address, extent: extent, in: .fill(index))
   }
 
   /// Collects the fragments of a jumbo packet into one frame.

@@ -30,11 +30,13 @@ extension Engine {
 
   /// Takes a packet of a slot that begins anywhere, or a jumbo packet, or goes on behind what names
   /// no frame of the port; puts the frame into `unusual`, or returns false at the burst's end.
+  ///
+  /// Called: inlined into a loop, it would cost that of aligned slots four instructions.
   @usableFromInline @inline(never)
   mutating func receiveUnusual(_ descriptor: Descriptor, from index: Int) -> Bool {
     guard
-      let packet = allocator.slots.packet(
-        anywhere: descriptor.address, extent: descriptor.extent, in: .fill(index))
+      let packet = allocator.slotsAnywhere.packet(
+        at: descriptor.address, extent: descriptor.extent, in: .fill(index))
     else { return receiveOther(descriptor, from: index) }
     allocator.slots.move(packet.place, from: .fill(index), to: .received)
     unusual = Frame.Remains(
@@ -200,9 +202,9 @@ extension Engine {
 
   @inline(never)
   private mutating func recycleAnywhere(_ index: Int) -> UInt32 {
-    let slots = allocator.slots
+    let slots = allocator.slotsAnywhere
     return recycle(index) { address in
-      slots.place(anywhere: address, in: .transmit(index)).map { ($0, slots.base(of: $0)) }
+      slots.slot(of: address, in: .transmit(index))
     }
   }
 
