@@ -109,6 +109,12 @@ extension SlotMap {
     }
   }
 
+  /// Whether the byte at `address` lies in a window where an aligned slot may begin.
+  @inlinable @inline(__always)
+  public func covers(_ address: UInt64) -> Bool {
+    UInt(bitPattern: window(at: address)) < UInt(bitPattern: alignedCount)
+  }
+
   /// The place of the aligned slot that the byte at `address` lies in, if it is in custody
   /// `custody`; else nil, as always in unaligned memory.
   ///
@@ -118,8 +124,8 @@ extension SlotMap {
   @inlinable @inline(__always)
   public func place(of address: UInt64, in custody: Custody) -> Place? {
     let window = window(at: address)
-    guard UInt(bitPattern: window) < UInt(bitPattern: alignedCount),
-      entries[custodyIn: window] == custody.rawValue
+    guard _fastPath(covers(address)),
+      _fastPath(entries[custodyIn: window] == custody.rawValue)
     else { return nil }
     return Place(window: window)
   }
@@ -156,7 +162,8 @@ extension SlotMap {
   /// of a page whose packets begin with them.
   @inlinable @inline(__always)
   public func packet(at address: UInt64, extent: UInt64, in custody: Custody) -> Received? {
-    guard let place = place(of: address, in: custody), holds(address, extent: extent) else {
+    guard let place = place(of: address, in: custody), _fastPath(holds(address, extent: extent))
+    else {
       return nil
     }
     return Received(place: place, address: address)

@@ -7,14 +7,12 @@ extension Engine {
   /// `release` or `settle`.
   @inlinable @inline(__always)
   public mutating func receive(from port: Port) -> Frame? {
-    if lanes[port.index].receive.isEmpty, !turn(port.index) { return nil }
+    if _slowPath(lanes[port.index].receive.isEmpty), !turn(port.index) { return nil }
     let descriptor = lanes[port.index].receive.take()
     lanes[port.index].receivedBytes &+= descriptor.extent
     // One way out for all frames: the compiler then keeps a token's parts apart, in registers.
     let remains: Frame.Remains
-    if let packet = allocator.slots.packet(
-      at: descriptor.address, extent: descriptor.extent, in: .fill(port.index))
-    {
+    if let packet = packet(at: descriptor, from: port.index) {
       allocator.slots.move(packet.place, from: .fill(port.index), to: .received)
       remains = Frame.Remains(
         address: packet.address, extent: descriptor.extent, place: packet.place,
@@ -28,24 +26,22 @@ extension Engine {
     return Frame(remains, memory: memory.identity)
   }
 
-  /// Takes a packet of a slot that begins anywhere, or a jumbo packet, or goes on behind what names
-  /// no frame of the port; puts the frame into `unusual`, or returns false at the burst's end.
-  ///
-  /// Called: inlined into a loop, it would cost that of aligned slots four instructions.
-  @usableFromInline @inline(never)
-  mutating func receiveUnusual(_ descriptor: Descriptor, from index: Int) -> Bool {
-    guard
-      let packet = allocator.slotsAnywhere.packet(
+  /// The packet that a descriptor names, if that is a whole one in a slot on the port's fill ring.
+  @inlinable @inline(__always)
+  mutating func packet(at descriptor: Descriptor, from index: Int) -> SlotMap.Received? {
+    // One comparison tells the two kinds of memory apart and is part of the check of aligned slots.
+    guard _fastPath(allocator.slots.covers(descriptor.address)) else {
+      return allocator.slotsAnywhere.packet(
         at: descriptor.address, extent: descriptor.extent, in: .fill(index))
-    else { return receiveOther(descriptor, from: index) }
-    allocator.slots.move(packet.place, from: .fill(index), to: .received)
-    unusual = Frame.Remains(
-      address: packet.address, extent: descriptor.extent, place: packet.place, origin: index)
-    return true
+    }
+    return allocator.slots.packet(
+      at: descriptor.address, extent: descriptor.extent, in: .fill(index))
   }
 
-  @inline(never)
-  private mutating func receiveOther(_ descriptor: Descriptor, from index: Int) -> Bool {
+  /// Takes a jumbo packet, or goes on behind what names no frame of the port; puts the frame into
+  /// `unusual`, or returns false at the burst's end.
+  @usableFromInline @inline(never)
+  mutating func receiveUnusual(_ descriptor: Descriptor, from index: Int) -> Bool {
     // Counted as if it were usual.
     lanes[index].receivedBytes &-= descriptor.extent
     if let remains = accept(descriptor, from: index) {

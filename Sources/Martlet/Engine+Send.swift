@@ -7,7 +7,7 @@ extension Engine {
   @inlinable @inline(__always)
   public mutating func send(_ frame: consuming Frame, to port: Port) {
     let frame = frame.spend(in: memory.identity)
-    guard frame.layout == .slot, !lanes[port.index].transmit.isEmpty else {
+    guard _fastPath(frame.layout == .slot && !lanes[port.index].transmit.isEmpty) else {
       return sendFirst(frame, to: port.index)
     }
     lanes[port.index].transmit.put(Descriptor(address: frame.address, extent: frame.extent))
@@ -30,7 +30,7 @@ extension Engine {
   @inlinable @inline(__always)
   public mutating func release(_ frame: consuming Frame) {
     let frame = frame.spend(in: memory.identity)
-    guard frame.layout == .slot, !lanes[frame.origin].fill.isEmpty else {
+    guard _fastPath(frame.layout == .slot && !lanes[frame.origin].fill.isEmpty) else {
       return releaseUnusual(frame)
     }
     lanes[frame.origin].fill.put(allocator.slots.base(of: frame.place, with: frame.address))

@@ -14,15 +14,6 @@ INLINED int fits(const struct xdp_desc *packet) {
   return extent <= chunk_size - (packet->addr & (chunk_size - 1));
 }
 
-// Shows what stands below `next` to the kernel and takes back what of `count` reserved entries was
-// not used, because so many descriptors were refused. Returns how many were used.
-INLINED uint32_t submit(struct xsk_ring_prod *ring, uint32_t first, uint32_t next, uint32_t count) {
-  const uint32_t used = next - first;
-  ring->cached_prod -= count - used;
-  xsk_ring_prod__submit(ring, used);
-  return used;
-}
-
 // Completions: straight to the fill ring while that has room for all, as after forwarding.
 INLINED void recycle_completions(struct queue *q) {
   uint32_t from, first;

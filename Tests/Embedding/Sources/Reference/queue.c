@@ -4,6 +4,9 @@
 
 #include "reference.h"
 
+// What the kernel leaves in front of a packet.
+#define HEADROOM 256ull
+
 static void *zeroed(size_t count, size_t size) {
   void *memory = calloc(count, size);
   if (!memory) abort();
@@ -22,7 +25,7 @@ static void *zeroed(size_t count, size_t size) {
     (ring_)->mask = (count)-1;                              \
   } while (0)
 
-struct queue *queue_make(uint32_t ring, uint32_t chunks, uint32_t posted) {
+struct queue *queue_make(uint32_t ring, uint32_t chunks, uint32_t posted, int is_unaligned) {
   struct queue *q = zeroed(1, sizeof *q);
   MAKE_RING(&q->fill, ring, uint64_t);
   MAKE_RING(&q->receive, ring, struct xdp_desc);
@@ -30,8 +33,10 @@ struct queue *queue_make(uint32_t ring, uint32_t chunks, uint32_t posted) {
   MAKE_RING(&q->completion, ring, uint64_t);
   q->fill.cached_cons = q->transmit.cached_cons = ring;
   q->chunk_count = chunks;
+  q->is_unaligned = is_unaligned;
   q->memory = zeroed(chunks, 1 << CHUNK_SHIFT);
   q->custody = zeroed(chunks, sizeof *q->custody);
+  q->entries = zeroed(chunks, sizeof *q->entries);
   q->stack = zeroed(chunks, sizeof *q->stack);
   for (uint32_t chunk = chunks; chunk > posted; chunk--) q->stack[q->free_count++] = chunk - 1;
   uint32_t index;
@@ -39,6 +44,7 @@ struct queue *queue_make(uint32_t ring, uint32_t chunks, uint32_t posted) {
   for (uint32_t chunk = 0; chunk < posted; chunk++) {
     *xsk_ring_prod__fill_addr(&q->fill, index + chunk) = (uint64_t)chunk << CHUNK_SHIFT;
     q->custody[chunk] = FILL;
+    q->entries[chunk] = FILL << 16;
   }
   xsk_ring_prod__submit(&q->fill, posted);
   return q;
@@ -49,7 +55,7 @@ void queue_free(struct queue *q) {
   free(q->receive.producer), free(q->receive.ring);
   free(q->transmit.producer), free(q->transmit.ring);
   free(q->completion.producer), free(q->completion.ring);
-  free(q->memory), free(q->custody), free(q->stack), free(q);
+  free(q->memory), free(q->custody), free(q->entries), free(q->stack), free(q);
 }
 
 void queue_deliver(struct queue *q, uint32_t count) {
@@ -60,7 +66,8 @@ void queue_deliver(struct queue *q, uint32_t count) {
     // Any byte names the chunk, as for the kernel in aligned mode.
     uint64_t address = fill[(*q->fill.consumer)++ & q->fill.mask] & ~((1u << CHUNK_SHIFT) - 1ull);
     receive[(*q->receive.producer)++ & q->receive.mask] =
-        (struct xdp_desc){.addr = address + 256, .len = 64};
+        (struct xdp_desc){.addr = q->is_unaligned ? address | HEADROOM << 48 : address + HEADROOM,
+                          .len = 64};
   }
 }
 

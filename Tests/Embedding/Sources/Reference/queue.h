@@ -19,6 +19,10 @@ struct queue {
   uint8_t *memory;
   // Per chunk, who has it.
   uint16_t *custody;
+  // The same where slots begin anywhere: per window the custody above the byte it begins at.
+  uint32_t *entries;
+  // Whether the kernel says where slots begin.
+  int is_unaligned;
   uint64_t chunk_count;
   // Free chunks, the last released on top.
   uint32_t *stack;
@@ -47,6 +51,15 @@ INLINED void swap_addresses(uint8_t *packet, uint32_t length, enum swap how) {
   uint32_t rest = (uint32_t)(first >> 16);
   memcpy(packet, &last, 8);
   memcpy(packet + 8, &rest, 4);
+}
+
+// Shows what stands below `next` to the kernel and takes back what of `count` reserved entries was
+// not used, because so many descriptors were refused. Returns how many were used.
+INLINED uint32_t submit(struct xsk_ring_prod *ring, uint32_t first, uint32_t next, uint32_t count) {
+  const uint32_t used = next - first;
+  ring->cached_prod -= count - used;
+  xsk_ring_prod__submit(ring, used);
+  return used;
 }
 
 // Tells the kernel, if it asks for it; in memory it never does.

@@ -5,8 +5,9 @@
 struct queue;
 
 // One queue with rings of `ring` entries over `chunks` chunks of 2,048 bytes, `posted` of them on
-// the fill ring. Ends the program if there is no memory.
-struct queue *queue_make(uint32_t ring, uint32_t chunks, uint32_t posted);
+// the fill ring; `is_unaligned` says that packets are named by where their slot begins, and the way
+// from there. Ends the program if there is no memory.
+struct queue *queue_make(uint32_t ring, uint32_t chunks, uint32_t posted, int is_unaligned);
 void queue_free(struct queue *q);
 
 // The kernel's end: takes `count` chunks off the fill ring and hands packets of 64 bytes
@@ -26,6 +27,8 @@ uint32_t checked_swap16(struct queue *q, uint32_t burst);
 uint32_t checked_swap64(struct queue *q, uint32_t burst);
 uint32_t checked_drop(struct queue *q, uint32_t burst);
 uint32_t checked_generate(struct queue *q, uint32_t burst);
+// The same as checked_forward, in memory where slots begin anywhere.
+uint32_t checked_unaligned(struct queue *q, uint32_t burst);
 
 // Without: what comes back is believed and nothing is counted.
 uint32_t plain_forward(struct queue *q, uint32_t burst);
