@@ -82,7 +82,7 @@ extension FrameAllocator {
     for window in 0..<slots.entries.count {
       guard let custody = slots.custody(ofSlotIn: window) else { continue }
       let base = slots.base(ofSlotIn: window)
-      guard (1...7).contains(custody.state), custody.state != 5 else {
+      guard custody.isKnown else {
         return "the slot at granule \(base) has no custody"
       }
       guard ownHeap(of: base) != nil else { continue }

@@ -29,11 +29,11 @@ extension FrameAllocator {
       guard let custody = slots.custody(ofSlotIn: window) else { continue }
       let length = slotLength(at: slots.base(ofSlotIn: window))
       ledger.held -= length
-      switch custody.state {
-      case Custody.fill(0).state: ledger.fill += length
-      case Custody.transmit(0).state: ledger.transmit += length
-      case Custody.received.state: ledger.received += length
-      case Custody.held.state: ledger.held += length
+      switch custody {
+      case .received: ledger.received += length
+      case .held: ledger.held += length
+      case _ where custody.isFill: ledger.fill += length
+      case _ where custody.isTransmit: ledger.transmit += length
       default: break
       }
     }
@@ -66,8 +66,8 @@ extension FrameAllocator {
     for window in 0..<slots.entries.count where slots.custody(ofSlotIn: window) == custody {
       count += 1
     }
-    if custody.state == Custody.transmit(0).state {
-      count += flights.granules(of: Int(custody.rawValue & 0x7F)).count
+    if custody.isTransmit, let holder = custody.holder {
+      count += flights.granules(of: holder).count
     }
     guard custody == .held else { return count }
     for page in 0..<map.pageCount where ownHeap(of: page << 6) != nil {

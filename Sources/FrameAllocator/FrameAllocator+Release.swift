@@ -76,7 +76,7 @@ extension FrameAllocator {
   /// `release(_:from:)` of slots in unaligned memory, and of packed frames.
   @usableFromInline
   mutating func releaseUnusual(_ address: UInt64, from custody: Custody) -> Bool {
-    if slots.isUnaligned, let slot = slotsAnywhere.slot(of: address, in: custody) {
+    if slots.isUnaligned, let slot = slots.slot(anywhere: address, in: custody) {
       return restoreSlotSlowly(slots.base(ofSlotIn: slot.place.window))
     }
     return custody.isWithApplication ? release(address) : false

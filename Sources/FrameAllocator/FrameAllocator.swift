@@ -28,8 +28,6 @@
   @usableFromInline let owners: SharedTable
   /// Where the slots are and who has each: what a loop asks and tells about every packet.
   public let slots: SlotMap
-  /// The same where slots may begin anywhere.
-  public let slotsAnywhere: SlotMap.Anywhere
   /// What `owners` says of this worker's nodes, without the heap's number.
   @usableFromInline let identity: UInt16
   let worker: Int
@@ -73,7 +71,6 @@
     map = pool.map
     owners = pool.owners
     slots = pool.slots
-    slotsAnywhere = SlotMap.Anywhere(pool.slots)
     identity = FramePool.owner(worker: worker, heap: 0)
     isAlone = configuration.workers == 1 && configuration.groups.count == 1
     lists = NodeLists(pages: pool.map, heapCount: configuration.groups.count * 2, memory: memory)

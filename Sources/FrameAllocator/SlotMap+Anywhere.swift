@@ -1,68 +1,48 @@
+// Slots that begin at any granule. The lookups find nothing in other memory.
 extension SlotMap {
-  /// The slots of memory in which they may begin at any granule; finds nothing in other memory.
+  /// The packet of `extent` bytes that a received descriptor names in unaligned memory, if its slot
+  /// is in custody `custody` and it ends there.
   ///
-  /// A value beside the map rather than a part of it: a loop that finds its aligned slot then loads
-  /// none of this.
-  @frozen public struct Anywhere: Sendable {
-    @usableFromInline let entries: SlotTable
-    /// Shifts an address without its top 16 bits, which have been shifted out, to its window.
-    @usableFromInline let windowShift: UInt64
-    /// The bits of an address that tell the byte of its window.
-    @usableFromInline let chunkMask: UInt64
+  /// The descriptor has the slot's start, and the way from there to the packet in its top 16 bits.
+  @inlinable @inline(__always)
+  public func packet(anywhere address: UInt64, extent: UInt64, in custody: Custody) -> Received? {
+    let window = window(at: address) & windowMask
+    let offset = address &>> 48
+    let room = chunkMask &+ 1
+    // Whatever the descriptor says, the packet lies inside this slot. In this order, since the
+    // compiler would make one condition of the two that are about the offset.
+    guard UInt(bitPattern: window) < UInt(bitPattern: unalignedCount), offset <= room,
+      entries[both: window] == SlotTable.both(custody, start: start(of: address)),
+      extent <= room &- offset
+    else { return nil }
+    // Without the byte of its granule: a slot begins at one.
+    return Received(place: Place(window: window), address: address & 0xFFFF_FFFF_FFC0 &+ offset)
+  }
 
-    /// The slots of `map`, if they may begin anywhere.
-    init(_ map: SlotMap) {
-      entries = map.takesOffsets ? map.entries : map.entries.none
-      windowShift = 16 + map.chunkShift
-      chunkMask = ~map.baseMask
+  /// The slot of unaligned memory that the byte at `address` lies in, if it is in custody
+  /// `custody`, and its first byte.
+  @inlinable @inline(__always)
+  public func slot(anywhere address: UInt64, in custody: Custody) -> (place: Place, base: UInt64)? {
+    let window = window(at: address)
+    guard UInt(bitPattern: window) < UInt(bitPattern: unalignedCount) else { return nil }
+    // Of another custody's entry this is more than any byte's number.
+    let entry = UInt64(entries[both: window])
+    let first = (entry &- UInt64(SlotTable.both(custody, start: 0))) &<< 6
+    if address & chunkMask >= first {
+      return (Place(window: window), address & baseMask | first)
     }
+    return slot(before: window, with: start(of: address), in: custody)
+  }
 
-    /// The packet of `extent` bytes that a received descriptor names, if its slot is in custody
-    /// `custody` and it ends there.
-    ///
-    /// The descriptor has the slot's start, and the way from there to the packet in its top 16
-    /// bits.
-    @inlinable @inline(__always)
-    public func packet(at address: UInt64, extent: UInt64, in custody: Custody) -> Received? {
-      let window = Int(truncatingIfNeeded: (address &<< 16) &>> windowShift)
-      let start = UInt16(truncatingIfNeeded: address & chunkMask)
-      let offset = address &>> 48
-      let room = chunkMask &+ 1
-      // Whatever the descriptor says, the packet lies inside this slot.
-      guard UInt(bitPattern: window) < UInt(bitPattern: entries.count),
-        entries[both: window] == SlotTable.both(custody.rawValue, start: start), offset <= room,
-        extent <= room &- offset
-      else { return nil }
-      let base = (address &<< 16) &>> 16
-      return Received(place: Place(window: window), address: base &+ offset)
-    }
-
-    /// The slot that the byte at `address` lies in, if it is in custody `custody`, and its first
-    /// byte.
-    @inlinable @inline(__always)
-    public func slot(of address: UInt64, in custody: Custody) -> (place: Place, base: UInt64)? {
-      let window = Int(truncatingIfNeeded: address &>> (windowShift &- 16))
-      guard UInt(bitPattern: window) < UInt(bitPattern: entries.count) else { return nil }
-      let byte = UInt32(truncatingIfNeeded: address & chunkMask)
-      // Of another custody's entry this is more than any byte's number.
-      let start = entries[both: window] &- SlotTable.both(custody.rawValue, start: 0)
-      if byte >= start {
-        return (Place(window: window), address & ~chunkMask | UInt64(start))
-      }
-      return slot(before: window, with: byte, in: custody)
-    }
-
-    /// The slot that begins in the window before and reaches up to `byte` of `window`.
-    @inlinable
-    func slot(before window: Int, with byte: UInt32, in custody: Custody) -> (
-      place: Place, base: UInt64
-    )? {
-      guard window > 0 else { return nil }
-      let before = window &- 1
-      let start = entries[both: before] &- SlotTable.both(custody.rawValue, start: 0)
-      guard start <= chunkMask, byte < start else { return nil }
-      let first = UInt64(truncatingIfNeeded: before) &* (chunkMask &+ 1)
-      return (Place(window: before), first | UInt64(start))
-    }
+  /// The slot that begins in the window before and reaches up to granule `last` of `window`.
+  @usableFromInline @inline(never)
+  func slot(before window: Int, with last: UInt64, in custody: Custody) -> (
+    place: Place, base: UInt64
+  )? {
+    let before = window &- 1
+    guard window > 0, entries[custodyIn: before] == custody.rawValue,
+      last < UInt64(entries[startIn: before])
+    else { return nil }
+    return (Place(window: before), base(of: Place(window: before)))
   }
 }

@@ -1,28 +1,38 @@
-/// Where the RX slots are and who has each: two entries per chunk-sized window of the memory.
+/// Where the RX slots are and who has each: one entry per chunk-sized window of the memory.
 ///
-/// A slot is as long as a window, so at most one begins in each, wherever slots lie. The entries
-/// say the slot's custody and at which granule of the window it begins. Every worker writes the
+/// A slot is as long as a window, so at most one begins in each, wherever slots lie. An entry
+/// says the slot's custody and at which granule of the window it begins. Every worker writes the
 /// entries of the frames it has, so a slot may change workers without its owner.
 ///
 /// A view, as the tables are: a loop may take a copy, whose parts then stay in registers.
 @frozen public struct SlotMap: Sendable {
-  /// By window: who has the slot that begins there, 0 where none does, and at which of its bytes.
+  /// By window: who has the slot that begins there, 0 where none does, and at which granule.
   @usableFromInline let entries: SlotTable
   @usableFromInline let chunkShift: UInt64
   /// The bits of an address that tell its window.
   @usableFromInline let baseMask: UInt64
+  /// The bits of an address that tell the byte of its window.
+  @usableFromInline let chunkMask: UInt64
   /// Windows whose slots begin where they do: all, or none where slots begin at any granule.
   ///
   /// So one comparison says that an address lies in the memory and in its window's slot.
   @usableFromInline let alignedCount: Int
+  /// All of them where the kernel was told that slots may begin anywhere, else none.
+  @usableFromInline let unalignedCount: Int
+  /// Windows that the lower 48 bits of an address can name, less one.
+  @usableFromInline let windowMask: Int
   /// Whether the kernel was told that slots may begin anywhere.
-  public let takesOffsets: Bool
+  @inlinable public var takesOffsets: Bool {
+    @inline(__always) get { unalignedCount != 0 }
+  }
 
   init(entries: SlotTable, chunkSize: Int, isUnaligned: Bool) {
     self.entries = entries
     chunkShift = UInt64(chunkSize.trailingZeroBitCount)
-    baseMask = ~UInt64(chunkSize - 1)
-    takesOffsets = isUnaligned
+    chunkMask = UInt64(chunkSize - 1)
+    baseMask = ~chunkMask
+    unalignedCount = isUnaligned ? entries.count : 0
+    windowMask = 1 << (48 - chunkSize.trailingZeroBitCount) - 1
     // A slot as long as a page has one place in it.
     alignedCount = isUnaligned && chunkSize < 4096 ? 0 : entries.count
   }
@@ -44,9 +54,9 @@
   @inlinable @inline(__always)
   func window(at address: UInt64) -> Int { Int(truncatingIfNeeded: address &>> chunkShift) }
 
-  /// The byte of its window that an address names.
+  /// The granule of its window that an address names.
   @inlinable @inline(__always)
-  func start(of address: UInt64) -> UInt16 { UInt16(truncatingIfNeeded: address & ~baseMask) }
+  func start(of address: UInt64) -> UInt64 { (address & chunkMask) &>> 6 }
 
   /// The window of the slot that a granule lies in, given that it lies in one.
   func window(ofSlotWith granule: Int) -> Int? {
@@ -67,7 +77,7 @@
   /// First granule of the slot that begins in a window.
   @inlinable @inline(__always)
   func base(ofSlotIn window: Int) -> Int {
-    firstGranule(of: window) &+ Int(entries[startIn: window] &>> 6)
+    firstGranule(of: window) &+ Int(entries[startIn: window])
   }
 
   /// First granule of a window, and of its slot where those are aligned.
@@ -86,7 +96,8 @@
   func set(_ custody: Custody, at granule: Int) {
     let window = window(ofGranule: granule)
     entries[custodyIn: window] = custody.rawValue
-    entries[startIn: window] = start(of: UInt64(truncatingIfNeeded: granule) << 6)
+    let start = start(of: UInt64(truncatingIfNeeded: granule) << 6)
+    entries[startIn: window] = UInt8(truncatingIfNeeded: start)
   }
 
   /// Forgets the slot that begins at a granule.
@@ -136,7 +147,7 @@ extension SlotMap {
   public func place(ofSlotAt base: UInt64, in custody: Custody) -> Place? {
     let window = window(at: base)
     guard UInt(bitPattern: window) < UInt(bitPattern: entries.count),
-      entries[both: window] == SlotTable.both(custody.rawValue, start: start(of: base))
+      entries[both: window] == SlotTable.both(custody, start: start(of: base))
     else { return nil }
     return Place(window: window)
   }
@@ -158,8 +169,8 @@ extension SlotMap {
   /// The packet of `extent` bytes that a received descriptor names in aligned memory, if its slot
   /// is in custody `custody` and it ends there.
   ///
-  /// Nil as well where the kernel was told that slots may begin anywhere (`Anywhere`), but for slots
-  /// of a page whose packets begin with them.
+  /// Nil as well where the kernel was told that slots may begin anywhere, but for slots of a page
+  /// whose packets begin with them: that is `packet(anywhere:)`.
   @inlinable @inline(__always)
   public func packet(at address: UInt64, extent: UInt64, in custody: Custody) -> Received? {
     guard let place = place(of: address, in: custody), _fastPath(holds(address, extent: extent))
@@ -209,7 +220,7 @@ extension SlotMap {
   /// First byte of the slot at `place`, wherever slots may begin.
   @inlinable @inline(__always)
   public func base(of place: Place) -> UInt64 {
-    UInt64(truncatingIfNeeded: place.window) &<< chunkShift | UInt64(entries[startIn: place.window])
+    UInt64(truncatingIfNeeded: base(ofSlotIn: place.window)) &<< 6
   }
 
   /// First byte of the slot at `place`, in which `address` lies: cheaper where slots are aligned.

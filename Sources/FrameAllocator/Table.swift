@@ -31,9 +31,9 @@ public import Synchronization
 /// Each of the two is written by itself, and both are compared at once.
 @frozen @usableFromInline @safe struct SlotTable: @unchecked Sendable {
   @frozen @usableFromInline struct Entry: BitwiseCopyable {
-    /// The byte of the window.
-    @usableFromInline var start: UInt16
-    @usableFromInline var custody: UInt16
+    /// The granule of the window.
+    @usableFromInline var start: UInt8
+    @usableFromInline var custody: UInt8
   }
 
   @usableFromInline let base: UnsafeMutablePointer<Entry>
@@ -44,31 +44,26 @@ public import Synchronization
     count = table.count
   }
 
-  private init(base: UnsafeMutablePointer<Entry>, count: Int) {
-    unsafe self.base = base
-    self.count = count
-  }
-
-  /// The table without an entry.
-  var none: SlotTable { unsafe SlotTable(base: base, count: 0) }
-
   /// What `subscript(both:)` reads of an entry.
   @inlinable @inline(__always)
-  static func both(_ custody: UInt16, start: UInt16) -> UInt32 {
+  static func both(_ custody: Custody, start: UInt64) -> UInt16 {
     // As in memory, on machines that put the low byte first: all that Linux has Swift for.
-    UInt32(custody) &<< 16 | UInt32(start)
+    UInt16(custody.rawValue) &<< 8 | UInt16(truncatingIfNeeded: start)
   }
 
-  @inlinable subscript(both index: Int) -> UInt32 {
-    @inline(__always) get { unsafe UnsafeRawPointer(base + checked(index)).load(as: UInt32.self) }
+  @inlinable subscript(both index: Int) -> UInt16 {
+    @inline(__always) get {
+      // Tables begin on a cache line, so an entry is a word.
+      unsafe UnsafeRawPointer(base + checked(index)).load(as: UInt16.self)
+    }
   }
 
-  @inlinable subscript(custodyIn index: Int) -> UInt16 {
+  @inlinable subscript(custodyIn index: Int) -> UInt8 {
     @inline(__always) get { unsafe base[checked(index)].custody }
     @inline(__always) nonmutating set { unsafe base[checked(index)].custody = newValue }
   }
 
-  @inlinable subscript(startIn index: Int) -> UInt16 {
+  @inlinable subscript(startIn index: Int) -> UInt8 {
     @inline(__always) get { unsafe base[checked(index)].start }
     @inline(__always) nonmutating set { unsafe base[checked(index)].start = newValue }
   }

@@ -36,9 +36,8 @@ extension Engine {
     if allocator.slots.takesOffsets {
       return walkAnywhere(from: source, to: destination, decide)
     }
-    return walk(from: source, to: destination, decide) { allocator, descriptor in
-      allocator.slots.packet(
-        at: descriptor.address, extent: descriptor.extent, in: .fill(source))
+    return walk(from: source, to: destination, decide) { slots, descriptor in
+      slots.packet(at: descriptor.address, extent: descriptor.extent, in: .fill(source))
     }
   }
 
@@ -46,16 +45,15 @@ extension Engine {
   mutating func walkAnywhere(
     from source: Int, to destination: Int, _ decide: (inout Packet) -> Verdict
   ) -> Descriptor? {
-    walk(from: source, to: destination, decide) { allocator, descriptor in
-      allocator.slotsAnywhere.packet(
-        at: descriptor.address, extent: descriptor.extent, in: .fill(source))
+    walk(from: source, to: destination, decide) { slots, descriptor in
+      slots.packet(anywhere: descriptor.address, extent: descriptor.extent, in: .fill(source))
     }
   }
 
   @inlinable @inline(__always)
   mutating func walk(
     from source: Int, to destination: Int, _ decide: (inout Packet) -> Verdict,
-    _ find: (borrowing FrameAllocator, Descriptor) -> SlotMap.Received?
+    _ find: (SlotMap, Descriptor) -> SlotMap.Received?
   ) -> Descriptor? {
     guard !lanes[destination].transmit.isEmpty || openTransmit(destination),
       !lanes[source].fill.isEmpty || openFill(source)
@@ -70,7 +68,7 @@ extension Engine {
     var unusual: Descriptor?
     while left != 0 {
       let descriptor = receive.take()
-      guard let found = find(allocator, descriptor) else {
+      guard let found = find(allocator.slots, descriptor) else {
         unusual = descriptor
         break
       }

@@ -17,7 +17,7 @@ extension Engine {
   private func packet(of descriptor: Descriptor, from index: Int) -> SlotMap.Received? {
     let extent = UInt64(descriptor.byteCount)
     return allocator.slots.packet(at: descriptor.address, extent: extent, in: .fill(index))
-      ?? allocator.slotsAnywhere.packet(at: descriptor.address, extent: extent, in: .fill(index))
+      ?? allocator.slots.packet(anywhere: descriptor.address, extent: extent, in: .fill(index))
   }
 
   /// Collects the fragments of a jumbo packet into one frame.

@@ -31,8 +31,8 @@ extension Engine {
   mutating func packet(at descriptor: Descriptor, from index: Int) -> SlotMap.Received? {
     // One comparison tells the two kinds of memory apart and is part of the check of aligned slots.
     guard _fastPath(allocator.slots.covers(descriptor.address)) else {
-      return allocator.slotsAnywhere.packet(
-        at: descriptor.address, extent: descriptor.extent, in: .fill(index))
+      return allocator.slots.packet(
+        anywhere: descriptor.address, extent: descriptor.extent, in: .fill(index))
     }
     return allocator.slots.packet(
       at: descriptor.address, extent: descriptor.extent, in: .fill(index))
@@ -198,9 +198,9 @@ extension Engine {
 
   @inline(never)
   private mutating func recycleAnywhere(_ index: Int) -> UInt32 {
-    let slots = allocator.slotsAnywhere
+    let slots = allocator.slots
     return recycle(index) { address in
-      slots.slot(of: address, in: .transmit(index))
+      slots.slot(anywhere: address, in: .transmit(index))
     }
   }
 

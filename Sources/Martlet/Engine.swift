@@ -46,7 +46,7 @@ public struct Engine: ~Copyable {
   let isSpinning: Bool
 
   /// Most ports that the engines of one memory can have, together.
-  public static let portLimit = 128
+  public static let portLimit = Custody.holderLimit
 
   /// An engine without ports: its packet memory is reserved, no interface is touched.
   ///

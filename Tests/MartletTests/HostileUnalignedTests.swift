@@ -33,8 +33,8 @@ private let bad = [
   Bad(testDescription: "longer than the memory", address: offset, byteCount: UInt32(end)),
   Bad(testDescription: "the longest", address: offset, byteCount: .max),
   Bad(
-    testDescription: "off the granule, a byte more than the slot has", address: 1 | offset,
-    byteCount: 1792),
+    testDescription: "off its granule, a byte more than the slot has", address: 1 | offset,
+    byteCount: 1793),
   Bad(testDescription: "unknown options", address: end | offset, options: 1 << 31),
 ]
 
@@ -80,15 +80,15 @@ private let bad = [
     bench.check()
   }
 
-  @Test("A base off the granule is believed for what then lies in the slot, which goes back whole")
+  @Test("A base off its granule is read as that granule: inside the slot, which goes back whole")
   func offTheGranule() throws {
     var bench = try makeBench()
     let rings = bench.rings()
     expectEqual(rings.fill.peek(1), 1)
     let base = rings.fill.take()
     rings.fill.release()
-    bench.memory.write(packet(1), at: base + 63 + 1925)
-    bench.show([Descriptor(address: base + 63 | 1925 << 48, byteCount: 60)])
+    bench.memory.write(packet(1), at: base + 1988)
+    bench.show([Descriptor(address: base + 63 | 1988 << 48, byteCount: 60)])
     expectEqual(bench.take(), packets(1..<2))
     expect(try bench.engine.wait(timeout: .zero))
     expectEqual(bench.places(), [56, 8, 0, 0, 0, 0])

@@ -60,7 +60,7 @@ private struct Pair: ~Copyable {
     "What one engine receives another sends, and the frames come home", arguments: [false, true])
   func across(_ isUnaligned: Bool) throws {
     var pair = try Pair(isUnaligned: isUnaligned)
-    expectEqual(pair.ports.map(\.index), [0, 64])
+    expectEqual(pair.ports.map(\.index), [0, 60])
     for round in 0..<50 {
       let numbers = round * 4..<round * 4 + 4
       for number in numbers { expect(pair.kernels[0].deliver(packet(number))) }

@@ -1,6 +1,6 @@
 // The checked loop over slots that may begin anywhere: what the kernel gives back has the slot's
-// start, and the way from there to the packet in its top 16 bits. Per window of the memory one entry
-// says who has the slot that begins there, and at which of its bytes.
+// start, and the way from there to the packet in its top 16 bits. Per window of the memory one
+// entry says who has the slot that begins there, and at which of its bytes.
 #include <stdlib.h>
 
 #include "queue.h"
