@@ -3,13 +3,16 @@ internal import BasicContainers
 extension Engine {
   /// Binds one queue of an interface; packets come once they are steered to the port.
   ///
+  /// What arrives on the queue is received into pages of `group` and no others: those hold the
+  /// group's packets alone, as far as the interface brings nothing else to the queue.
+  ///
   /// The first bind decides whether the engine's ports are zero-copy or copy: the two cannot share
   /// memory. To find what several interfaces can all have, bind them as a set. Throws an error that
   /// says what to do; then nothing is left behind.
   public mutating func bind(
-    _ interface: String, queue: Int, mode: ModeRequest = .auto
+    _ interface: String, queue: Int, group: FlowGroup = .shared, mode: ModeRequest = .auto
   ) throws(XDPError) -> Port {
-    let first = try bind([QueueName(interface, queue: queue)], mode: mode).first
+    let first = try bind([QueueName(interface, queue: queue, group: group)], mode: mode).first
     guard let first else { preconditionFailure("one queue gives one port") }
     return first
   }
@@ -52,25 +55,38 @@ extension Engine {
   }
 
   /// Adds a port whose rings lie in memory, with the other ends in a test's hands.
-  public mutating func bind(inMemory rings: consuming QueueRings) -> Port {
+  ///
+  /// Traps if the engine has no such group.
+  public mutating func bind(
+    inMemory rings: consuming QueueRings, group: FlowGroup = .shared
+  ) -> Port {
+    precondition(has(group), "the engine has no flow group \(group.index)")
     let socket = Socket(inMemory: rings)
     let binding = PortBinding(
       interface: socket.interface, queue: 0, mode: .copy, reason: "rings in memory")
     share(among: ports.count + 1)
-    return add(socket, binding)
+    return add(socket, binding, group)
   }
 
-  private func interfaces(
-    of queues: [QueueName]
-  ) throws(XDPError) -> [(interface: Interface, queue: Int)] {
+  private typealias Wanted = (interface: Interface, queue: Int, group: FlowGroup)
+
+  private func interfaces(of queues: [QueueName]) throws(XDPError) -> [Wanted] {
     guard !queues.isEmpty, ports.count + queues.count <= portLimit else {
       throw XDPError(
         .configuration, operation: "bind \(queues.count) queues",
         reason: "an engine has 1 to \(portLimit) ports, this one has \(ports.count)",
         remedy: "use a further engine on a thread of its own")
     }
-    var found: [(interface: Interface, queue: Int)] = []
-    for name in queues { found.append((try Interface(named: name.interface), name.queue)) }
+    var found: [Wanted] = []
+    for name in queues {
+      guard has(name.group) else {
+        throw XDPError(
+          .configuration, operation: "bind \(name.interface) queue \(name.queue)",
+          reason: "there is no flow group \(name.group.index), only 0 to \(groupCount - 1)",
+          remedy: "name the group in the engine's configuration")
+      }
+      found.append((try Interface(named: name.interface), name.queue, name.group))
+    }
     return found
   }
 
@@ -88,7 +104,7 @@ extension Engine {
   /// Opens the sockets with unaligned chunks or, if a zero-copy driver refuses those and nothing is
   /// in use yet, with aligned ones.
   private mutating func openEitherWay(
-    _ sockets: inout RigidArray<Socket>, for wanted: [(interface: Interface, queue: Int)],
+    _ sockets: inout RigidArray<Socket>, for wanted: [Wanted],
     of umem: UMEM, on rung: BindMode
   ) throws(XDPError) {
     do throws(XDPError) {
@@ -113,26 +129,30 @@ extension Engine {
     }
   }
 
+  private var groupCount: Int { control.configuration.groups.count }
+
+  private func has(_ group: FlowGroup) -> Bool { (0..<groupCount).contains(group.index) }
+
   private var isAligned: Bool { !allocator.slots.takesOffsets }
 
   private func open(
-    _ sockets: inout RigidArray<Socket>, for wanted: [(interface: Interface, queue: Int)],
+    _ sockets: inout RigidArray<Socket>, for wanted: [Wanted],
     of umem: UMEM, on rung: BindMode
   ) throws(XDPError) {
     var options = BindOptions()
     options.usesMultiBuffer = control.configuration.takesFragments
-    for (interface, queue) in wanted {
+    for (interface, queue, _) in wanted {
       sockets.append(try umem.bind(interface, queue: queue, mode: rung, options: options))
     }
   }
 
   /// Steers to sockets and makes ports of them.
   private mutating func adopt(
-    _ sockets: inout RigidArray<Socket>, for wanted: [(interface: Interface, queue: Int)],
+    _ sockets: inout RigidArray<Socket>, for wanted: [Wanted],
     on rung: BindMode, because reason: String
   ) throws(XDPError) -> [Port] {
     var places: [SocketPlace] = []
-    for (number, (interface, queue)) in wanted.enumerated() {
+    for (number, (interface, queue, _)) in wanted.enumerated() {
       places.append(
         SocketPlace(
           interface: interface, queue: queue, descriptor: sockets[number].fileDescriptor))
@@ -141,11 +161,11 @@ extension Engine {
     // Nothing fails from here on.
     share(among: ports.count + wanted.count)
     var added: [Port] = []
-    for place in places {
+    for (interface, queue, group) in wanted {
       let binding = PortBinding(
-        interface: place.interface, queue: place.queue, mode: rung, reason: reason,
-        attachment: attachments[place.interface])
-      added.append(add(sockets.remove(at: 0), binding))
+        interface: interface, queue: queue, mode: rung, reason: reason,
+        attachment: attachments[interface])
+      added.append(add(sockets.remove(at: 0), binding, group))
     }
     return added
   }
@@ -158,10 +178,12 @@ extension Engine {
     for index in ports.indices { ports[index].fillDepth = min(ports[index].fillDepth, fillDepth) }
   }
 
-  private mutating func add(_ socket: consuming Socket, _ binding: PortBinding) -> Port {
+  private mutating func add(
+    _ socket: consuming Socket, _ binding: PortBinding, _ group: FlowGroup
+  ) -> Port {
     let index = ports.nextIndex
     control.poller.add(socket.fileDescriptor)
-    ports.append(PortState(socket: socket, fillDepth: fillDepth))
+    ports.append(PortState(socket: socket, fillDepth: fillDepth, group: group))
     // What is in flight stands on the transmit ring, in the driver or on the completion ring.
     allocator.reserveFlights(ports[index].ringCapacity)
     control.bindings.append(binding)

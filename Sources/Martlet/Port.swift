@@ -21,6 +21,8 @@
   @usableFromInline var socket: Socket
   /// Fill entries wanted with the kernel; 0 once the port is gone.
   @usableFromInline var fillDepth: UInt32
+  /// The flow group whose pages the fill ring is stocked with.
+  let group: FlowGroup
   /// `fill.position - receive.position` when nothing is posted.
   @usableFromInline var fillOrigin: UInt32
   /// `transmit.position - completion.position` when nothing is in flight.
@@ -37,7 +39,8 @@
   @usableFromInline var countedTransmit: UInt32
   @usableFromInline var counters = PortCounters()
 
-  init(socket: consuming Socket, fillDepth: UInt32) {
+  init(socket: consuming Socket, fillDepth: UInt32, group: FlowGroup) {
+    self.group = group
     fillOrigin = socket.rings.fill.position &- socket.rings.receive.position
     transmitOrigin = socket.rings.transmit.position &- socket.rings.completion.position
     countedReceive = socket.rings.receive.position

@@ -4,11 +4,14 @@ public struct QueueName: Sendable, Hashable {
   public var interface: String
   /// The queue's number, counting from 0.
   public var queue: Int
+  /// The flow group whose pages its packets are received into.
+  public var group: FlowGroup
 
-  /// Queue `queue` of the interface `interface`.
-  public init(_ interface: String, queue: Int) {
+  /// Queue `queue` of the interface `interface`, received into pages of `group`.
+  public init(_ interface: String, queue: Int, group: FlowGroup = .shared) {
     self.interface = interface
     self.queue = queue
+    self.group = group
   }
 }
 

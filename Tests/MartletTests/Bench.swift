@@ -14,6 +14,8 @@ struct Bench: ~Copyable {
   /// What a bench is made of, in numbers small enough that rings wrap and memory runs short.
   struct Setup {
     var ports = 1
+    /// The flow groups of the ports; those beyond the list are of the shared group.
+    var portGroups: [FlowGroup] = []
     var chunks = 64
     /// Entries of every ring.
     var ringSize: UInt32 = 16
@@ -33,7 +35,9 @@ struct Bench: ~Copyable {
     chunks = setup.chunks
     memory = SimulatedMemory(byteCount: setup.configuration.memory)
     engine = try Engine(configuration, memory: memory.packetMemory())
-    for _ in 0..<setup.ports {
+    for number in 0..<setup.ports {
+      let hasGroup = setup.portGroups.indices.contains(number)
+      let group = hasGroup ? setup.portGroups[number] : .shared
       let rings = MemoryRings(.init(all: setup.ringSize), position: setup.position)
       kernels.append(
         SimulatedKernel(rings: rings, memory: memory) {
@@ -42,7 +46,7 @@ struct Bench: ~Copyable {
           $0.isUnaligned = configuration.isUnaligned ?? false
           $0.headroom = configuration.headroom
         })
-      ports.append(engine.bind(inMemory: rings.takeApplicationEnds()))
+      ports.append(engine.bind(inMemory: rings.takeApplicationEnds(), group: group))
     }
   }
 
