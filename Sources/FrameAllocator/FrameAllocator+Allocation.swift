@@ -16,7 +16,7 @@ extension FrameAllocator {
     else {
       return allocateSlowly(byteCount: byteCount, group: group, permission: permission)
     }
-    // What a magazine has is marked.
+    // The head of what a magazine has is marked.
     map.pages[granule &>> 6].marks ^= 1 &<< UInt64(truncatingIfNeeded: granule & 63)
     return UInt64(truncatingIfNeeded: granule) &<< 6
   }
@@ -52,7 +52,7 @@ extension FrameAllocator {
       let first = takeRun(of: length, in: Self.heap(of: group.index, .normal))
         ?? collectRun(of: length, for: group.index, permission)
     else { return nil }
-    map.pages[first &>> 6].starts |= 1 &<< UInt64(truncatingIfNeeded: first & 63)
+    map.pages[first &>> 6].heads |= 1 &<< UInt64(truncatingIfNeeded: first & 63)
     return UInt64(truncatingIfNeeded: first) &<< 6
   }
 
@@ -112,8 +112,9 @@ extension FrameAllocator {
     guard let page = lists.bestFit(length, in: heap, .page) else { return nil }
     let free = map.pages[page].free
     let place = Runs.first(of: length, in: free)
-    let left = free & ~Runs.mask(at: place, count: length)
-    map.pages[page].free = left
+    let taken = Runs.mask(at: place, count: length)
+    let left = free & ~taken
+    map.pages[page].marks &= ~taken
     lists.update(page, of: heap, run: Runs.longest(in: left), .page)
     return page &<< 6 | place
   }

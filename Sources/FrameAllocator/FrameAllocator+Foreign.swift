@@ -39,7 +39,7 @@ extension FrameAllocator {
   /// The worker that owns a granule's node; nil if it is the pool's.
   func owner(of granule: Int) -> Int? {
     let owner = owners[granule >> 6]
-    return owner == FramePool.noOwner ? nil : Int(owner >> 11)
+    return owner == FramePool.noOwner ? nil : Int(owner >> 11 & 0x1F)
   }
 
   private mutating func send(_ granule: Int) -> Bool {
@@ -54,12 +54,10 @@ extension FrameAllocator {
       refusalCount += 1
       return
     }
-    let bit = UInt64(1) << UInt64(base & 63)
-    let page = map.pages[base >> 6]
-    if page.starts & ~page.marks & bit != 0 {
+    if map.pages[base >> 6].held >> UInt64(base & 63) & 1 == 1 {
       free(base, heap: heap)
-    } else if page.starts & bit == 0, flights.holder(of: base) == nil,
-      let window = slots.window(ofSlotWith: base), slots.custody(ofSlotIn: window) == .returning
+    } else if flights.holder(of: base) == nil, let window = slots.window(ofSlotWith: base),
+      slots.custody(ofSlotIn: window) == .returning
     {
       restoreSlot(base, heap: heap)
     } else {

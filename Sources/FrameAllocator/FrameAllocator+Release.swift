@@ -24,12 +24,10 @@ extension FrameAllocator {
       Int(truncatingIfNeeded: owners[page]) ^ Int(truncatingIfNeeded: identity)
     let base = UInt64(truncatingIfNeeded: granule & 63)
     let masks = map.pages[page]
-    guard heap & 0xF801 == 0, ((masks.starts & ~masks.marks) &>> base) & 1 == 1 else {
-      return false
-    }
-    let stops = (masks.starts | masks.marks | masks.free) & (~1 &<< base)
-    let end = stops.trailingZeroBitCount
-    guard end <= map.lastEnd, Int64(bitPattern: masks.link) < map.linkLimit,
+    // Another worker's, a reserve node's, or of a page with a long free run.
+    guard heap & 0x1_F801 == 0, (masks.held &>> base) & 1 == 1 else { return false }
+    let end = (masks.stops & (~1 &<< base)).trailingZeroBitCount
+    guard end <= map.lastEnd,
       magazines.push(granule, heap: heap, packed: end &- Int(truncatingIfNeeded: base))
     else { return false }
     map.pages[page].marks = masks.marks | 1 &<< base
@@ -42,10 +40,7 @@ extension FrameAllocator {
     guard let granule = granule(at: address) else { return refuse() }
     guard let heap = ownHeap(of: granule) else { return releaseForeign(granule) || refuse() }
     guard let base = map.base(of: granule) else { return refuse() }
-    let bit = UInt64(1) &<< UInt64(truncatingIfNeeded: base & 63)
-    let page = map.pages[base &>> 6]
-    if page.starts & bit != 0 {
-      guard page.marks & bit == 0 else { return refuse() }
+    if (map.pages[base &>> 6].held &>> UInt64(truncatingIfNeeded: base & 63)) & 1 == 1 {
       free(base, heap: heap)
       return true
     }
@@ -116,7 +111,7 @@ extension FrameAllocator {
   mutating func free(_ base: Int, heap: Int) {
     let length = map.length(at: base)
     if magazines.depth > 0, heap & 1 == 0, length <= Magazines.longest,
-      Int64(bitPattern: map.pages[base >> 6].link) < map.linkLimit,
+      owners[base >> 6] & NodeLists.unfilled == 0,
       magazines.isOpen(heap >> 1, length), !self.isIsolated(heap >> 1)
     {
       if magazines.count(heap >> 1, length) >= magazines.depth { spill(length, heap: heap) }
@@ -167,7 +162,7 @@ extension FrameAllocator {
   /// Makes a run free; a node that becomes whole goes back to the pool, but for one spare.
   mutating func erase(_ base: Int, length: Int, heap: Int) {
     let bit = UInt64(1) &<< UInt64(truncatingIfNeeded: base & 63)
-    map.pages[base &>> 6].starts &= ~bit
+    map.pages[base &>> 6].heads &= ~bit
     map.pages[base &>> 6].marks &= ~bit
     makeFree(base, count: length, heap: heap)
   }
@@ -208,8 +203,7 @@ extension FrameAllocator {
   @inline(never)
   private mutating func makeFreeInPage(_ first: Int, count: Int, heap: Int) -> Bool {
     let page = first &>> 6
-    let free = map.pages[page].free | Runs.mask(at: first & 63, count: count)
-    map.pages[page].free = free
-    return lists.update(page, of: heap, run: Runs.longest(in: free), .page)
+    map.pages[page].marks |= Runs.mask(at: first & 63, count: count)
+    return lists.update(page, of: heap, run: Runs.longest(in: map.pages[page].free), .page)
   }
 }

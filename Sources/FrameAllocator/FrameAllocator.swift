@@ -29,7 +29,7 @@
   /// Where the slots are and who has each: what a loop asks and tells about every packet.
   public let slots: SlotMap
   /// What `owners` says of this worker's nodes, without the heap's number.
-  @usableFromInline let identity: UInt16
+  @usableFromInline let identity: UInt32
   let worker: Int
   let lists: NodeLists
   /// By group: 1 if its frames have pages of their own.
@@ -73,7 +73,8 @@
     slots = pool.slots
     identity = FramePool.owner(worker: worker, heap: 0)
     isAlone = configuration.workers == 1 && configuration.groups.count == 1
-    lists = NodeLists(pages: pool.map, heapCount: configuration.groups.count * 2, memory: memory)
+    lists = NodeLists(
+      pages: pool.map, owners: pool.owners, heapCount: configuration.groups.count * 2, memory: memory)
     // Aligned slots are all alike. Unaligned ones are cut where they fit best, which a deep cache
     // would prevent.
     magazines = Magazines(
@@ -131,7 +132,7 @@ extension FrameAllocator {
   /// The heap of this worker that a granule's node belongs to; nil if it is another's.
   @inlinable @inline(__always)
   func ownHeap(of granule: Int) -> Int? {
-    let heap = owners[granule &>> 6] ^ identity
+    let heap = owners[granule &>> 6] & ~NodeLists.unfilled ^ identity
     return heap < 1 &<< 11 ? Int(truncatingIfNeeded: heap) : nil
   }
 

@@ -5,6 +5,7 @@
 /// are in no list.
 @usableFromInline struct NodeLists {
   private let pages: PageMap
+  private let owners: SharedTable
   /// First node of each list; `NodeLink.none` plus nothing is stored as 0, node n as n + 1.
   private let heads: Table<UInt32>
   /// A bit per list that is not empty, and a bit per such word that is not 0.
@@ -73,8 +74,19 @@
     }
   }
 
-  init(pages: PageMap, heapCount: Int, memory: TableMemory) {
+  /// The bit of a page's owner that is set while the page has a long free run, where a node is a
+  /// page.
+  ///
+  /// Its frames then make that run longer instead of waiting in magazines: packets come to lie where
+  /// they fit, not where others lay. It stands in a word that every release looks at anyway, and
+  /// only the worker that owns the node writes it.
+  @inlinable static var unfilled: UInt32 { 1 << 16 }
+  /// From here on a free run is long.
+  private static var longRun: Int { 17 }
+
+  init(pages: PageMap, owners: SharedTable, heapCount: Int, memory: TableMemory) {
     self.pages = pages
+    self.owners = owners
     shape = Shape(order: pages.order)
     heads = memory.table(of: UInt32.self, count: heapCount * shape.listCount)
     words = memory.table(of: UInt64.self, count: heapCount * shape.wordCount)
@@ -85,12 +97,12 @@
 
   @inline(__always)
   private func link(of node: Int) -> NodeLink {
-    NodeLink(pages.pages[pages.firstPage(of: node)].link)
+    NodeLink(pages.links[pages.firstPage(of: node)])
   }
 
   @inline(__always)
   private func setLink(_ link: NodeLink, of node: Int) {
-    pages.pages[pages.firstPage(of: node)].link = link.bits
+    pages.links[pages.firstPage(of: node)] = link.bits
   }
 
   @inline(__always)
@@ -107,6 +119,7 @@ extension NodeLists {
     setLink(
       NodeLink(previous: NodeLink.none, next: NodeLink.none, bin: NodeLink.noBin), of: node)
     insert(node, into: shape.top, of: heap, shape)
+    if shape.order == 0 { owners[node] |= Self.unfilled }
   }
 
   /// Lets a wholly free node go.
@@ -125,14 +138,17 @@ extension NodeLists {
   @inline(__always) @discardableResult
   func update(_ node: Int, of heap: Int, run: Int, _ shape: Shape) -> Bool {
     let bin = shape.list(of: run)
-    let old = NodeLink(pages.pages[node &<< shape.order].link)
+    let old = NodeLink(pages.links[node &<< shape.order])
     if bin == old.bin { return false }
+    if shape.order == 0, Self.isLong(bin) != Self.isLong(old.bin) {
+      owners[node] ^= Self.unfilled
+    }
     if old.bin != NodeLink.noBin { withdraw(node, old, of: heap, shape) }
     if old.bin == shape.top { wholeCounts[heap] &-= 1 }
     if bin != NodeLink.noBin {
       insert(node, into: bin, of: heap, shape)
     } else {
-      pages.pages[node &<< shape.order].link =
+      pages.links[node &<< shape.order] =
         NodeLink(previous: NodeLink.none, next: NodeLink.none, bin: NodeLink.noBin).bits
     }
     guard bin == shape.top else { return false }
@@ -144,10 +160,10 @@ extension NodeLists {
   private func insert(_ node: Int, into bin: Int, of heap: Int, _ shape: Shape) {
     let next = head(bin, of: heap, shape)
     if next >= 0 {
-      NodeLink.setPrevious(node, in: &pages.pages[next &<< shape.order].link)
+      NodeLink.setPrevious(node, in: &pages.links[next &<< shape.order])
     }
     // The number of no node, -1, is `NodeLink.none` in 24 bits.
-    pages.pages[node &<< shape.order].link =
+    pages.links[node &<< shape.order] =
       NodeLink(previous: NodeLink.none, next: next & NodeLink.none, bin: bin).bits
     heads[heap &* shape.listCount &+ bin] = UInt32(truncatingIfNeeded: node &+ 1)
     let word = bin &>> 6
@@ -158,10 +174,10 @@ extension NodeLists {
   @inline(__always)
   private func withdraw(_ node: Int, _ old: NodeLink, of heap: Int, _ shape: Shape) {
     if old.next != NodeLink.none {
-      NodeLink.setPrevious(old.previous, in: &pages.pages[old.next &<< shape.order].link)
+      NodeLink.setPrevious(old.previous, in: &pages.links[old.next &<< shape.order])
     }
     guard old.previous == NodeLink.none else {
-      NodeLink.setNext(old.next, in: &pages.pages[old.previous &<< shape.order].link)
+      NodeLink.setNext(old.next, in: &pages.links[old.previous &<< shape.order])
       return
     }
     guard old.next == NodeLink.none else {
@@ -209,6 +225,18 @@ extension NodeLists {
   /// Whether the node's list is the one that its longest free run asks for.
   func isListed(_ node: Int) -> Bool {
     link(of: node).bin == shape.list(of: pages.longestRun(of: node))
+  }
+
+  /// Whether the runs of a list of pages are long; those of no list are not, there are none.
+  @inline(__always)
+  private static func isLong(_ bin: Int) -> Bool {
+    UInt(bitPattern: bin &- longRun) <= UInt(bitPattern: Page.granules)
+  }
+
+  /// Whether the node's owner says rightly that it has a long free run.
+  func isOwnerRight(_ node: Int) -> Bool {
+    let isUnfilled = shape.order == 0 && pages.longestRun(of: node) >= Self.longRun
+    return owners[pages.firstPage(of: node)] & Self.unfilled == (isUnfilled ? Self.unfilled : 0)
   }
 
   /// A wholly free node of the heap.

@@ -1,28 +1,37 @@
 /// What the allocator knows about a page: 64 granules, one bit of each mask per granule.
 ///
-/// A used run begins with a bit in `starts`, in `marks` or in both, and they say what it is:
-///
-/// | `starts` | `marks` | the run is |
+/// | `heads` | `marks` | the granule |
 /// |---|---|---|
-/// | set | - | a packed frame that the application has |
-/// | set | set | a packed frame cached in a magazine |
-/// | - | set | an RX slot, or a packed frame in flight: the slot map or the flights say more |
+/// | - | set | is free |
+/// | set | - | begins a packed frame that the application has |
+/// | set | set | begins a frame that is elsewhere, as below |
+/// | - | - | belongs to the frame that begins in front of it |
 ///
-/// All of it lies outside of packet memory, which the NIC and other processes write.
+/// Elsewhere: an RX slot, which is in the slot map; a packed frame in flight, which is in the
+/// flights; any other is cached in a magazine.
+///
+/// All of it lies outside of packet memory, which the NIC and other processes write. Two words and
+/// no more: four pages share a cache line, and a release all over a large memory waits for lines.
 @frozen @usableFromInline struct Page: BitwiseCopyable {
-  /// Granules that belong to no run.
-  @usableFromInline var free: UInt64
-  @usableFromInline var starts: UInt64
+  @usableFromInline var heads: UInt64
   @usableFromInline var marks: UInt64
-  /// A node's place in a list, in its first page; in the others, its tree of free runs.
-  @usableFromInline var link: UInt64
 
   /// Granules of a page.
   @usableFromInline static var granules: Int { 64 }
 
-  /// Where runs begin.
-  @inlinable var heads: UInt64 {
-    @inline(__always) get { starts | marks }
+  /// Granules that belong to no frame.
+  var free: UInt64 {
+    @inline(__always) get { marks & ~heads }
+  }
+
+  /// Where packed frames begin that the application has.
+  @inlinable var held: UInt64 {
+    @inline(__always) get { heads & ~marks }
+  }
+
+  /// Where frames end: at the next head or free granule.
+  @inlinable var stops: UInt64 {
+    @inline(__always) get { heads | marks }
   }
 
   /// Whether nothing of the page is in use.

@@ -7,7 +7,8 @@ extension PageMap {
   /// Makes every granule of the node free, with no runs.
   func reset(_ node: Int) {
     for page in firstPage(of: node)..<firstPage(of: node + 1) {
-      pages[page] = Page(free: ~0, starts: 0, marks: 0, link: 0)
+      pages[page] = Page(heads: 0, marks: ~0)
+      links[page] = 0
     }
     guard order > 0 else { return }
     for page in firstPage(of: node)..<firstPage(of: node + 1) { updateRow(of: page) }
@@ -46,14 +47,14 @@ extension PageMap {
   /// The row that begins with page `first`.
   @inline(__always)
   private func row(from first: Int) -> PageRow {
-    let link = pages[first &+ 1].link
+    let link = links[first &+ 1]
     // Two pages have one link for it.
     if order == 1 {
       return PageRow(
         longest: link & 0xFFFF, prefix: link &>> 16 & 0xFFFF, suffix: link &>> 32 & 0xFFFF)
     }
     return PageRow(
-      longest: link, prefix: pages[first &+ 2].link, suffix: pages[first &+ 3].link)
+      longest: link, prefix: links[first &+ 2], suffix: links[first &+ 3])
   }
 
   /// Brings the row of a page up to date after its mask changed, and the tree above it.
@@ -71,11 +72,11 @@ extension PageMap {
   @inline(__always)
   private func store(_ row: PageRow, from first: Int) {
     if order == 1 {
-      pages[first &+ 1].link = row.longest | row.prefix &<< 16 | row.suffix &<< 32
+      links[first &+ 1] = row.longest | row.prefix &<< 16 | row.suffix &<< 32
     } else {
-      pages[first &+ 1].link = row.longest
-      pages[first &+ 2].link = row.prefix
-      pages[first &+ 3].link = row.suffix
+      links[first &+ 1] = row.longest
+      links[first &+ 2] = row.prefix
+      links[first &+ 3] = row.suffix
     }
   }
 
@@ -110,9 +111,12 @@ extension PageMap {
     var row = old
     let page = granule &>> 6
     let bits = Runs.mask(at: granule & 63, count: count)
-    let free = isFree ? pages[page].free | bits : pages[page].free & ~bits
-    pages[page].free = free
-    row.set(page &- first, free: free)
+    if isFree {
+      pages[page].marks |= bits
+    } else {
+      pages[page].marks &= ~bits
+    }
+    row.set(page &- first, free: pages[page].free)
     store(row, from: first)
     return row.longestRun
   }
@@ -163,7 +167,7 @@ extension PageMap {
   }
 
   private func stretch(_ number: Int, from first: Int) -> Stretch {
-    Stretch(bits: pages[page(ofStretch: number, from: first)].link)
+    Stretch(bits: links[page(ofStretch: number, from: first)])
   }
 
   /// Brings the tree up to date after a row changed, upwards as far as something changes.
@@ -174,8 +178,8 @@ extension PageMap {
     let ends = row.ends
     var whole = Stretch(prefix: ends.prefix, suffix: ends.suffix, longest: row.longestRun)
     var length = 8 &* Page.granules
-    while pages[self.page(ofStretch: number, from: first)].link != whole.bits {
-      pages[self.page(ofStretch: number, from: first)].link = whole.bits
+    while links[self.page(ofStretch: number, from: first)] != whole.bits {
+      links[self.page(ofStretch: number, from: first)] = whole.bits
       guard number > 1 else { return }
       let other = stretch(number ^ 1, from: first)
       whole =
