@@ -172,12 +172,11 @@ extension FrameAllocator {
   mutating func makeFree(_ first: Int, count: Int, heap: Int) {
     guard count != 0 else { return }
     let isWhole =
-      if map.order == 0 {
-        makeFreeInPage(first, count: count, heap: heap)
-      } else if map.order <= 3 {
+      switch map.order {
+      case 0: makeFreeInPage(first, count: count, heap: heap)
+      case ...3 where first & 63 &+ count <= Page.granules:
         makeFreeInRow(first, count: count, heap: heap)
-      } else {
-        makeFreeInNode(first, count: count, heap: heap)
+      default: makeFreeInNode(first, count: count, heap: heap)
       }
     if isWhole, heap & 1 == 1 || lists.wholeCounts[heap] > 1 {
       giveBack(map.node(of: first), of: heap)
@@ -191,12 +190,12 @@ extension FrameAllocator {
     return lists.update(node, of: heap, run: map.longestRun(of: node), lists.shape)
   }
 
-  /// The same where a node is a row of pages.
+  /// The same where a node is a row of pages and the run lies inside one of them.
   @inline(never)
   private mutating func makeFreeInRow(_ first: Int, count: Int, heap: Int) -> Bool {
     let node = map.node(of: first)
-    let run = map.makeFree(first, count, inRow: map.firstPage(of: node))
-    return lists.update(node, of: heap, run: run, .row(order: map.order))
+    let row = map.makeFree(first, count, from: map.firstPage(of: node))
+    return lists.update(node, of: heap, run: row.longestRun, .row(order: map.order))
   }
 
   /// The same where a node is a page.

@@ -70,7 +70,6 @@ extension FrameAllocator {
       freeGranules(of: node) <= freeGranules(of: map.node(of: granule)),
       let first = takeRun(of: length, in: heap)
     else { return nil }
-    map.pages[first >> 6].heads |= UInt64(1) << UInt64(first & 63)
     return UInt64(first) << 6
   }
 

@@ -74,7 +74,8 @@
     identity = FramePool.owner(worker: worker, heap: 0)
     isAlone = configuration.workers == 1 && configuration.groups.count == 1
     lists = NodeLists(
-      pages: pool.map, owners: pool.owners, heapCount: configuration.groups.count * 2, memory: memory)
+      pages: pool.map, owners: pool.owners, heapCount: configuration.groups.count * 2,
+      memory: memory)
     // Aligned slots are all alike. Unaligned ones are cut where they fit best, which a deep cache
     // would prevent.
     magazines = Magazines(

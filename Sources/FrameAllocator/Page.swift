@@ -38,34 +38,34 @@
   var isWhole: Bool { free == ~0 }
 }
 
-/// A node's place in a list of nodes: its neighbours and the list's number, in 64 bits.
+/// A node's place in a list of nodes: its neighbours and what list that is, in 64 bits.
 struct NodeLink {
   var previous: Int
   var next: Int
-  var bin: Int
+  /// A length of the node's list that its longest free run has at least: that run, or a little less
+  /// where lists are of several lengths. 0 if it has none and is in no list.
+  var run: Int
 
   /// No neighbour; so this many nodes can be told apart.
   static let none = 0xFF_FFFF
-  /// In no list.
-  static let noBin = 0xFFFF
 
   @inline(__always)
-  init(previous: Int, next: Int, bin: Int) {
+  init(previous: Int, next: Int, run: Int) {
     self.previous = previous
     self.next = next
-    self.bin = bin
+    self.run = run
   }
 
   @inline(__always)
   init(_ bits: UInt64) {
     previous = Int(truncatingIfNeeded: bits & 0xFF_FFFF)
     next = Int(truncatingIfNeeded: (bits &>> 24) & 0xFF_FFFF)
-    bin = Int(truncatingIfNeeded: bits &>> 48)
+    run = Int(truncatingIfNeeded: bits &>> 48)
   }
 
   var bits: UInt64 {
     @inline(__always) get {
-      UInt64(truncatingIfNeeded: previous | next &<< 24 | bin &<< 48)
+      UInt64(truncatingIfNeeded: previous | next &<< 24 | run &<< 48)
     }
   }
 
@@ -79,5 +79,11 @@ struct NodeLink {
   @inline(__always)
   static func setNext(_ node: Int, in bits: inout UInt64) {
     bits = bits & ~(0xFF_FFFF &<< 24) | UInt64(truncatingIfNeeded: node) &<< 24
+  }
+
+  /// Changes the run alone.
+  @inline(__always)
+  static func setRun(_ run: Int, in bits: inout UInt64) {
+    bits = bits & 0xFFFF_FFFF_FFFF | UInt64(truncatingIfNeeded: run) &<< 48
   }
 }
