@@ -159,7 +159,7 @@ extension FrameAllocator {
     _ find: (inout FrameAllocator, _ heap: Int, _ isThorough: Bool) -> Int?
   ) -> Int? {
     let normal = Self.heap(of: group, .normal)
-    if !inboxes.isEmpty {
+    if workerCount > 1 {
       collect()
       if let found = find(&self, normal, false) { return found }
     }

@@ -16,19 +16,24 @@ extension FrameAllocator {
   /// Puts the packed frame that begins at `granule` into its magazine.
   ///
   /// If the application has it, it is of this worker's normal nodes, and there is room; else
-  /// returns false and changes nothing.
+  /// returns false and changes nothing. One `fromAfar` waits there even if its page has a long free
+  /// run: frames that other workers send back come as they were given, many at a time, and without
+  /// them the magazines would be empty when the next are given.
   @inlinable @inline(__always)
-  mutating func cachePacked(_ granule: Int) -> Bool {
+  mutating func cachePacked(_ granule: Int, fromAfar: Bool = false) -> Bool {
     let page = granule &>> 6
     let heap =
       Int(truncatingIfNeeded: owners[page]) ^ Int(truncatingIfNeeded: identity)
     let base = UInt64(truncatingIfNeeded: granule & 63)
     let masks = map.pages[page]
     // Another worker's, a reserve node's, or of a page with a long free run.
-    guard heap & 0x1_F801 == 0, (masks.held &>> base) & 1 == 1 else { return false }
+    guard heap & (fromAfar ? 0xF801 : 0x1_F801) == 0, (masks.held &>> base) & 1 == 1 else {
+      return false
+    }
     let end = (masks.stops & (~1 &<< base)).trailingZeroBitCount
     guard end <= map.lastEnd,
-      magazines.push(granule, heap: heap, packed: end &- Int(truncatingIfNeeded: base))
+      magazines.push(
+        granule, heap: fromAfar ? heap & 0x7FF : heap, packed: end &- Int(truncatingIfNeeded: base))
     else { return false }
     map.pages[page].marks = masks.marks | 1 &<< base
     return true

@@ -38,9 +38,11 @@
   let trims: Table<UInt8>
   @usableFromInline var magazines: Magazines
   @usableFromInline var flights: Flights
-  /// By worker; empty if there is only one.
-  var outboxes: [Outbox]
-  var inboxes: [Mailbox.Receiver]
+  /// By worker, if there is more than one; those of this worker itself are not used.
+  let outboxes: Table<Outbox>
+  let inboxes: Table<Mailbox.Receiver>
+  /// Workers of the pool.
+  let workerCount: Int
   /// `FramePool.pressure` when it was last looked at.
   var pressureSeen: UInt32 = 0
   /// Reserve nodes that this worker has.
@@ -82,15 +84,13 @@
       groupCount: configuration.groups.count, depth: configuration.magazineDepth,
       slotFactor: configuration.isUnaligned ? 1 : Magazines.slotFactor, memory: memory)
     flights = Flights(capacity: 0, memory: memory)
-    outboxes = []
-    inboxes = []
-    if configuration.workers > 1 {
-      for other in 0..<configuration.workers {
-        outboxes.append(
-          Outbox(
-            pool.mailbox(from: worker, to: other), pageCount: pool.map.pageCount, memory: memory))
-        inboxes.append(Mailbox.Receiver(pool.mailbox(from: other, to: worker)))
-      }
+    workerCount = configuration.workers
+    outboxes = memory.table(of: Outbox.self, count: workerCount)
+    inboxes = memory.table(of: Mailbox.Receiver.self, count: workerCount)
+    for other in 0..<workerCount where other != worker {
+      outboxes[other] = Outbox(
+        pool.mailbox(from: worker, to: other), pageCount: pool.map.pageCount, memory: memory)
+      inboxes[other] = Mailbox.Receiver(pool.mailbox(from: other, to: worker))
     }
     trims = memory.table(of: UInt8.self, count: configuration.groups.count)
     isolation = memory.table(of: UInt8.self, count: configuration.groups.count)

@@ -81,9 +81,9 @@
   /// The bit of a page's owner that is set while the page has a long free run, where a node is a
   /// page.
   ///
-  /// Its frames then make that run longer instead of waiting in magazines: packets come to lie where
-  /// they fit, not where others lay. It stands in a word that every release looks at anyway, and
-  /// only the worker that owns the node writes it.
+  /// Its frames then make that run longer instead of waiting in magazines: packets come to lie
+  /// where they fit, not where others lay. It stands in a word that every release looks at anyway,
+  /// and only the worker that owns the node writes it.
   @inlinable static var unfilled: UInt32 { 1 << 16 }
   /// From here on a free run is long.
   private static var longRun: Int { 17 }

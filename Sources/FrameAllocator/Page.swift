@@ -42,8 +42,10 @@
 struct NodeLink {
   var previous: Int
   var next: Int
-  /// A length of the node's list that its longest free run has at least: that run, or a little less
-  /// where lists are of several lengths. 0 if it has none and is in no list.
+  /// A length of the node's list that its longest free run has at least.
+  ///
+  /// That run, or a little less where lists are of several lengths; 0 if it has none and is in no
+  /// list.
   var run: Int
 
   /// No neighbour; so this many nodes can be told apart.

@@ -54,6 +54,7 @@
   }
 
   /// The window of the slot that a granule lies in, given that it lies in one.
+  @inline(__always)
   func window(ofSlotWith granule: Int) -> Int? {
     let window = window(ofGranule: granule)
     if custodies[window] != 0, base(ofSlotIn: window) <= granule { return window }

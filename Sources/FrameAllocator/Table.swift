@@ -5,7 +5,10 @@ public import Synchronization
 /// A view; the memory belongs to a `TableMemory`, which whoever keeps tables keeps beside them. An
 /// array would check uniqueness on every write. Indices are checked in debug builds only: those
 /// that come from addresses which others wrote are checked by whoever takes the address in.
-@frozen @usableFromInline @safe struct Table<Element: BitwiseCopyable>: @unchecked Sendable {
+@frozen @usableFromInline @safe
+struct Table<Element: BitwiseCopyable>: BitwiseCopyable,
+  @unchecked Sendable
+{
   @usableFromInline let base: UnsafeMutablePointer<Element>
   @usableFromInline let count: Int
 
@@ -52,7 +55,7 @@ public import Synchronization
 }
 
 /// A cursor that one thread writes and another reads, alone on its cache lines.
-@frozen @usableFromInline @safe struct SharedCursor: @unchecked Sendable {
+@frozen @usableFromInline @safe struct SharedCursor: BitwiseCopyable, @unchecked Sendable {
   @usableFromInline let base: UnsafeMutablePointer<Atomic<UInt32>>
 
   init(base: UnsafeMutablePointer<Atomic<UInt32>>) { unsafe self.base = unsafe base }
