@@ -29,7 +29,7 @@ public final class FramePool: Sendable {
 
   /// Fails if the reserve and the guarantees cannot be kept.
   ///
-  /// Allocates its tables here and nothing later, about 0.9 % of the memory.
+  /// Allocates its tables here and nothing later, about 0.8 % of the memory.
   public init(_ configuration: FrameAllocator.Configuration) throws(FrameAllocatorError) {
     try configuration.validate()
     self.configuration = configuration
