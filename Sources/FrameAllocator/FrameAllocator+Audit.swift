@@ -5,24 +5,27 @@ extension FrameAllocator {
   ///
   /// Time grows with the memory, linearly.
   public func audit() -> String? {
-    if let broken = auditNodes() ?? auditSlots() ?? auditMagazines() ?? pool.audit() {
-      return broken
-    }
-    return nil
+    var marked = Marked()
+    return auditNodes(&marked) ?? auditSlots() ?? auditMagazines(marked) ?? pool.audit()
   }
 
-  private func auditNodes() -> String? {
+  /// Marked heads that are no slots.
+  private struct Marked {
+    var inFlight = 0
+    var cached = 0
+  }
+
+  private func auditNodes(_ marked: inout Marked) -> String? {
     var reserveNodes = 0
     var counts = [Int](repeating: 0, count: groupCount * 2)
     var whole = counts
-    var inFlight = 0
     for node in 0..<map.nodeCount {
       guard let heap = ownHeap(of: map.first(of: node)) else { continue }
       guard heap < counts.count else { return "node \(node) is in heap \(heap), which is not" }
       counts[heap] += 1
       if heap & 1 == 1 { reserveNodes += 1 }
       if map.isWhole(node) { whole[heap] += 1 }
-      if let broken = audit(node, heap: heap, inFlight: &inFlight) { return broken }
+      if let broken = audit(node, heap: heap, &marked) { return broken }
     }
     for heap in counts.indices {
       guard Int(lists.nodeCounts[heap]) == counts[heap], Int(lists.wholeCounts[heap]) == whole[heap]
@@ -36,22 +39,19 @@ extension FrameAllocator {
       return "\(reserveNodes) reserve nodes are here, the count says \(reserveNodeCount)"
     }
     let ownFlights = flights.granules().filter { ownHeap(of: $0) != nil }.count
-    guard inFlight == ownFlights else {
-      return "\(inFlight) packed frames are marked as in flight, the table has \(ownFlights)"
+    guard marked.inFlight == ownFlights else {
+      return "\(marked.inFlight) packed frames are marked as in flight, the table has \(ownFlights)"
     }
     return nil
   }
 
-  /// One node: heads stand on used granules only, and every used run has one.
-  private func audit(_ node: Int, heap: Int, inFlight: inout Int) -> String? {
+  /// One node: every used run has a head.
+  private func audit(_ node: Int, heap: Int, _ marked: inout Marked) -> String? {
     var hasRun = false
     var run = 0
     var longest = 0
     for page in map.firstPage(of: node)..<map.firstPage(of: node + 1) {
       let masks = map.pages[page]
-      guard masks.heads & masks.free == 0 else {
-        return "page \(page) has a head on a free granule"
-      }
       for bit in 0..<Page.granules {
         let isFree = masks.free >> UInt64(bit) & 1 == 1
         let isHead = masks.heads >> UInt64(bit) & 1 == 1
@@ -62,13 +62,14 @@ extension FrameAllocator {
         }
         hasRun = !isFree
       }
-      for bit in 0..<Page.granules where (masks.marks & ~masks.starts) >> UInt64(bit) & 1 == 1 {
+      for bit in 0..<Page.granules where (masks.heads & masks.marks) >> UInt64(bit) & 1 == 1 {
         let granule = page << 6 | bit
         if slots.window(ofSlotWith: granule) == nil {
-          guard flights.holder(of: granule) != nil else {
-            return "granule \(granule) begins a marked frame that is no slot and not in flight"
+          if flights.holder(of: granule) != nil {
+            marked.inFlight += 1
+          } else {
+            marked.cached += 1
           }
-          inFlight += 1
         }
       }
     }
@@ -87,7 +88,7 @@ extension FrameAllocator {
       }
       guard ownHeap(of: base) != nil else { continue }
       let page = map.pages[base >> 6]
-      guard (page.marks & ~page.starts) >> UInt64(base & 63) & 1 == 1 else {
+      guard (page.heads & page.marks) >> UInt64(base & 63) & 1 == 1 else {
         return "the slot at granule \(base) is not marked in its page"
       }
       guard base & 63 + slots.granules <= Page.granules,
@@ -97,7 +98,7 @@ extension FrameAllocator {
     return nil
   }
 
-  private func auditMagazines() -> String? {
+  private func auditMagazines(_ marked: Marked) -> String? {
     var cached = 0
     for group in 0..<groupCount {
       for length in 0...Magazines.longest {
@@ -105,12 +106,10 @@ extension FrameAllocator {
         if length > 0 { cached += magazines.count(group, length) }
       }
     }
-    var marked = 0
-    for page in 0..<map.pageCount where ownHeap(of: page << 6) != nil {
-      marked += (map.pages[page].starts & map.pages[page].marks).nonzeroBitCount
-    }
-    return marked == cached
-      ? nil : "\(marked) frames are marked as cached, the magazines have \(cached)"
+    return marked.cached == cached
+      ? nil
+      : "\(marked.cached) marked frames are no slots and not in flight, the magazines have "
+        + "\(cached)"
   }
 
   private func auditMagazine(_ group: Int, _ length: Int) -> String? {
@@ -124,8 +123,8 @@ extension FrameAllocator {
         guard custody(of: UInt64(granule) << 6) == .free, slots.window(ofSlotWith: granule) != nil
         else { return "the cached slot at granule \(granule) is in use" }
       } else {
-        guard page.starts & page.marks & UInt64(1) << UInt64(granule & 63) != 0,
-          map.length(at: granule) == length
+        guard page.heads & page.marks & UInt64(1) << UInt64(granule & 63) != 0,
+          slots.window(ofSlotWith: granule) == nil, map.length(at: granule) == length
         else { return "the frame cached at granule \(granule) is in use or of another length" }
       }
     }
@@ -140,7 +139,7 @@ extension NodeLists {
     var misplaced: Int?
     _ = first(from: 0, in: heap) { node in
       listed += 1
-      if !isListed(node) { misplaced = node }
+      if !isListed(node) || !isOwnerRight(node) { misplaced = node }
       return misplaced != nil || listed > Int(nodeCounts[heap])
     }
     if let misplaced { return "node \(misplaced) is not listed under its longest free run" }

@@ -61,11 +61,9 @@ extension FrameAllocator {
     }
     guard let base = map.base(of: granule) else { return false }
     let bit = UInt64(1) << UInt64(base & 63)
-    let page = map.pages[base >> 6]
-    guard page.starts & ~page.marks & bit != 0, flights.insert(base, holder: holder) else {
+    guard map.pages[base >> 6].held & bit != 0, flights.insert(base, holder: holder) else {
       return false
     }
-    map.pages[base >> 6].starts &= ~bit
     map.pages[base >> 6].marks |= bit
     return true
   }
@@ -88,9 +86,7 @@ extension FrameAllocator {
     guard let base = map.base(of: granule), flights.remove(base, holder: holder) else {
       return false
     }
-    let bit = UInt64(1) << UInt64(base & 63)
-    map.pages[base >> 6].starts |= bit
-    map.pages[base >> 6].marks &= ~bit
+    map.pages[base >> 6].marks &= ~(UInt64(1) << UInt64(base & 63))
     free(base, heap: heap)
     return true
   }

@@ -6,12 +6,11 @@ extension FrameAllocator {
   ///
   /// Once per burst; a few loads if there is nothing. An allocation that finds nothing does it too.
   public mutating func collect() {
-    guard !inboxes.isEmpty else { return }
-    for other in inboxes.indices where other != worker {
+    guard workerCount > 1 else { return }
+    let (inboxes, outboxes) = (self.inboxes, self.outboxes)
+    for other in 0..<workerCount where other != worker {
       outboxes[other].flush()
-      var inbox = inboxes[other]
-      inbox.drain { granule in takeHome(granule) }
-      inboxes[other] = inbox
+      inboxes[other].drain { granule in takeHome(granule) }
     }
     let pressure = pool.pressure.load(ordering: .relaxed)
     if pressure != pressureSeen {
@@ -21,6 +20,7 @@ extension FrameAllocator {
   }
 
   /// Sends a frame of another worker's home; false if nobody owns its node.
+  @inline(__always)
   mutating func releaseForeign(_ granule: Int) -> Bool {
     if let window = slots.window(ofSlotWith: granule) {
       guard slots.custody(ofSlotIn: window)?.isWithApplication == true else { return false }
@@ -37,29 +37,34 @@ extension FrameAllocator {
   }
 
   /// The worker that owns a granule's node; nil if it is the pool's.
+  @inline(__always)
   func owner(of granule: Int) -> Int? {
     let owner = owners[granule >> 6]
-    return owner == FramePool.noOwner ? nil : Int(owner >> 11)
+    return owner == FramePool.noOwner ? nil : Int(owner >> 11 & 0x1F)
   }
 
+  @inline(__always)
   private mutating func send(_ granule: Int) -> Bool {
-    guard let owner = owner(of: granule), outboxes.indices.contains(owner) else { return false }
+    guard let owner = owner(of: granule), owner != worker, owner < workerCount else { return false }
     return outboxes[owner].put(granule)
   }
 
   /// Takes back what another worker released: a slot marked as returning, or a packed frame.
+  @inline(__always)
   private mutating func takeHome(_ granule: Int) {
-    if cachePacked(granule) { return }
+    if !cachePacked(granule, fromAfar: true) { takeHomeSlowly(granule) }
+  }
+
+  @inline(never)
+  private mutating func takeHomeSlowly(_ granule: Int) {
     guard let heap = ownHeap(of: granule), let base = map.base(of: granule) else {
       refusalCount += 1
       return
     }
-    let bit = UInt64(1) << UInt64(base & 63)
-    let page = map.pages[base >> 6]
-    if page.starts & ~page.marks & bit != 0 {
+    if map.pages[base >> 6].held >> UInt64(base & 63) & 1 == 1 {
       free(base, heap: heap)
-    } else if page.starts & bit == 0, flights.holder(of: base) == nil,
-      let window = slots.window(ofSlotWith: base), slots.custody(ofSlotIn: window) == .returning
+    } else if flights.holder(of: base) == nil, let window = slots.window(ofSlotWith: base),
+      slots.custody(ofSlotIn: window) == .returning
     {
       restoreSlot(base, heap: heap)
     } else {

@@ -71,7 +71,7 @@ extension FrameAllocator {
     }
     guard custody == .held else { return count }
     for page in 0..<map.pageCount where ownHeap(of: page << 6) != nil {
-      count += (map.pages[page].starts & ~map.pages[page].marks).nonzeroBitCount
+      count += map.pages[page].held.nonzeroBitCount
     }
     return count
   }

@@ -16,21 +16,24 @@ extension FrameAllocator {
   /// Puts the packed frame that begins at `granule` into its magazine.
   ///
   /// If the application has it, it is of this worker's normal nodes, and there is room; else
-  /// returns false and changes nothing.
+  /// returns false and changes nothing. One `fromAfar` waits there even if its page has a long free
+  /// run: frames that other workers send back come as they were given, many at a time, and without
+  /// them the magazines would be empty when the next are given.
   @inlinable @inline(__always)
-  mutating func cachePacked(_ granule: Int) -> Bool {
+  mutating func cachePacked(_ granule: Int, fromAfar: Bool = false) -> Bool {
     let page = granule &>> 6
     let heap =
       Int(truncatingIfNeeded: owners[page]) ^ Int(truncatingIfNeeded: identity)
     let base = UInt64(truncatingIfNeeded: granule & 63)
     let masks = map.pages[page]
-    guard heap & 0xF801 == 0, ((masks.starts & ~masks.marks) &>> base) & 1 == 1 else {
+    // Another worker's, a reserve node's, or of a page with a long free run.
+    guard heap & (fromAfar ? 0xF801 : 0x1_F801) == 0, (masks.held &>> base) & 1 == 1 else {
       return false
     }
-    let stops = (masks.starts | masks.marks | masks.free) & (~1 &<< base)
-    let end = stops.trailingZeroBitCount
-    guard end <= map.lastEnd, Int64(bitPattern: masks.link) < map.linkLimit,
-      magazines.push(granule, heap: heap, packed: end &- Int(truncatingIfNeeded: base))
+    let end = (masks.stops & (~1 &<< base)).trailingZeroBitCount
+    guard end <= map.lastEnd,
+      magazines.push(
+        granule, heap: fromAfar ? heap & 0x7FF : heap, packed: end &- Int(truncatingIfNeeded: base))
     else { return false }
     map.pages[page].marks = masks.marks | 1 &<< base
     return true
@@ -42,10 +45,7 @@ extension FrameAllocator {
     guard let granule = granule(at: address) else { return refuse() }
     guard let heap = ownHeap(of: granule) else { return releaseForeign(granule) || refuse() }
     guard let base = map.base(of: granule) else { return refuse() }
-    let bit = UInt64(1) &<< UInt64(truncatingIfNeeded: base & 63)
-    let page = map.pages[base &>> 6]
-    if page.starts & bit != 0 {
-      guard page.marks & bit == 0 else { return refuse() }
+    if (map.pages[base &>> 6].held &>> UInt64(truncatingIfNeeded: base & 63)) & 1 == 1 {
       free(base, heap: heap)
       return true
     }
@@ -116,7 +116,7 @@ extension FrameAllocator {
   mutating func free(_ base: Int, heap: Int) {
     let length = map.length(at: base)
     if magazines.depth > 0, heap & 1 == 0, length <= Magazines.longest,
-      Int64(bitPattern: map.pages[base >> 6].link) < map.linkLimit,
+      owners[base >> 6] & NodeLists.unfilled == 0,
       magazines.isOpen(heap >> 1, length), !self.isIsolated(heap >> 1)
     {
       if magazines.count(heap >> 1, length) >= magazines.depth { spill(length, heap: heap) }
@@ -167,7 +167,7 @@ extension FrameAllocator {
   /// Makes a run free; a node that becomes whole goes back to the pool, but for one spare.
   mutating func erase(_ base: Int, length: Int, heap: Int) {
     let bit = UInt64(1) &<< UInt64(truncatingIfNeeded: base & 63)
-    map.pages[base &>> 6].starts &= ~bit
+    map.pages[base &>> 6].heads &= ~bit
     map.pages[base &>> 6].marks &= ~bit
     makeFree(base, count: length, heap: heap)
   }
@@ -177,12 +177,11 @@ extension FrameAllocator {
   mutating func makeFree(_ first: Int, count: Int, heap: Int) {
     guard count != 0 else { return }
     let isWhole =
-      if map.order == 0 {
-        makeFreeInPage(first, count: count, heap: heap)
-      } else if map.order <= 3 {
+      switch map.order {
+      case 0: makeFreeInPage(first, count: count, heap: heap)
+      case ...3 where first & 63 &+ count <= Page.granules:
         makeFreeInRow(first, count: count, heap: heap)
-      } else {
-        makeFreeInNode(first, count: count, heap: heap)
+      default: makeFreeInNode(first, count: count, heap: heap)
       }
     if isWhole, heap & 1 == 1 || lists.wholeCounts[heap] > 1 {
       giveBack(map.node(of: first), of: heap)
@@ -196,20 +195,19 @@ extension FrameAllocator {
     return lists.update(node, of: heap, run: map.longestRun(of: node), lists.shape)
   }
 
-  /// The same where a node is a row of pages.
+  /// The same where a node is a row of pages and the run lies inside one of them.
   @inline(never)
   private mutating func makeFreeInRow(_ first: Int, count: Int, heap: Int) -> Bool {
     let node = map.node(of: first)
-    let run = map.makeFree(first, count, inRow: map.firstPage(of: node))
-    return lists.update(node, of: heap, run: run, .row(order: map.order))
+    let row = map.makeFree(first, count, from: map.firstPage(of: node))
+    return lists.update(node, of: heap, run: row.longestRun, .row(order: map.order))
   }
 
   /// The same where a node is a page.
   @inline(never)
   private mutating func makeFreeInPage(_ first: Int, count: Int, heap: Int) -> Bool {
     let page = first &>> 6
-    let free = map.pages[page].free | Runs.mask(at: first & 63, count: count)
-    map.pages[page].free = free
-    return lists.update(page, of: heap, run: Runs.longest(in: free), .page)
+    map.pages[page].marks |= Runs.mask(at: first & 63, count: count)
+    return lists.update(page, of: heap, run: Runs.longest(in: map.pages[page].free), .page)
   }
 }

@@ -85,6 +85,7 @@ extension FrameAllocator {
           given = granule
         }
         map.set(granule..<granule + length, free: false)
+        map.pages[page].heads |= UInt64(1) << UInt64(place)
         map.pages[page].marks |= UInt64(1) << UInt64(place)
         slots.set(.free, at: granule)
         count += 1

@@ -31,9 +31,9 @@ extension FrameAllocator {
       trims[heap >> 1] = min(trims[heap >> 1], 254) + 1
     }
     let bit = UInt64(1) << UInt64(granule & 63)
-    map.pages[granule >> 6].starts &= ~bit
+    map.pages[granule >> 6].heads &= ~bit
     map.pages[granule >> 6].marks &= ~bit
-    map.pages[kept.lowerBound >> 6].starts |= UInt64(1) << UInt64(kept.lowerBound & 63)
+    map.pages[kept.lowerBound >> 6].heads |= UInt64(1) << UInt64(kept.lowerBound & 63)
     makeFree(whole.lowerBound, count: kept.lowerBound - whole.lowerBound, heap: heap)
     makeFree(kept.upperBound, count: whole.upperBound - kept.upperBound, heap: heap)
     return UInt64(kept.lowerBound) << 6
@@ -70,7 +70,6 @@ extension FrameAllocator {
       freeGranules(of: node) <= freeGranules(of: map.node(of: granule)),
       let first = takeRun(of: length, in: heap)
     else { return nil }
-    map.pages[first >> 6].starts |= UInt64(1) << UInt64(first & 63)
     return UInt64(first) << 6
   }
 
@@ -84,7 +83,6 @@ extension FrameAllocator {
   /// application has it.
   private func heldBase(of granule: Int) -> Int? {
     guard ownHeap(of: granule) != nil, let base = map.base(of: granule) else { return nil }
-    let page = map.pages[base >> 6]
-    return (page.starts & ~page.marks) & (UInt64(1) << UInt64(base & 63)) == 0 ? nil : base
+    return map.pages[base >> 6].held >> UInt64(base & 63) & 1 == 0 ? nil : base
   }
 }

@@ -29,7 +29,7 @@
   /// Where the slots are and who has each: what a loop asks and tells about every packet.
   public let slots: SlotMap
   /// What `owners` says of this worker's nodes, without the heap's number.
-  @usableFromInline let identity: UInt16
+  @usableFromInline let identity: UInt32
   let worker: Int
   let lists: NodeLists
   /// By group: 1 if its frames have pages of their own.
@@ -38,9 +38,11 @@
   let trims: Table<UInt8>
   @usableFromInline var magazines: Magazines
   @usableFromInline var flights: Flights
-  /// By worker; empty if there is only one.
-  var outboxes: [Outbox]
-  var inboxes: [Mailbox.Receiver]
+  /// By worker, if there is more than one; those of this worker itself are not used.
+  let outboxes: Table<Outbox>
+  let inboxes: Table<Mailbox.Receiver>
+  /// Workers of the pool.
+  let workerCount: Int
   /// `FramePool.pressure` when it was last looked at.
   var pressureSeen: UInt32 = 0
   /// Reserve nodes that this worker has.
@@ -73,22 +75,22 @@
     slots = pool.slots
     identity = FramePool.owner(worker: worker, heap: 0)
     isAlone = configuration.workers == 1 && configuration.groups.count == 1
-    lists = NodeLists(pages: pool.map, heapCount: configuration.groups.count * 2, memory: memory)
+    lists = NodeLists(
+      pages: pool.map, owners: pool.owners, heapCount: configuration.groups.count * 2,
+      memory: memory)
     // Aligned slots are all alike. Unaligned ones are cut where they fit best, which a deep cache
     // would prevent.
     magazines = Magazines(
       groupCount: configuration.groups.count, depth: configuration.magazineDepth,
       slotFactor: configuration.isUnaligned ? 1 : Magazines.slotFactor, memory: memory)
     flights = Flights(capacity: 0, memory: memory)
-    outboxes = []
-    inboxes = []
-    if configuration.workers > 1 {
-      for other in 0..<configuration.workers {
-        outboxes.append(
-          Outbox(
-            pool.mailbox(from: worker, to: other), pageCount: pool.map.pageCount, memory: memory))
-        inboxes.append(Mailbox.Receiver(pool.mailbox(from: other, to: worker)))
-      }
+    workerCount = configuration.workers
+    outboxes = memory.table(of: Outbox.self, count: workerCount)
+    inboxes = memory.table(of: Mailbox.Receiver.self, count: workerCount)
+    for other in 0..<workerCount where other != worker {
+      outboxes[other] = Outbox(
+        pool.mailbox(from: worker, to: other), pageCount: pool.map.pageCount, memory: memory)
+      inboxes[other] = Mailbox.Receiver(pool.mailbox(from: other, to: worker))
     }
     trims = memory.table(of: UInt8.self, count: configuration.groups.count)
     isolation = memory.table(of: UInt8.self, count: configuration.groups.count)
@@ -131,7 +133,7 @@ extension FrameAllocator {
   /// The heap of this worker that a granule's node belongs to; nil if it is another's.
   @inlinable @inline(__always)
   func ownHeap(of granule: Int) -> Int? {
-    let heap = owners[granule &>> 6] ^ identity
+    let heap = owners[granule &>> 6] & ~NodeLists.unfilled ^ identity
     return heap < 1 &<< 11 ? Int(truncatingIfNeeded: heap) : nil
   }
 

@@ -69,7 +69,7 @@ extension FramePool.State {
   /// Puts a node into its arena's list.
   mutating func put(_ node: Int) {
     let index = arena(of: node)
-    map.pages[map.firstPage(of: node)].link = UInt64(truncatingIfNeeded: arenas[index].head)
+    map.links[map.firstPage(of: node)] = UInt64(truncatingIfNeeded: arenas[index].head)
     arenas[index].head = node
     arenas[index].freeCount += 1
     if arenas[index].group == nil { openFree += 1 }
@@ -79,7 +79,7 @@ extension FramePool.State {
   private mutating func pop(_ index: Int) -> Int? {
     let node = arenas[index].head
     guard node != NodeLink.none else { return nil }
-    arenas[index].head = Int(truncatingIfNeeded: map.pages[map.firstPage(of: node)].link)
+    arenas[index].head = Int(truncatingIfNeeded: map.links[map.firstPage(of: node)])
     arenas[index].freeCount -= 1
     if arenas[index].group == nil { openFree -= 1 }
     return node
@@ -165,7 +165,7 @@ extension FramePool {
   ///
   /// One that `isExtra` comes only while memory is plenty, and nobody is asked for it.
   func take(
-    for group: Int, permission: Permission, owner: UInt16, isExtra: Bool = false
+    for group: Int, permission: Permission, owner: UInt32, isExtra: Bool = false
   ) -> Int? {
     let node = state.withLock { state -> Int? in
       guard !isExtra || isPlenty(state), let node = state.take(for: group, permission: permission)
@@ -199,7 +199,7 @@ extension FramePool {
     state.openFree - state.owed - state.reserve > map.nodeCount / 8
   }
 
-  private func setOwner(_ owner: UInt16, of node: Int) {
+  private func setOwner(_ owner: UInt32, of node: Int) {
     for page in map.firstPage(of: node)..<map.firstPage(of: node + 1) { owners[page] = owner }
   }
 }

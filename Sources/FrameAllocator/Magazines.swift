@@ -120,8 +120,9 @@
 
   /// Lets a magazine of packed frames take frames, from an allocation of their length on.
   @inline(__always)
-  func open(_ group: Int, _ length: Int) {
-    if words[start(group, length)] == Self.closed { words[start(group, length)] = 0 }
+  func open(_ group: Int, packed length: Int) {
+    let start = start(group, packed: length)
+    if words[start] == Self.closed { words[start] = 0 }
   }
 
   /// Closes an empty magazine of packed frames.

@@ -1,7 +1,7 @@
 /// A ring from one worker to another: frames that the one let go of and the other owns.
 ///
 /// One producer, one consumer, cursors on cache lines of their own.
-@usableFromInline struct Mailbox: Sendable {
+@usableFromInline struct Mailbox: BitwiseCopyable, Sendable {
   private let frames: Table<UInt32>
   private let produced: SharedCursor
   private let consumed: SharedCursor
@@ -16,7 +16,7 @@
   }
 
   /// The producer's end: its cursor, and how far it knows the consumer to be.
-  struct Sender {
+  struct Sender: BitwiseCopyable {
     private let mailbox: Mailbox
     private var cursor: UInt32 = 0
     private var published: UInt32 = 0
@@ -28,6 +28,7 @@
     var pending: UInt32 { cursor &- published }
 
     /// Puts a frame in; false if the mailbox is full.
+    @inline(__always)
     mutating func put(_ granule: Int) -> Bool {
       if cursor == limit {
         limit = mailbox.consumed.acquired &+ Mailbox.depth
@@ -46,13 +47,14 @@
   }
 
   /// The consumer's end.
-  @usableFromInline struct Receiver {
+  @usableFromInline struct Receiver: BitwiseCopyable {
     private let mailbox: Mailbox
     private var cursor: UInt32 = 0
 
     init(_ mailbox: Mailbox) { self.mailbox = mailbox }
 
     /// Takes out what is there.
+    @inline(__always)
     mutating func drain(_ body: (Int) -> Void) {
       let end = mailbox.produced.acquired
       guard end != cursor else { return }

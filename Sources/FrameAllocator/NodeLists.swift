@@ -5,6 +5,7 @@
 /// are in no list.
 @usableFromInline struct NodeLists {
   private let pages: PageMap
+  private let owners: SharedTable
   /// First node of each list; `NodeLink.none` plus nothing is stored as 0, node n as n + 1.
   private let heads: Table<UInt32>
   /// A bit per list that is not empty, and a bit per such word that is not 0.
@@ -23,6 +24,8 @@
   struct Shape {
     let order: Int
     let shift: Int
+    /// Whether a node is a page.
+    let isPage: Bool
     let listCount: Int
     let wordCount: Int
     /// The list of wholly free nodes.
@@ -33,14 +36,15 @@
         switch order {
         case 0: .page
         case 1...3: .row(order: order)
-        default: Shape(order: order, shift: order - 3, listCount: 640)
+        default: Shape(order: order, shift: order - 3, listCount: 640, isPage: false)
         }
     }
 
     @inline(__always)
-    private init(order: Int, shift: Int, listCount: Int) {
+    private init(order: Int, shift: Int, listCount: Int, isPage: Bool) {
       self.order = order
       self.shift = shift
+      self.isPage = isPage
       self.listCount = listCount
       wordCount = (listCount &+ 63) &>> 6
       top = Page.granules &+ (Page.granules &<< order &- Page.granules) &>> shift
@@ -50,18 +54,19 @@
 
     /// The shape where a node is a page.
     @inline(__always) static var page: Shape {
-      Shape(order: 0, shift: 0, listCount: Page.granules &+ 1)
+      Shape(order: 0, shift: 0, listCount: Page.granules &+ 1, isPage: true)
     }
 
     /// The shape where a node is a row of 2 to 8 pages.
     @inline(__always)
-    static func row(order: Int) -> Shape { Shape(order: order, shift: 3, listCount: 128) }
+    static func row(order: Int) -> Shape {
+      Shape(order: order, shift: 3, listCount: 128, isPage: false)
+    }
 
-    /// The list of a node whose longest run is `run`.
+    /// The list of a node whose longest run is `run`; there is none with number 0.
     @inline(__always)
     func list(of run: Int) -> Int {
-      if run == 0 { return NodeLink.noBin }
-      return run < Page.granules || shift == 0
+      run < Page.granules || shift == 0
         ? run : Page.granules &+ (run &- Page.granules) &>> shift
     }
 
@@ -73,8 +78,19 @@
     }
   }
 
-  init(pages: PageMap, heapCount: Int, memory: TableMemory) {
+  /// The bit of a page's owner that is set while the page has a long free run, where a node is a
+  /// page.
+  ///
+  /// Its frames then make that run longer instead of waiting in magazines: packets come to lie
+  /// where they fit, not where others lay. It stands in a word that every release looks at anyway,
+  /// and only the worker that owns the node writes it.
+  @inlinable static var unfilled: UInt32 { 1 << 16 }
+  /// From here on a free run is long.
+  private static var longRun: Int { 17 }
+
+  init(pages: PageMap, owners: SharedTable, heapCount: Int, memory: TableMemory) {
     self.pages = pages
+    self.owners = owners
     shape = Shape(order: pages.order)
     heads = memory.table(of: UInt32.self, count: heapCount * shape.listCount)
     words = memory.table(of: UInt64.self, count: heapCount * shape.wordCount)
@@ -85,12 +101,12 @@
 
   @inline(__always)
   private func link(of node: Int) -> NodeLink {
-    NodeLink(pages.pages[pages.firstPage(of: node)].link)
+    NodeLink(pages.links[pages.firstPage(of: node)])
   }
 
   @inline(__always)
   private func setLink(_ link: NodeLink, of node: Int) {
-    pages.pages[pages.firstPage(of: node)].link = link.bits
+    pages.links[pages.firstPage(of: node)] = link.bits
   }
 
   @inline(__always)
@@ -105,8 +121,9 @@ extension NodeLists {
     nodeCounts[heap] += 1
     wholeCounts[heap] += 1
     setLink(
-      NodeLink(previous: NodeLink.none, next: NodeLink.none, bin: NodeLink.noBin), of: node)
-    insert(node, into: shape.top, of: heap, shape)
+      NodeLink(previous: NodeLink.none, next: NodeLink.none, run: 0), of: node)
+    insert(node, run: pages.nodeGranules, into: shape.top, of: heap, shape)
+    if shape.isPage { owners[node] |= Self.unfilled }
   }
 
   /// Lets a wholly free node go.
@@ -124,54 +141,77 @@ extension NodeLists {
   /// call would copy this struct.
   @inline(__always) @discardableResult
   func update(_ node: Int, of heap: Int, run: Int, _ shape: Shape) -> Bool {
-    let bin = shape.list(of: run)
-    let old = NodeLink(pages.pages[node &<< shape.order].link)
-    if bin == old.bin { return false }
-    if old.bin != NodeLink.noBin { withdraw(node, old, of: heap, shape) }
-    if old.bin == shape.top { wholeCounts[heap] &-= 1 }
-    if bin != NodeLink.noBin {
-      insert(node, into: bin, of: heap, shape)
-    } else {
-      pages.pages[node &<< shape.order].link =
-        NodeLink(previous: NodeLink.none, next: NodeLink.none, bin: NodeLink.noBin).bits
+    let old = NodeLink(pages.links[node &<< shape.order])
+    if run == old.run { return false }
+    let list = shape.list(of: run)
+    if list == shape.list(of: old.run) {
+      NodeLink.setRun(run, in: &pages.links[node &<< shape.order])
+      return false
     }
-    guard bin == shape.top else { return false }
+    if shape.isPage, Self.isLong(run) != Self.isLong(old.run) {
+      owners[node] ^= Self.unfilled
+    }
+    if old.run != 0 { withdraw(node, old, of: heap, shape) }
+    if shape.list(of: old.run) == shape.top { wholeCounts[heap] &-= 1 }
+    if run != 0 {
+      insert(node, run: run, into: list, of: heap, shape)
+    } else {
+      pages.links[node &<< shape.order] =
+        NodeLink(previous: NodeLink.none, next: NodeLink.none, run: 0).bits
+    }
+    guard list == shape.top else { return false }
     wholeCounts[heap] &+= 1
     return true
   }
 
+  /// Notes that a free run of the node, whichever, has lost `count` granules at its start; false if
+  /// the node may have to change lists.
+  ///
+  /// Its longest run has then lost no more than that: mostly it is in the same list still, and need
+  /// not be looked for.
   @inline(__always)
-  private func insert(_ node: Int, into bin: Int, of heap: Int, _ shape: Shape) {
-    let next = head(bin, of: heap, shape)
+  func shorten(_ node: Int, by count: Int, _ shape: Shape) -> Bool {
+    let link = pages.links[node &<< shape.order]
+    let old = NodeLink(link).run
+    let run = old &- count
+    guard run >= Page.granules, shape.list(of: run) == shape.list(of: old) else { return false }
+    NodeLink.setRun(run, in: &pages.links[node &<< shape.order])
+    return true
+  }
+
+  @inline(__always)
+  private func insert(_ node: Int, run: Int, into list: Int, of heap: Int, _ shape: Shape) {
+    let next = head(list, of: heap, shape)
     if next >= 0 {
-      NodeLink.setPrevious(node, in: &pages.pages[next &<< shape.order].link)
+      NodeLink.setPrevious(node, in: &pages.links[next &<< shape.order])
     }
     // The number of no node, -1, is `NodeLink.none` in 24 bits.
-    pages.pages[node &<< shape.order].link =
-      NodeLink(previous: NodeLink.none, next: next & NodeLink.none, bin: bin).bits
-    heads[heap &* shape.listCount &+ bin] = UInt32(truncatingIfNeeded: node &+ 1)
-    let word = bin &>> 6
-    words[heap &* shape.wordCount &+ word] |= 1 &<< UInt64(truncatingIfNeeded: bin & 63)
+    pages.links[node &<< shape.order] =
+      NodeLink(previous: NodeLink.none, next: next & NodeLink.none, run: run).bits
+    heads[heap &* shape.listCount &+ list] = UInt32(truncatingIfNeeded: node &+ 1)
+    let word = list &>> 6
+    words[heap &* shape.wordCount &+ word] |= 1 &<< UInt64(truncatingIfNeeded: list & 63)
     summaries[heap] |= 1 &<< UInt64(truncatingIfNeeded: word)
   }
 
   @inline(__always)
   private func withdraw(_ node: Int, _ old: NodeLink, of heap: Int, _ shape: Shape) {
     if old.next != NodeLink.none {
-      NodeLink.setPrevious(old.previous, in: &pages.pages[old.next &<< shape.order].link)
+      NodeLink.setPrevious(old.previous, in: &pages.links[old.next &<< shape.order])
     }
     guard old.previous == NodeLink.none else {
-      NodeLink.setNext(old.next, in: &pages.pages[old.previous &<< shape.order].link)
+      NodeLink.setNext(old.next, in: &pages.links[old.previous &<< shape.order])
       return
     }
+    let list = shape.list(of: old.run)
     guard old.next == NodeLink.none else {
-      heads[heap &* shape.listCount &+ old.bin] = UInt32(truncatingIfNeeded: old.next &+ 1)
+      heads[heap &* shape.listCount &+ list] = UInt32(truncatingIfNeeded: old.next &+ 1)
       return
     }
-    heads[heap &* shape.listCount &+ old.bin] = 0
-    let word = old.bin &>> 6
+    heads[heap &* shape.listCount &+ list] = 0
+    let word = list &>> 6
     let bits =
-      words[heap &* shape.wordCount &+ word] & ~(1 &<< UInt64(truncatingIfNeeded: old.bin & 63))
+      words[heap &* shape.wordCount &+ word] & ~(1 &<< UInt64(truncatingIfNeeded: list & 63))
     words[heap &* shape.wordCount &+ word] = bits
     if bits == 0 { summaries[heap] &= ~(1 &<< UInt64(truncatingIfNeeded: word)) }
   }
@@ -208,7 +248,18 @@ extension NodeLists {
 
   /// Whether the node's list is the one that its longest free run asks for.
   func isListed(_ node: Int) -> Bool {
-    link(of: node).bin == shape.list(of: pages.longestRun(of: node))
+    let (noted, longest) = (link(of: node).run, pages.longestRun(of: node))
+    return noted <= longest && shape.list(of: noted) == shape.list(of: longest)
+  }
+
+  /// Whether a page's free run is long.
+  @inline(__always)
+  private static func isLong(_ run: Int) -> Bool { run >= longRun }
+
+  /// Whether the node's owner says rightly that it has a long free run.
+  func isOwnerRight(_ node: Int) -> Bool {
+    let isUnfilled = shape.isPage && pages.longestRun(of: node) >= Self.longRun
+    return owners[pages.firstPage(of: node)] & Self.unfilled == (isUnfilled ? Self.unfilled : 0)
   }
 
   /// A wholly free node of the heap.
@@ -238,7 +289,12 @@ extension NodeLists {
     guard word < shape.wordCount else { return nil }
     var bits =
       words[heap &* shape.wordCount &+ word] & (~0 &<< UInt64(truncatingIfNeeded: bin & 63))
-    if bits == 0 {
+    if bits == 0, shape.wordCount == 2 {
+      guard word == 0 else { return nil }
+      word = 1
+      bits = words[heap &* shape.wordCount &+ word]
+      guard bits != 0 else { return nil }
+    } else if bits == 0 {
       let later = summaries[heap] & (~1 &<< UInt64(truncatingIfNeeded: word))
       guard later != 0 else { return nil }
       word = later.trailingZeroBitCount

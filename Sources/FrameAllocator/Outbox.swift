@@ -2,7 +2,7 @@
 ///
 /// They go by mailbox, in batches. What a full mailbox does not take waits in a bitmap over the
 /// memory, so that however long the other worker sleeps, nothing is lost.
-@usableFromInline struct Outbox {
+@usableFromInline struct Outbox: BitwiseCopyable {
   private var sender: Mailbox.Sender
   /// A bit per granule where a waiting frame begins.
   private let backlog: Table<UInt64>
@@ -20,11 +20,18 @@
   /// Takes a frame, by its first granule or any other.
   ///
   /// False if it waits there already: a second release of the same frame.
+  @inline(__always)
   mutating func put(_ granule: Int) -> Bool {
     if backlogCount == 0, sender.put(granule) {
       if sender.pending == Self.batch { sender.publish() }
       return true
     }
+    return keep(granule)
+  }
+
+  /// Keeps a frame that the mailbox has no room for; false if it waits there already.
+  @inline(never)
+  private mutating func keep(_ granule: Int) -> Bool {
     let bit = UInt64(1) << UInt64(granule & 63)
     guard backlog[granule >> 6] & bit == 0 else { return false }
     backlog[granule >> 6] |= bit

@@ -1,62 +1,73 @@
 /// What the allocator knows about a page: 64 granules, one bit of each mask per granule.
 ///
-/// A used run begins with a bit in `starts`, in `marks` or in both, and they say what it is:
-///
-/// | `starts` | `marks` | the run is |
+/// | `heads` | `marks` | the granule |
 /// |---|---|---|
-/// | set | - | a packed frame that the application has |
-/// | set | set | a packed frame cached in a magazine |
-/// | - | set | an RX slot, or a packed frame in flight: the slot map or the flights say more |
+/// | - | set | is free |
+/// | set | - | begins a packed frame that the application has |
+/// | set | set | begins a frame that is elsewhere, as below |
+/// | - | - | belongs to the frame that begins in front of it |
 ///
-/// All of it lies outside of packet memory, which the NIC and other processes write.
+/// Elsewhere: an RX slot, which is in the slot map; a packed frame in flight, which is in the
+/// flights; any other is cached in a magazine.
+///
+/// All of it lies outside of packet memory, which the NIC and other processes write. Two words and
+/// no more: four pages share a cache line, and a release all over a large memory waits for lines.
 @frozen @usableFromInline struct Page: BitwiseCopyable {
-  /// Granules that belong to no run.
-  @usableFromInline var free: UInt64
-  @usableFromInline var starts: UInt64
+  @usableFromInline var heads: UInt64
   @usableFromInline var marks: UInt64
-  /// A node's place in a list, in its first page; in the others, its tree of free runs.
-  @usableFromInline var link: UInt64
 
   /// Granules of a page.
   @usableFromInline static var granules: Int { 64 }
 
-  /// Where runs begin.
-  @inlinable var heads: UInt64 {
-    @inline(__always) get { starts | marks }
+  /// Granules that belong to no frame.
+  var free: UInt64 {
+    @inline(__always) get { marks & ~heads }
+  }
+
+  /// Where packed frames begin that the application has.
+  @inlinable var held: UInt64 {
+    @inline(__always) get { heads & ~marks }
+  }
+
+  /// Where frames end: at the next head or free granule.
+  @inlinable var stops: UInt64 {
+    @inline(__always) get { heads | marks }
   }
 
   /// Whether nothing of the page is in use.
   var isWhole: Bool { free == ~0 }
 }
 
-/// A node's place in a list of nodes: its neighbours and the list's number, in 64 bits.
+/// A node's place in a list of nodes: its neighbours and what list that is, in 64 bits.
 struct NodeLink {
   var previous: Int
   var next: Int
-  var bin: Int
+  /// A length of the node's list that its longest free run has at least.
+  ///
+  /// That run, or a little less where lists are of several lengths; 0 if it has none and is in no
+  /// list.
+  var run: Int
 
   /// No neighbour; so this many nodes can be told apart.
   static let none = 0xFF_FFFF
-  /// In no list.
-  static let noBin = 0xFFFF
 
   @inline(__always)
-  init(previous: Int, next: Int, bin: Int) {
+  init(previous: Int, next: Int, run: Int) {
     self.previous = previous
     self.next = next
-    self.bin = bin
+    self.run = run
   }
 
   @inline(__always)
   init(_ bits: UInt64) {
     previous = Int(truncatingIfNeeded: bits & 0xFF_FFFF)
     next = Int(truncatingIfNeeded: (bits &>> 24) & 0xFF_FFFF)
-    bin = Int(truncatingIfNeeded: bits &>> 48)
+    run = Int(truncatingIfNeeded: bits &>> 48)
   }
 
   var bits: UInt64 {
     @inline(__always) get {
-      UInt64(truncatingIfNeeded: previous | next &<< 24 | bin &<< 48)
+      UInt64(truncatingIfNeeded: previous | next &<< 24 | run &<< 48)
     }
   }
 
@@ -70,5 +81,11 @@ struct NodeLink {
   @inline(__always)
   static func setNext(_ node: Int, in bits: inout UInt64) {
     bits = bits & ~(0xFF_FFFF &<< 24) | UInt64(truncatingIfNeeded: node) &<< 24
+  }
+
+  /// Changes the run alone.
+  @inline(__always)
+  static func setRun(_ run: Int, in bits: inout UInt64) {
+    bits = bits & 0xFFFF_FFFF_FFFF | UInt64(truncatingIfNeeded: run) &<< 48
   }
 }

@@ -7,7 +7,8 @@ extension PageMap {
   /// Makes every granule of the node free, with no runs.
   func reset(_ node: Int) {
     for page in firstPage(of: node)..<firstPage(of: node + 1) {
-      pages[page] = Page(free: ~0, starts: 0, marks: 0, link: 0)
+      pages[page] = Page(heads: 0, marks: ~0)
+      links[page] = 0
     }
     guard order > 0 else { return }
     for page in firstPage(of: node)..<firstPage(of: node + 1) { updateRow(of: page) }
@@ -43,17 +44,20 @@ extension PageMap {
     @inline(__always) get { order < 3 ? (1 &<< order) &- 1 : 7 }
   }
 
-  /// The row that begins with page `first`.
   @inline(__always)
-  private func row(from first: Int) -> PageRow {
-    let link = pages[first &+ 1].link
+  private func row(from first: Int) -> PageRow { row(from: first, order: order) }
+
+  /// The row that begins with page `first`; whoever knows the order says so.
+  @inline(__always)
+  func row(from first: Int, order: Int) -> PageRow {
+    let link = links[first &+ 1]
     // Two pages have one link for it.
     if order == 1 {
       return PageRow(
         longest: link & 0xFFFF, prefix: link &>> 16 & 0xFFFF, suffix: link &>> 32 & 0xFFFF)
     }
     return PageRow(
-      longest: link, prefix: pages[first &+ 2].link, suffix: pages[first &+ 3].link)
+      longest: link, prefix: links[first &+ 2], suffix: links[first &+ 3])
   }
 
   /// Brings the row of a page up to date after its mask changed, and the tree above it.
@@ -64,63 +68,55 @@ extension PageMap {
     let first = page &- place
     var row = row(from: first)
     row.set(place, free: pages[page].free)
-    store(row, from: first)
+    store(row, from: first, order: order)
     if order > 3 { updateTree(of: first, row) }
   }
 
   @inline(__always)
-  private func store(_ row: PageRow, from first: Int) {
+  private func store(_ row: PageRow, from first: Int, order: Int) {
     if order == 1 {
-      pages[first &+ 1].link = row.longest | row.prefix &<< 16 | row.suffix &<< 32
+      links[first &+ 1] = row.longest | row.prefix &<< 16 | row.suffix &<< 32
     } else {
-      pages[first &+ 1].link = row.longest
-      pages[first &+ 2].link = row.prefix
-      pages[first &+ 3].link = row.suffix
+      links[first &+ 1] = row.longest
+      links[first &+ 2] = row.prefix
+      links[first &+ 3] = row.suffix
     }
   }
 
-  /// Takes the first run of `count` granules of a row that has one, where a row is a node; says its
-  /// first granule and what the longest run is then.
+  /// Makes the first free run of `count` granules inside a page a frame; gives its first bit and
+  /// what is left.
   @inline(__always)
-  func takeFirstRun(of count: Int, inRow first: Int) -> (granule: Int, longest: Int) {
-    let row = row(from: first)
-    let granule =
-      switch row.firstRun(of: count) {
-      case .inside(let page):
-        (first &+ page) &<< 6 &+ Runs.first(of: count, in: pages[first &+ page].free)
-      case .at(let granule): first &<< 6 &+ granule
-      }
-    return (granule, change(row, from: first, granule, count, free: false))
+  func takeFirst(_ count: Int, of page: Int) -> (bit: Int, left: UInt64) {
+    let masks = pages[page]
+    let bit = Runs.first(of: count, in: masks.free)
+    let taken = Runs.mask(at: bit, count: count)
+    pages[page].marks = masks.marks & ~taken
+    pages[page].heads = masks.heads | 1 &<< UInt64(truncatingIfNeeded: bit)
+    return (bit, masks.free & ~taken)
   }
 
-  /// Makes granules of a row free, where a row is a node; says what the longest run is then.
+  /// The same for the page with number `place` of a row that is a node; gives the frame's first
+  /// granule and what the row is then.
   @inline(__always)
-  func makeFree(_ granule: Int, _ count: Int, inRow first: Int) -> Int {
-    change(row(from: first), from: first, granule, count, free: true)
+  func takeFirst(
+    _ count: Int, ofPage place: Int, of row: PageRow, from first: Int, order: Int
+  ) -> (granule: Int, row: PageRow) {
+    let (bit, left) = takeFirst(count, of: first &+ place)
+    var row = row
+    row.set(place, free: left)
+    store(row, from: first, order: order)
+    return ((first &+ place) &<< 6 | bit, row)
   }
 
+  /// Makes granules of one page free, where a row is a node; gives the row then.
   @inline(__always)
-  private func change(
-    _ old: PageRow, from first: Int, _ granule: Int, _ count: Int, free isFree: Bool
-  ) -> Int {
-    guard granule & 63 &+ count <= Page.granules else {
-      setSeveral(granule..<granule &+ count, free: isFree)
-      return row(from: first).longestRun
-    }
-    var row = old
+  func makeFree(_ granule: Int, _ count: Int, from first: Int) -> PageRow {
+    var row = row(from: first)
     let page = granule &>> 6
-    let bits = Runs.mask(at: granule & 63, count: count)
-    let free = isFree ? pages[page].free | bits : pages[page].free & ~bits
-    pages[page].free = free
-    row.set(page &- first, free: free)
-    store(row, from: first)
-    return row.longestRun
-  }
-
-  /// The same for granules of several pages.
-  @inline(never)
-  private func setSeveral(_ granules: Range<Int>, free isFree: Bool) {
-    set(granules, free: isFree)
+    pages[page].marks |= Runs.mask(at: granule & 63, count: count)
+    row.set(page &- first, free: pages[page].free)
+    store(row, from: first, order: order)
+    return row
   }
 }
 
@@ -163,7 +159,7 @@ extension PageMap {
   }
 
   private func stretch(_ number: Int, from first: Int) -> Stretch {
-    Stretch(bits: pages[page(ofStretch: number, from: first)].link)
+    Stretch(bits: links[page(ofStretch: number, from: first)])
   }
 
   /// Brings the tree up to date after a row changed, upwards as far as something changes.
@@ -174,8 +170,8 @@ extension PageMap {
     let ends = row.ends
     var whole = Stretch(prefix: ends.prefix, suffix: ends.suffix, longest: row.longestRun)
     var length = 8 &* Page.granules
-    while pages[self.page(ofStretch: number, from: first)].link != whole.bits {
-      pages[self.page(ofStretch: number, from: first)].link = whole.bits
+    while links[self.page(ofStretch: number, from: first)] != whole.bits {
+      links[self.page(ofStretch: number, from: first)] = whole.bits
       guard number > 1 else { return }
       let other = stretch(number ^ 1, from: first)
       whole =

@@ -5,6 +5,8 @@
 /// A view of tables that the pool owns. A page is written by the worker that owns its node alone.
 @frozen @usableFromInline struct PageMap: Sendable {
   @usableFromInline let pages: Table<Page>
+  /// A node's place in a list, by its first page; by the others, what it knows about its free runs.
+  let links: Table<UInt64>
   /// Pages of a node are 2^order.
   @usableFromInline let order: Int
   @usableFromInline let nodeCount: Int
@@ -14,24 +16,15 @@
   /// Where a frame may end to be known from its page alone: one that reaches the page's end may go
   /// on in the next page, where nodes have several.
   @usableFromInline let lastEnd: Int
-  /// What a page's link is below if its frames may be cached.
-  ///
-  /// Those of a page with a long free run make that longer instead: packets come to lie where they
-  /// fit, not where others lay. One comparison, because links have their list in their high bits.
-  @usableFromInline let linkLimit: Int64
 
-  init(pages: Table<Page>, order: Int, nodeCount: Int) {
+  init(pages: Table<Page>, links: Table<UInt64>, order: Int, nodeCount: Int) {
     self.pages = pages
+    self.links = links
     self.order = order
     self.nodeCount = nodeCount
     pageCount = nodeCount << order
-    // Where nodes have several pages, not every link says a list, and any is below this.
-    linkLimit = order == 0 ? Int64(Self.longRun) << 48 : .max
     lastEnd = order == 0 ? Page.granules : Page.granules - 1
   }
-
-  /// From here on a free run is long: a page with one takes its frames back at once.
-  private static let longRun = 17
 
   /// Granules of a node.
   var nodeGranules: Int {
@@ -61,10 +54,10 @@ extension PageMap {
     forEachPage(of: granules) { page, bits in
       if isFree {
         assert(pages[page].free & bits == 0, "granules freed twice")
-        pages[page].free |= bits
+        pages[page].marks |= bits
       } else {
         assert(pages[page].free & bits == bits, "granules taken twice")
-        pages[page].free &= ~bits
+        pages[page].marks &= ~bits
       }
       updateRow(of: page)
     }
@@ -104,10 +97,10 @@ extension PageMap {
     let end = (node(of: base) &+ 1) &<< order
     var page = base &>> 6
     var stops =
-      (pages[page].heads | pages[page].free) & (~1 &<< UInt64(truncatingIfNeeded: base & 63))
+      pages[page].stops & (~1 &<< UInt64(truncatingIfNeeded: base & 63))
     while stops == 0, page &+ 1 < end {
       page &+= 1
-      stops = pages[page].heads | pages[page].free
+      stops = pages[page].stops
     }
     return page &<< 6 &+ stops.trailingZeroBitCount &- base
   }

@@ -14,8 +14,9 @@
   static func longest(in bits: UInt64) -> Int {
     if bits == 0 { return 0 }
     // One run alone, as in a page that is being filled: adding its lowest bit carries beyond it.
-    if (bits &+ (bits & (0 &- bits))) & bits == 0 {
-      return 64 &- bits.leadingZeroBitCount &- bits.trailingZeroBitCount
+    let carried = bits &+ (bits & (0 &- bits))
+    if carried & bits == 0 {
+      return carried.trailingZeroBitCount &- bits.trailingZeroBitCount
     }
     return longestOfSeveral(in: bits)
   }

@@ -59,6 +59,7 @@
   func start(of address: UInt64) -> UInt64 { (address & chunkMask) &>> 6 }
 
   /// The window of the slot that a granule lies in, given that it lies in one.
+  @inline(__always)
   func window(ofSlotWith granule: Int) -> Int? {
     let window = window(ofGranule: granule)
     if entries[custodyIn: window] != 0, base(ofSlotIn: window) <= granule { return window }

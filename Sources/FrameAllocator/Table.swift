@@ -5,7 +5,10 @@ public import Synchronization
 /// A view; the memory belongs to a `TableMemory`, which whoever keeps tables keeps beside them. An
 /// array would check uniqueness on every write. Indices are checked in debug builds only: those
 /// that come from addresses which others wrote are checked by whoever takes the address in.
-@frozen @usableFromInline @safe struct Table<Element: BitwiseCopyable>: @unchecked Sendable {
+@frozen @usableFromInline @safe
+struct Table<Element: BitwiseCopyable>: BitwiseCopyable,
+  @unchecked Sendable
+{
   @usableFromInline let base: UnsafeMutablePointer<Element>
   @usableFromInline let count: Int
 
@@ -26,69 +29,20 @@ public import Synchronization
   }
 }
 
-/// The entries of `SlotMap`, zero at first: who has a window's slot, and where that begins.
-///
-/// Each of the two is written by itself, and both are compared at once.
-@frozen @usableFromInline @safe struct SlotTable: @unchecked Sendable {
-  @frozen @usableFromInline struct Entry: BitwiseCopyable {
-    /// The granule of the window.
-    @usableFromInline var start: UInt8
-    @usableFromInline var custody: UInt8
-  }
-
-  @usableFromInline let base: UnsafeMutablePointer<Entry>
-  @usableFromInline let count: Int
-
-  init(_ table: Table<Entry>) {
-    unsafe base = table.base
-    count = table.count
-  }
-
-  /// What `subscript(both:)` reads of an entry.
-  @inlinable @inline(__always)
-  static func both(_ custody: Custody, start: UInt64) -> UInt16 {
-    // As in memory, on machines that put the low byte first: all that Linux has Swift for.
-    UInt16(custody.rawValue) &<< 8 | UInt16(truncatingIfNeeded: start)
-  }
-
-  @inlinable subscript(both index: Int) -> UInt16 {
-    @inline(__always) get {
-      // Tables begin on a cache line, so an entry is a word.
-      unsafe UnsafeRawPointer(base + checked(index)).load(as: UInt16.self)
-    }
-  }
-
-  @inlinable subscript(custodyIn index: Int) -> UInt8 {
-    @inline(__always) get { unsafe base[checked(index)].custody }
-    @inline(__always) nonmutating set { unsafe base[checked(index)].custody = newValue }
-  }
-
-  @inlinable subscript(startIn index: Int) -> UInt8 {
-    @inline(__always) get { unsafe base[checked(index)].start }
-    @inline(__always) nonmutating set { unsafe base[checked(index)].start = newValue }
-  }
-
-  @inlinable @inline(__always)
-  func checked(_ index: Int) -> Int {
-    assert(UInt(bitPattern: index) < UInt(bitPattern: count), "index outside the table")
-    return index
-  }
-}
-
-/// A fixed number of 16-bit words, zero at first, that several threads read and write.
+/// A fixed number of 32-bit words, zero at first, that several threads read and write.
 ///
 /// Relaxed loads and stores, which cost as much as plain ones: what orders them is how frames and
 /// nodes change hands, a mailbox or the pool's lock.
 @frozen @usableFromInline @safe struct SharedTable: @unchecked Sendable {
-  @usableFromInline let base: UnsafeMutablePointer<Atomic<UInt16>>
+  @usableFromInline let base: UnsafeMutablePointer<Atomic<UInt32>>
   @usableFromInline let count: Int
 
-  @inlinable init(base: UnsafeMutablePointer<Atomic<UInt16>>, count: Int) {
+  @inlinable init(base: UnsafeMutablePointer<Atomic<UInt32>>, count: Int) {
     unsafe self.base = unsafe base
     self.count = count
   }
 
-  @inlinable subscript(index: Int) -> UInt16 {
+  @inlinable subscript(index: Int) -> UInt32 {
     @inline(__always) get {
       assert(UInt(bitPattern: index) < UInt(bitPattern: count), "index outside the table")
       return unsafe base[index].load(ordering: .relaxed)
@@ -101,7 +55,7 @@ public import Synchronization
 }
 
 /// A cursor that one thread writes and another reads, alone on its cache lines.
-@frozen @usableFromInline @safe struct SharedCursor: @unchecked Sendable {
+@frozen @usableFromInline @safe struct SharedCursor: BitwiseCopyable, @unchecked Sendable {
   @usableFromInline let base: UnsafeMutablePointer<Atomic<UInt32>>
 
   init(base: UnsafeMutablePointer<Atomic<UInt32>>) { unsafe self.base = unsafe base }
@@ -139,9 +93,9 @@ public import Synchronization
 
   func sharedTable(count: Int) -> SharedTable {
     let count = max(1, count)
-    let block = unsafe allocate(count * MemoryLayout<UInt16>.stride)
+    let block = unsafe allocate(count * MemoryLayout<UInt32>.stride)
     return unsafe SharedTable(
-      base: block.bindMemory(to: Atomic<UInt16>.self, capacity: count), count: count)
+      base: block.bindMemory(to: Atomic<UInt32>.self, capacity: count), count: count)
   }
 
   func sharedCursor() -> SharedCursor {

@@ -46,12 +46,12 @@ extension AllocatorRow {
     let memory = 64 << 20
     let timings = takeTurns(
       [
-        PairContestant(try FrameAllocator(.init(byteCount: memory)), lengths: lengths),
-        PairContestant(SystemMalloc(), lengths: lengths),
-        PairContestant(FixedStack(byteCount: memory, chunkSize: 2048), lengths: lengths),
-        PairContestant(FixedStack(byteCount: memory, chunkSize: 4096), lengths: lengths),
-        PairContestant(Tree2006(nodes: memory / 4096, order: 0), lengths: lengths),
-        PairContestant(Tree2006(nodes: memory / 32_768, order: 3), lengths: lengths),
+        Turn(PairContestant(try FrameAllocator(.init(byteCount: memory)), lengths: lengths)),
+        Turn(PairContestant(SystemMalloc(), lengths: lengths)),
+        Turn(PairContestant(FixedStack(byteCount: memory, chunkSize: 2048), lengths: lengths)),
+        Turn(PairContestant(FixedStack(byteCount: memory, chunkSize: 4096), lengths: lengths)),
+        Turn(PairContestant(Tree2006(nodes: memory / 4096, order: 0), lengths: lengths)),
+        Turn(PairContestant(Tree2006(nodes: memory / 32_768, order: 3), lengths: lengths)),
       ], slices: slices)
     report.note("alloc_free_pair_ns", timings[0])
     report.note("malloc_pair_ns", timings[1])
@@ -79,12 +79,13 @@ extension AllocatorRow {
     let lengths = Mix.imix.lengths(65_536, seed: 3)
     let timings = takeTurns(
       [
-        WorstContestant(try bare(order: 0)), WorstContestant(try bare(order: 3)),
-        WorstContestant(try bare(order: 9)), WorstContestant(Tree2006(nodes: 64, order: 0)),
-        WorstContestant(Tree2006(nodes: 64, order: 3)),
-        WorstContestant(Tree2006(nodes: 64, order: 3, granuleShift: 5)),
-        try HolesContestant(order: 0, lengths: lengths),
-        try HolesContestant(order: 3, lengths: lengths),
+        Turn(WorstContestant(try bare(order: 0))), Turn(WorstContestant(try bare(order: 3))),
+        Turn(WorstContestant(try bare(order: 9))),
+        Turn(WorstContestant(Tree2006(nodes: 64, order: 0))),
+        Turn(WorstContestant(Tree2006(nodes: 64, order: 3))),
+        Turn(WorstContestant(Tree2006(nodes: 64, order: 3, granuleShift: 5))),
+        Turn(try HolesContestant(order: 0, lengths: lengths)),
+        Turn(try HolesContestant(order: 3, lengths: lengths)),
       ], slices: slices)
     for (timing, name) in zip(
       timings,
@@ -263,7 +264,8 @@ extension AllocatorRow {
     var worst = 0.0
     for (name, work) in [("pair", GrowthContestant.Work.pair), ("settle", .settle)] {
       let timings = takeTurns(
-        try sizes.map { try GrowthContestant(pages: $0, frames: 12_000, work) }, slices: fewer)
+        try sizes.map { Turn(try GrowthContestant(pages: $0, frames: 12_000, work)) }, slices: fewer
+      )
       for (size, timing) in zip(sizes, timings) {
         report.note("growth_\(name)_\(size)_pages_ns", timing)
       }
@@ -273,7 +275,7 @@ extension AllocatorRow {
     }
     // Twice the frames do not fit 256 pages any more, but 512.
     let more = takeTurns(
-      try [512, 262_144].map { try GrowthContestant(pages: $0, frames: 20_000, .pair) },
+      try [512, 262_144].map { Turn(try GrowthContestant(pages: $0, frames: 20_000, .pair)) },
       slices: fewer)
     report.note("growth_20000_frames_ratio", more[1].min / more[0].min)
     worst = max(worst, more[1].min / more[0].min)
@@ -291,7 +293,7 @@ extension AllocatorRow {
     let contestants = try sizes.map {
       try GrowthContestant(pages: $0, frames: $0 * 6, byteCount: 512, .pair)
     }
-    let timings = takeTurns(contestants, slices: slices)
+    let timings = takeTurns(contestants.map { Turn($0) }, slices: slices)
     let ratio = timings[1].median / timings[0].median
     report.note("random_release_256_pages_ns", timings[0])
     report.note("random_release_262144_pages_ns", timings[1])

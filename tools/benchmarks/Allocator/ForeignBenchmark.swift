@@ -18,9 +18,13 @@ final class Handover: Sendable {
   /// Frames that the consumer is done with.
   var doneCount: Int { consumed.value.load(ordering: .acquiring) }
 
-  /// Makes room for a batch, then puts in what `next` gives, and shows it.
+  /// Whether there is room for a batch.
+  func hasRoom(from cursor: Int, _ count: Int) -> Bool {
+    cursor &+ count &- doneCount <= frames.count
+  }
+
+  /// Puts in what `next` gives, and shows it.
   func put(from cursor: Int, _ count: Int, _ next: () -> UInt64) {
-    while cursor &+ count &- doneCount > frames.count { relax() }
     for place in cursor..<cursor &+ count { frames[place & (frames.count &- 1)] = next() }
     produced.value.store(cursor &+ count, ordering: .releasing)
   }
@@ -84,6 +88,8 @@ final class ForeignContestant<Owner: Home & ~Copyable>: Contestant {
   ) {
     var cursor = start
     while cursor != start &+ count {
+      // As every loop does that waits: what came home meanwhile is taken in.
+      while !handover.hasRoom(from: cursor, 64) { owner.collect() }
       var place = cursor
       handover.put(from: cursor, 64) {
         let byteCount = Int(lengths[place & (lengths.count &- 1)])
@@ -135,11 +141,13 @@ func measureRoundTrips(memory: Int, slices: Int) throws -> (ours: Timing, old: T
   defer { isOver.set() }
   let timings = takeTurns(
     [
-      ForeignContestant(
-        OwnWorker(allocator: pool.makeAllocator(worker: 0)), ours, lengths: lengths),
-      ForeignContestant(
-        Owner2006(tree: Tree2006(nodes: memory / 4096, order: 0), list: list), old,
-        lengths: lengths),
+      Turn(
+        ForeignContestant(
+          OwnWorker(allocator: pool.makeAllocator(worker: 0)), ours, lengths: lengths)),
+      Turn(
+        ForeignContestant(
+          Owner2006(tree: Tree2006(nodes: memory / 4096, order: 0), list: list), old,
+          lengths: lengths)),
     ], slices: slices)
   return (timings[0], timings[1])
 }
