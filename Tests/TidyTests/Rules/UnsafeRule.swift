@@ -10,6 +10,7 @@ import Testing
   ]
   private static let files = [
     "Sources/Wire/Bytes.swift", "Sources/FrameAllocator/Table.swift",
+    "Sources/FrameAllocator/SlotTable.swift",
     "tools/benchmarks/Unchecked.swift",
   ]
 
