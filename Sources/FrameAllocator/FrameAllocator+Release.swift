@@ -22,11 +22,11 @@ extension FrameAllocator {
     let page = granule &>> 6
     let heap =
       Int(truncatingIfNeeded: owners[page]) ^ Int(truncatingIfNeeded: identity)
+    // Another worker's page may change at this moment: it is not even read.
+    guard heap & 0xF801 == 0 else { return false }
     let base = UInt64(truncatingIfNeeded: granule & 63)
     let masks = map.pages[page]
-    guard heap & 0xF801 == 0, ((masks.starts & ~masks.marks) &>> base) & 1 == 1 else {
-      return false
-    }
+    guard ((masks.starts & ~masks.marks) &>> base) & 1 == 1 else { return false }
     let stops = (masks.starts | masks.marks | masks.free) & (~1 &<< base)
     let end = stops.trailingZeroBitCount
     guard end <= map.lastEnd, Int64(bitPattern: masks.link) < map.linkLimit,
@@ -76,8 +76,10 @@ extension FrameAllocator {
   /// `release(_:from:)` of slots in unaligned memory, and of packed frames.
   @usableFromInline
   mutating func releaseUnusual(_ address: UInt64, from custody: Custody) -> Bool {
-    if slots.isUnaligned, let place = slots.place(anywhere: address, in: custody) {
-      return restoreSlotSlowly(slots.base(ofSlotIn: place.window))
+    if slots.isUnaligned, let granule = granule(at: address),
+      let window = slots.window(ofSlotWith: granule), slots.custody(ofSlotIn: window) == custody
+    {
+      return restoreSlotSlowly(slots.base(ofSlotIn: window))
     }
     return custody.isWithApplication ? release(address) : false
   }

@@ -43,8 +43,8 @@ public final class FramePool: Sendable {
     for page in 0..<pageCount { owners[page] = Self.noOwner }
     let windows = pageCount * 4096 / configuration.chunkSize
     slots = SlotMap(
-      custodies: memory.table(of: UInt16.self, count: windows),
-      starts: memory.table(of: UInt8.self, count: configuration.isUnaligned ? windows : 0),
+      custodies: memory.sharedTable(count: windows),
+      starts: memory.sharedBytes(count: configuration.isUnaligned ? windows : 0),
       chunkSize: configuration.chunkSize, isUnaligned: configuration.isUnaligned)
     var mailboxes: [Mailbox] = []
     if configuration.workers > 1 {

@@ -4,12 +4,19 @@
 /// say the slot's custody and at which granule of the window it begins. Every worker writes the
 /// entries of the frames it has, so a slot may change workers without its owner.
 ///
+/// Where slots lie anywhere, whoever looks for the slot around an address also reads the entry of a
+/// neighbour, which may be another worker's and change meanwhile. So the entries are atomic, and a
+/// slot's start is written before the custody that says there is one: whoever sees a slot appear
+/// beside a frame of its own never takes it for one that covers the frame. An address that names a
+/// slot's own window, as the kernel gives back what it was given, needs none of this; of a kernel
+/// that names another worker's the entry is read and found to be no match, whatever it says.
+///
 /// A view, as the tables are: a loop may take a copy, whose parts then stay in registers.
 @frozen public struct SlotMap: Sendable {
   /// Who has the slot that begins in a window; 0 where none does.
-  @usableFromInline let custodies: Table<UInt16>
+  @usableFromInline let custodies: SharedTable
   /// At which granule of the window it begins; empty where slots are aligned.
-  @usableFromInline let starts: Table<UInt8>
+  @usableFromInline let starts: SharedBytes
   @usableFromInline let chunkShift: UInt64
   /// The bits of an address that tell its window.
   @usableFromInline let baseMask: UInt64
@@ -20,7 +27,7 @@
   /// Whether the kernel was told that slots may begin anywhere.
   public let takesOffsets: Bool
 
-  init(custodies: Table<UInt16>, starts: Table<UInt8>, chunkSize: Int, isUnaligned: Bool) {
+  init(custodies: SharedTable, starts: SharedBytes, chunkSize: Int, isUnaligned: Bool) {
     self.custodies = custodies
     self.starts = starts
     chunkShift = UInt64(chunkSize.trailingZeroBitCount)
@@ -56,8 +63,9 @@
   /// The window of the slot that a granule lies in, given that it lies in one.
   func window(ofSlotWith granule: Int) -> Int? {
     let window = window(ofGranule: granule)
-    if custodies[window] != 0, base(ofSlotIn: window) <= granule { return window }
-    guard window > 0, custodies[window - 1] != 0, base(ofSlotIn: window - 1) + granules > granule
+    if custodies.acquired(window) != 0, base(ofSlotIn: window) <= granule { return window }
+    guard window > 0, custodies.acquired(window - 1) != 0,
+      base(ofSlotIn: window - 1) + granules > granule
     else { return nil }
     return window - 1
   }
@@ -89,8 +97,8 @@
   /// Notes that a slot begins at a granule, in a custody.
   func set(_ custody: Custody, at granule: Int) {
     let window = window(ofGranule: granule)
-    custodies[window] = custody.rawValue
     if isUnaligned { starts[window] = start(of: UInt64(truncatingIfNeeded: granule) << 6) }
+    custodies.publish(custody.rawValue, at: window)
   }
 
   /// Forgets the slot that begins at a granule.
@@ -123,7 +131,7 @@ extension SlotMap {
   public func place(of address: UInt64, in custody: Custody) -> Place? {
     let window = window(at: address)
     guard UInt(bitPattern: window) < UInt(bitPattern: alignedCount),
-      custodies[window] == custody.rawValue
+      custodies.own(window) == custody.rawValue
     else { return nil }
     return Place(window: window)
   }
@@ -134,8 +142,8 @@ extension SlotMap {
   public func place(ofSlotAt base: UInt64, in custody: Custody) -> Place? {
     let window = window(at: base)
     guard UInt(bitPattern: window) < UInt(bitPattern: custodies.count),
-      custodies[window] == custody.rawValue,
-      start(of: base) == (isUnaligned ? starts[window] : 0)
+      custodies.own(window) == custody.rawValue,
+      start(of: base) == (isUnaligned ? starts.own(window) : 0)
     else { return nil }
     return Place(window: window)
   }
@@ -181,17 +189,21 @@ extension SlotMap {
     return Received(place: place, address: base &+ offset)
   }
 
-  /// The place of the slot that the byte at `address` lies in, wherever slots may begin, if it is
-  /// in custody `custody`.
+  /// The place of the slot that the byte at `address` lies in, in unaligned memory, if it is in
+  /// custody `custody`: with the kernel, by a holder of this worker's.
   @inlinable @inline(__always)
   public func place(anywhere address: UInt64, in custody: Custody) -> Place? {
-    let window = window(at: address)
+    // Slots of a page have one place in it: those that may begin anywhere have 2,048 bytes.
+    assert(isUnaligned && chunkSize == 2048, "aligned slots are found by `place(of:in:)`")
+    let window = Int(truncatingIfNeeded: address &>> 11)
+    let start = UInt8(truncatingIfNeeded: address &>> 6) & 31
     guard UInt(bitPattern: window) < UInt(bitPattern: custodies.count) else { return nil }
-    if custodies[window] == custody.rawValue, start(of: address) >= starts[window] {
+    // An entry may be a neighbour's; one that says `custody` is not, and nor is its start.
+    if custodies[window] == custody.rawValue, start >= starts.own(window) {
       return Place(window: window)
     }
     guard window > 0, custodies[window &- 1] == custody.rawValue,
-      start(of: address) < starts[window &- 1]
+      start < starts.own(window &- 1)
     else { return nil }
     return Place(window: window &- 1)
   }
@@ -236,7 +248,8 @@ extension SlotMap {
   /// First byte of the slot at `place`, wherever slots may begin.
   @inlinable @inline(__always)
   public func base(of place: Place) -> UInt64 {
-    UInt64(truncatingIfNeeded: base(ofSlotIn: place.window)) &<< 6
+    let start = isUnaligned ? Int(starts.own(place.window)) : 0
+    return UInt64(truncatingIfNeeded: firstGranule(of: place.window) &+ start) &<< 6
   }
 
   /// First byte of the slot at `place`, in which `address` lies: cheaper where slots are aligned.

@@ -51,6 +51,61 @@ public import Synchronization
   }
 }
 
+extension SharedTable {
+  /// The word at `index`, which no other thread writes at this time: a plain load, which becomes
+  /// part of the comparison that it is for.
+  @inlinable @inline(__always)
+  func own(_ index: Int) -> UInt16 {
+    assert(UInt(bitPattern: index) < UInt(bitPattern: count), "index outside the table")
+    // An atomic word has the size and the alignment of what is in it.
+    return unsafe UnsafeRawPointer(base + index).load(as: UInt16.self)
+  }
+
+  /// The word at `index`; what its writer wrote before it published it is then seen as well.
+  @inlinable @inline(__always)
+  func acquired(_ index: Int) -> UInt16 {
+    assert(UInt(bitPattern: index) < UInt(bitPattern: count), "index outside the table")
+    return unsafe base[index].load(ordering: .acquiring)
+  }
+
+  /// Writes the word at `index` so that whoever acquires it sees what was written before.
+  @inline(__always)
+  func publish(_ value: UInt16, at index: Int) {
+    assert(UInt(bitPattern: index) < UInt(bitPattern: count), "index outside the table")
+    unsafe base[index].store(value, ordering: .releasing)
+  }
+}
+
+/// The same for bytes.
+@frozen @usableFromInline @safe struct SharedBytes: @unchecked Sendable {
+  @usableFromInline let base: UnsafeMutablePointer<Atomic<UInt8>>
+  @usableFromInline let count: Int
+
+  @inlinable init(base: UnsafeMutablePointer<Atomic<UInt8>>, count: Int) {
+    unsafe self.base = unsafe base
+    self.count = count
+  }
+
+  @inlinable subscript(index: Int) -> UInt8 {
+    @inline(__always) get {
+      assert(UInt(bitPattern: index) < UInt(bitPattern: count), "index outside the table")
+      return unsafe base[index].load(ordering: .relaxed)
+    }
+    @inline(__always) nonmutating set {
+      assert(UInt(bitPattern: index) < UInt(bitPattern: count), "index outside the table")
+      unsafe base[index].store(newValue, ordering: .relaxed)
+    }
+  }
+
+  /// The byte at `index`, which no other thread writes at this time: a plain load.
+  @inlinable @inline(__always)
+  func own(_ index: Int) -> UInt8 {
+    assert(UInt(bitPattern: index) < UInt(bitPattern: count), "index outside the table")
+    // An atomic byte has the size of what is in it.
+    return unsafe UnsafeRawPointer(base + index).load(as: UInt8.self)
+  }
+}
+
 /// A cursor that one thread writes and another reads, alone on its cache lines.
 @frozen @usableFromInline @safe struct SharedCursor: @unchecked Sendable {
   @usableFromInline let base: UnsafeMutablePointer<Atomic<UInt32>>
@@ -93,6 +148,13 @@ public import Synchronization
     let block = unsafe allocate(count * MemoryLayout<UInt16>.stride)
     return unsafe SharedTable(
       base: block.bindMemory(to: Atomic<UInt16>.self, capacity: count), count: count)
+  }
+
+  func sharedBytes(count: Int) -> SharedBytes {
+    let count = max(1, count)
+    let block = unsafe allocate(count)
+    return unsafe SharedBytes(
+      base: block.bindMemory(to: Atomic<UInt8>.self, capacity: count), count: count)
   }
 
   func sharedCursor() -> SharedCursor {
