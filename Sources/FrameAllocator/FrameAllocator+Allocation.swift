@@ -70,8 +70,8 @@ extension FrameAllocator {
   /// Looks at `limit` nodes if none is sure to have them: only where frames are longer than a page.
   @inline(__always)
   mutating func takeRun(of length: Int, in heap: Int, limit: Int = 8) -> Int? {
-    if map.order == 0 { return takeRunOfPage(length, in: heap) }
-    return map.order <= 3
+    if map.search == 0 { return takeRunOfPage(length, in: heap) }
+    return map.search <= 3
       ? takeRunOfRow(length, in: heap, limit) : takeRunOfNode(length, in: heap, limit)
   }
 

@@ -179,9 +179,9 @@ extension FrameAllocator {
   mutating func makeFree(_ first: Int, count: Int, heap: Int) {
     guard count != 0 else { return }
     let isWhole =
-      if map.order == 0 {
+      if map.search == 0 {
         makeFreeInPage(first, count: count, heap: heap)
-      } else if map.order <= 3 {
+      } else if map.search <= 3 {
         makeFreeInRow(first, count: count, heap: heap)
       } else {
         makeFreeInNode(first, count: count, heap: heap)

@@ -38,7 +38,7 @@ public final class FramePool: Sendable {
     let pageCount = nodeCount << configuration.nodeOrder
     let map = PageMap(
       pages: memory.table(of: Page.self, count: pageCount), order: configuration.nodeOrder,
-      nodeCount: nodeCount)
+      nodeCount: nodeCount, span: configuration.span)
     let owners = memory.sharedTable(count: pageCount)
     for page in 0..<pageCount { owners[page] = Self.noOwner }
     let windows = pageCount * 4096 / configuration.chunkSize

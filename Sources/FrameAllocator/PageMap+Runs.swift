@@ -3,6 +3,10 @@ extension PageMap {
   // first: the row of its pages, see `PageRow`. A node of 512 pages has 64 rows, and above them a
   // tree of stretches: stretch 1 is the node, stretches 2n and 2n + 1 are the halves of stretch n,
   // and 64 to 127 are the rows.
+  //
+  // Where frames have a span, a run counts as far as a frame may lie in it: it ends at a multiple of
+  // the span. A page that is wholly free counts as a run of its length all the same, and so do
+  // several in a row: whoever looks for a run no longer than the span finds one at its start.
 
   /// Makes every granule of the node free, with no runs.
   func reset(_ node: Int) {
@@ -16,7 +20,8 @@ extension PageMap {
   /// Granules of the longest free run of the node.
   @inline(__always)
   func longestRun(of node: Int) -> Int {
-    if order == 0 { return Runs.longest(in: pages[node].free) }
+    if search == 0 { return Runs.longest(in: pages[node].free) }
+    if order == 0 { return Runs.longest(in: pages[node].free, span: span) }
     if order <= 3 { return row(from: firstPage(of: node)).longestRun }
     return stretch(1, from: firstPage(of: node)).longest
   }
@@ -24,7 +29,9 @@ extension PageMap {
   /// First granule of the first free run of at least `count` in the node, which has one.
   @inline(__always)
   func firstRun(of count: Int, in node: Int) -> Int {
-    if order == 0 { return first(of: node) &+ Runs.first(of: count, in: pages[node].free) }
+    if order == 0 {
+      return first(of: node) &+ Runs.first(of: count, in: pages[node].free, span: span)
+    }
     let page = firstPage(of: node)
     return order <= 3 ? firstRun(of: count, inRow: page) : firstRun(of: count, inTree: page)
   }
@@ -33,7 +40,7 @@ extension PageMap {
   private func firstRun(of count: Int, inRow first: Int) -> Int {
     switch row(from: first).firstRun(of: count) {
     case .inside(let page):
-      (first &+ page) &<< 6 &+ Runs.first(of: count, in: pages[first &+ page].free)
+      (first &+ page) &<< 6 &+ Runs.first(of: count, in: pages[first &+ page].free, span: span)
     case .at(let granule): first &<< 6 &+ granule
     }
   }
@@ -63,7 +70,11 @@ extension PageMap {
     let place = page & rowMask
     let first = page &- place
     var row = row(from: first)
-    row.set(place, free: pages[page].free)
+    if span == 0 {
+      row.set(place, free: pages[page].free)
+    } else {
+      row.set(place, free: pages[page].free, span: span)
+    }
     store(row, from: first)
     if order > 3 { updateTree(of: first, row) }
   }

@@ -7,6 +7,11 @@
   @usableFromInline let pages: Table<Page>
   /// Pages of a node are 2^order.
   @usableFromInline let order: Int
+  /// Granules whose multiples no frame lies across: 32 or 64; 0 if a frame may lie anywhere in its
+  /// node.
+  let span: Int
+  /// How free runs are found: the order, or more than any where frames have a span.
+  let search: Int
   @usableFromInline let nodeCount: Int
 
   /// Pages of all nodes.
@@ -20,15 +25,20 @@
   /// fit, not where others lay. One comparison, because links have their list in their high bits.
   @usableFromInline let linkLimit: Int64
 
-  init(pages: Table<Page>, order: Int, nodeCount: Int) {
+  init(pages: Table<Page>, order: Int, nodeCount: Int, span: Int) {
     self.pages = pages
     self.order = order
+    self.span = span
+    search = span == 0 ? order : Self.spanned
     self.nodeCount = nodeCount
     pageCount = nodeCount << order
     // Where nodes have several pages, not every link says a list, and any is below this.
     linkLimit = order == 0 ? Int64(Self.longRun) << 48 : .max
-    lastEnd = order == 0 ? Page.granules : Page.granules - 1
+    lastEnd = order == 0 || span != 0 ? Page.granules : Page.granules - 1
   }
+
+  /// The value of `search` where frames have a span.
+  private static let spanned = 16
 
   /// From here on a free run is long: a page with one takes its frames back at once.
   private static let longRun = 17
