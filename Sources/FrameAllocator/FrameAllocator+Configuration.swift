@@ -13,8 +13,8 @@ extension FrameAllocator {
     ///
     /// No frame is longer than a node. Small nodes go home sooner, large ones take jumbo frames.
     public var nodeOrder = 0
-    /// Bytes whose multiples no frame lies across, 2,048 or 4,096; nil if frames may lie anywhere in
-    /// their node.
+    /// Bytes whose multiples no frame lies across, 2,048 or 4,096; nil if frames may lie anywhere
+    /// in their node.
     ///
     /// No frame is longer either, but for the pages that frames of isolated groups have. For memory
     /// of which the kernel sends nothing else: aligned chunks, or pages that the device sees apart.

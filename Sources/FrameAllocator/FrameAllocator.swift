@@ -114,6 +114,12 @@ extension FrameAllocator {
     (map.span == 0 ? map.nodeGranules : map.span) &* Self.granule
   }
 
+  /// Whether frames may lie across a multiple of `boundary` bytes: 2,048 or 4,096.
+  public func mayCross(_ boundary: Int) -> Bool {
+    let unit = map.span == 0 ? map.nodeGranules : map.span
+    return unit &* Self.granule > boundary
+  }
+
   /// Bytes of this allocator's tables, and of those it shares with the pool's other allocators.
   public var metadataByteCount: (own: Int, shared: Int) {
     (memory.byteCount, pool.metadataByteCount)

@@ -34,7 +34,7 @@ extension FrameAllocatorError: CustomStringConvertible {
     case .nodeOrder(let order):
       "nodes of 2^\(order) pages: the order must be 0 to 3, or 9 for 2 MiB"
     case .boundary(let boundary, let chunkSize, let isUnaligned):
-      "a boundary at every \(boundary) bytes with \(isUnaligned ? "unaligned" : "aligned") chunks of "
+      "a boundary every \(boundary) bytes with \(isUnaligned ? "un" : "")aligned chunks of "
         + "\(chunkSize): it must be 4096, or 2048 for aligned chunks of 2048"
     case .memory(let byteCount, let nodeSize):
       "\(byteCount) bytes of memory in nodes of \(nodeSize): there must be 1 to 2^24 - 2 nodes, "

@@ -7,12 +7,8 @@
   @usableFromInline let pages: Table<Page>
   /// Pages of a node are 2^order.
   @usableFromInline let order: Int
-  /// Granules whose multiples no frame lies across: 32 or 64; 0 if a frame may lie anywhere in its
-  /// node.
-  let span: Int
-  /// How free runs are found: the order, or more than any where frames have a span.
+  /// How free runs are found: the order, 0 to 9; or, where frames have one, their span, 32 or 64.
   let search: Int
-  @usableFromInline let nodeCount: Int
 
   /// Pages of all nodes.
   @usableFromInline let pageCount: Int
@@ -28,20 +24,22 @@
   init(pages: Table<Page>, order: Int, nodeCount: Int, span: Int) {
     self.pages = pages
     self.order = order
-    self.span = span
-    search = span == 0 ? order : Self.spanned
-    self.nodeCount = nodeCount
+    search = span == 0 ? order : span
     pageCount = nodeCount << order
     // Where nodes have several pages, not every link says a list, and any is below this.
     linkLimit = order == 0 ? Int64(Self.longRun) << 48 : .max
     lastEnd = order == 0 || span != 0 ? Page.granules : Page.granules - 1
   }
 
-  /// The value of `search` where frames have a span.
-  private static let spanned = 16
-
   /// From here on a free run is long: a page with one takes its frames back at once.
   private static let longRun = 17
+
+  /// Nodes of the memory.
+  var nodeCount: Int { pageCount &>> order }
+
+  /// Granules whose multiples no frame lies across: 32 or 64; 0 if a frame may lie anywhere in its
+  /// node.
+  var span: Int { search > 9 ? search : 0 }
 
   /// Granules of a node.
   var nodeGranules: Int {
