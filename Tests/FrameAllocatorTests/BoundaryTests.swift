@@ -1,4 +1,6 @@
+import Expectations
 import FrameAllocator
+import MartletTestKit
 import Testing
 
 /// Frames that lie across no multiple of a chunk or a page, as the kernel wants them.

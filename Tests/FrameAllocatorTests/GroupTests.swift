@@ -1,4 +1,6 @@
+import Expectations
 import FrameAllocator
+import MartletTestKit
 import Testing
 
 /// Who may have how much: reserve, quotas, guarantees; and whose page is whose.

@@ -1,4 +1,6 @@
+import Expectations
 import FrameAllocator
+import MartletTestKit
 import Testing
 
 /// The memory as plainly as it can be said: for each granule, which frame has it.

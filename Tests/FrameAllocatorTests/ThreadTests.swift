@@ -1,5 +1,7 @@
+import Expectations
 import FrameAllocator
 import Glibc
+import MartletTestKit
 import Synchronization
 import Testing
 
