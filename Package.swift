@@ -59,19 +59,24 @@ let package = Package(
       name: "echo", dependencies: ["Martlet", system], path: "examples/echo",
       exclude: ["README.md"],
       swiftSettings: strict),
+    .target(name: "Expectations", path: "Tests/Expectations", swiftSettings: strict),
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: library),
     .testTarget(
-      name: "FrameAllocatorTests", dependencies: ["FrameAllocator"], swiftSettings: strict),
+      name: "FrameAllocatorTests",
+      dependencies: ["Expectations", "FrameAllocator", "MartletTestKit"],
+      swiftSettings: strict),
     .testTarget(
-      name: "XSKTests", dependencies: ["XSK", "CXDP", "MartletTestKit", system],
+      name: "XSKTests", dependencies: ["Expectations", "XSK", "CXDP", "MartletTestKit", system],
       swiftSettings: strict),
     .testTarget(
       name: "SteeringTests", dependencies: ["Steering", "XSK", "Wire", "CXDP", "MartletTestKit"],
       swiftSettings: strict),
     .testTarget(
-      name: "MartletTests", dependencies: ["Martlet", "MartletTestKit"], swiftSettings: strict),
+      name: "MartletTests", dependencies: ["Expectations", "Martlet", "MartletTestKit"],
+      swiftSettings: strict),
     .testTarget(
-      name: "KernelTests", dependencies: ["Martlet", "MartletTestKit", "CXDP", system],
+      name: "KernelTests",
+      dependencies: ["Expectations", "Martlet", "MartletTestKit", "CXDP", system],
       swiftSettings: strict),
     .testTarget(
       name: "MartletTestKitTests", dependencies: ["MartletTestKit", "XSK"], swiftSettings: strict),

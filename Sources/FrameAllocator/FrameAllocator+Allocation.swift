@@ -70,7 +70,7 @@ extension FrameAllocator {
   /// Looks at `limit` nodes if none is sure to have them: only where frames are longer than a page.
   @inline(__always)
   mutating func takeRun(of length: Int, in heap: Int, limit: Int = 8) -> Int? {
-    switch map.order {
+    switch map.search {
     case 0: takeRunOfPage(length, in: heap)
     case 3: takeRunOfEight(length, in: heap, limit)
     case ..<3: takeRunOfFew(length, in: heap, limit)

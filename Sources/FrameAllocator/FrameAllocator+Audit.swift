@@ -50,9 +50,13 @@ extension FrameAllocator {
     var hasRun = false
     var run = 0
     var longest = 0
+    var wholePages = 0
     for page in map.firstPage(of: node)..<map.firstPage(of: node + 1) {
       let masks = map.pages[page]
+      wholePages = masks.isWhole ? wholePages + Page.granules : 0
+      longest = max(longest, wholePages)
       for bit in 0..<Page.granules {
+        if map.span != 0, bit % map.span == 0 { run = 0 }
         let isFree = masks.free >> UInt64(bit) & 1 == 1
         let isHead = masks.heads >> UInt64(bit) & 1 == 1
         run = isFree ? run + 1 : 0
@@ -73,8 +77,23 @@ extension FrameAllocator {
         }
       }
     }
+    if let crossing = crossingFrame(of: node, heap: heap) {
+      return "the frame at granule \(crossing) lies across a boundary"
+    }
     guard longest == map.longestRun(of: node) else {
       return "node \(node) has a free run of \(longest), its tree says \(map.longestRun(of: node))"
+    }
+    return nil
+  }
+
+  /// First granule of a frame of the node that lies across a boundary; nil if none does.
+  private func crossingFrame(of node: Int, heap: Int) -> Int? {
+    guard map.span != 0, !isIsolated(heap >> 1) else { return nil }
+    for page in map.firstPage(of: node)..<map.firstPage(of: node + 1) {
+      for bit in 0..<Page.granules where map.pages[page].heads >> UInt64(bit) & 1 == 1 {
+        let base = page << 6 | bit
+        if base % map.span + map.length(at: base) > map.span { return base }
+      }
     }
     return nil
   }

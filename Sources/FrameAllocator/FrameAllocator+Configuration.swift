@@ -13,6 +13,12 @@ extension FrameAllocator {
     ///
     /// No frame is longer than a node. Small nodes go home sooner, large ones take jumbo frames.
     public var nodeOrder = 0
+    /// Bytes whose multiples no frame lies across, 2,048 or 4,096; nil if frames may lie anywhere
+    /// in their node.
+    ///
+    /// No frame is longer either, but for the pages that frames of isolated groups have. For memory
+    /// of which the kernel sends nothing else: aligned chunks, or pages that the device sees apart.
+    public var boundary: Int?
     /// Bytes that only `.critical` allocations can take, kept from the start in whole nodes.
     public var reserve: Int
     /// The flow groups; the first is `FlowGroup.shared`.
@@ -51,6 +57,12 @@ extension FrameAllocator.Configuration {
   /// Bytes of a node.
   var nodeSize: Int { 4096 << nodeOrder }
 
+  /// Granules whose multiples no frame lies across; 0 where frames end with their node anyway.
+  var span: Int {
+    guard let boundary, boundary < nodeSize else { return 0 }
+    return boundary / FrameAllocator.granule
+  }
+
   /// Nodes that hold `byteCount` bytes, rounded up: what is promised is kept in full.
   func nodes(toHold byteCount: Int) -> Int {
     byteCount / nodeSize + (byteCount % nodeSize == 0 ? 0 : 1)
@@ -67,6 +79,11 @@ extension FrameAllocator.Configuration {
   func validate() throws(FrameAllocatorError) {
     guard chunkSize == 2048 || chunkSize == 4096 else { throw .chunkSize(chunkSize) }
     guard (0...3).contains(nodeOrder) || nodeOrder == 9 else { throw .nodeOrder(nodeOrder) }
+    if let boundary {
+      guard boundary == 4096 || boundary == 2048 && chunkSize == 2048 && !isUnaligned else {
+        throw .boundary(boundary, chunkSize: chunkSize, isUnaligned: isUnaligned)
+      }
+    }
     let nodeCount = byteCount / nodeSize
     guard byteCount > 0, nodeCount > 0, nodeCount < NodeLink.none, byteCount <= 1 << 38 else {
       throw .memory(byteCount: byteCount, nodeSize: nodeSize)

@@ -24,12 +24,12 @@ extension FrameAllocator {
     let page = granule &>> 6
     let heap =
       Int(truncatingIfNeeded: owners[page]) ^ Int(truncatingIfNeeded: identity)
+    // A reserve node's, of a page with a long free run, or another worker's, which may change at
+    // this moment: it is not even read.
+    guard heap & (fromAfar ? 0xF801 : 0x1_F801) == 0 else { return false }
     let base = UInt64(truncatingIfNeeded: granule & 63)
     let masks = map.pages[page]
-    // Another worker's, a reserve node's, or of a page with a long free run.
-    guard heap & (fromAfar ? 0xF801 : 0x1_F801) == 0, (masks.held &>> base) & 1 == 1 else {
-      return false
-    }
+    guard (masks.held &>> base) & 1 == 1 else { return false }
     let end = (masks.stops & (~1 &<< base)).trailingZeroBitCount
     guard end <= map.lastEnd,
       magazines.push(
@@ -76,8 +76,10 @@ extension FrameAllocator {
   /// `release(_:from:)` of slots in unaligned memory, and of packed frames.
   @usableFromInline
   mutating func releaseUnusual(_ address: UInt64, from custody: Custody) -> Bool {
-    if slots.isUnaligned, let slot = slots.slot(anywhere: address, in: custody) {
-      return restoreSlotSlowly(slots.base(ofSlotIn: slot.place.window))
+    if slots.isUnaligned, let granule = granule(at: address),
+      let window = slots.window(ofSlotWith: granule), slots.custody(ofSlotIn: window) == custody
+    {
+      return restoreSlotSlowly(slots.base(ofSlotIn: window))
     }
     return custody.isWithApplication ? release(address) : false
   }
@@ -177,7 +179,7 @@ extension FrameAllocator {
   mutating func makeFree(_ first: Int, count: Int, heap: Int) {
     guard count != 0 else { return }
     let isWhole =
-      switch map.order {
+      switch map.search {
       case 0: makeFreeInPage(first, count: count, heap: heap)
       case ...3 where first & 63 &+ count <= Page.granules:
         makeFreeInRow(first, count: count, heap: heap)

@@ -15,6 +15,7 @@
 /// Invariants, checked by `audit()`:
 /// - `used + free = all` granules of a page, and every used run begins with a head (see `Page`);
 /// - no two free runs are adjacent: they are one; a node is listed under its longest one;
+/// - no frame lies across a boundary that the configuration names, and free runs count up to it;
 /// - a node belongs to one heap of one worker, or to the pool; so a page has frames of one group;
 /// - reserve nodes serve `.critical` allocations only, and every node that comes back refills the
 ///   reserve first;
@@ -111,7 +112,15 @@ extension FrameAllocator {
   public var chunkCount: Int { slots.entries.count }
 
   /// Bytes of the longest frame that `allocate` can give.
-  public var maximumFrame: Int { map.nodeGranules &* Self.granule }
+  public var maximumFrame: Int {
+    (map.span == 0 ? map.nodeGranules : map.span) &* Self.granule
+  }
+
+  /// Whether frames may lie across a multiple of `boundary` bytes: 2,048 or 4,096.
+  public func mayCross(_ boundary: Int) -> Bool {
+    let unit = map.span == 0 ? map.nodeGranules : map.span
+    return unit &* Self.granule > boundary
+  }
 
   /// Bytes of this allocator's tables, and of those it shares with the pool's other allocators.
   public var metadataByteCount: (own: Int, shared: Int) {

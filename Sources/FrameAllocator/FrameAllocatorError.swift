@@ -4,6 +4,9 @@ public enum FrameAllocatorError: Error, Sendable, Hashable {
   case chunkSize(Int)
   /// The node order is none of 0 ... 3 and 9.
   case nodeOrder(Int)
+  /// Frames cannot keep within such a boundary: it is none of 2,048 and 4,096, or slots lie across
+  /// it.
+  case boundary(Int, chunkSize: Int, isUnaligned: Bool)
   /// The memory holds not even one node, or more than can be numbered.
   case memory(byteCount: Int, nodeSize: Int)
   /// The reserve and the guarantees ask for more than there is.
@@ -30,6 +33,9 @@ extension FrameAllocatorError: CustomStringConvertible {
       "a chunk of \(size) bytes: the kernel takes 2048 and 4096"
     case .nodeOrder(let order):
       "nodes of 2^\(order) pages: the order must be 0 to 3, or 9 for 2 MiB"
+    case .boundary(let boundary, let chunkSize, let isUnaligned):
+      "a boundary every \(boundary) bytes with \(isUnaligned ? "un" : "")aligned chunks of "
+        + "\(chunkSize): it must be 4096, or 2048 for aligned chunks of 2048"
     case .memory(let byteCount, let nodeSize):
       "\(byteCount) bytes of memory in nodes of \(nodeSize): there must be 1 to 2^24 - 2 nodes, "
         + "and 256 GiB at most"

@@ -39,7 +39,7 @@ public final class FramePool: Sendable {
     let map = PageMap(
       pages: memory.table(of: Page.self, count: pageCount),
       links: memory.table(of: UInt64.self, count: pageCount), order: configuration.nodeOrder,
-      nodeCount: nodeCount)
+      nodeCount: nodeCount, span: configuration.span)
     let owners = memory.sharedTable(count: pageCount)
     for page in 0..<pageCount { owners[page] = Self.noOwner }
     let windows = pageCount * 4096 / configuration.chunkSize

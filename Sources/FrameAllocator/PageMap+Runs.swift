@@ -3,6 +3,10 @@ extension PageMap {
   // first: the row of its pages, see `PageRow`. A node of 512 pages has 64 rows, and above them a
   // tree of stretches: stretch 1 is the node, stretches 2n and 2n + 1 are the halves of stretch n,
   // and 64 to 127 are the rows.
+  //
+  // Where frames have a span, a run counts as far as a frame may lie in it: it ends at a multiple
+  // of the span. A page that is wholly free counts as a run of its length all the same, and so do
+  // several in a row: whoever looks for a run no longer than the span finds one at its start.
 
   /// Makes every granule of the node free, with no runs.
   func reset(_ node: Int) {
@@ -17,15 +21,45 @@ extension PageMap {
   /// Granules of the longest free run of the node.
   @inline(__always)
   func longestRun(of node: Int) -> Int {
-    if order == 0 { return Runs.longest(in: pages[node].free) }
-    if order <= 3 { return row(from: firstPage(of: node)).longestRun }
-    return stretch(1, from: firstPage(of: node)).longest
+    if search == 0 { return Runs.longest(in: pages[node].free) }
+    if search <= 3 { return row(from: firstPage(of: node)).longestRun }
+    if order > 3 { return stretch(1, from: firstPage(of: node)).longest }
+    return longestSpannedRun(of: node)
+  }
+
+  // What is for spans alone stands in functions of its own, so that the others stay small.
+
+  @inline(never)
+  private func longestSpannedRun(of node: Int) -> Int {
+    order == 0
+      ? Runs.longest(in: pages[node].free, span: span) : row(from: firstPage(of: node)).longestRun
+  }
+
+  /// First granule of the first free run of at least `count` in a page, which has one.
+  @inline(__always)
+  private func firstRun(of count: Int, inPage page: Int) -> Int {
+    let place =
+      search > 9
+      ? firstSpannedRun(of: count, inPage: page) : Runs.first(of: count, in: pages[page].free)
+    return page &<< 6 &+ place
+  }
+
+  @inline(never)
+  private func firstSpannedRun(of count: Int, inPage page: Int) -> Int {
+    Runs.first(of: count, in: pages[page].free, span: span)
+  }
+
+  @inline(never)
+  private func setSpanned(_ row: PageRow, _ place: Int, page: Int) -> PageRow {
+    var row = row
+    row.set(place, free: pages[page].free, span: span)
+    return row
   }
 
   /// First granule of the first free run of at least `count` in the node, which has one.
   @inline(__always)
   func firstRun(of count: Int, in node: Int) -> Int {
-    if order == 0 { return first(of: node) &+ Runs.first(of: count, in: pages[node].free) }
+    if order == 0 { return firstRun(of: count, inPage: node) }
     let page = firstPage(of: node)
     return order <= 3 ? firstRun(of: count, inRow: page) : firstRun(of: count, inTree: page)
   }
@@ -34,7 +68,7 @@ extension PageMap {
   private func firstRun(of count: Int, inRow first: Int) -> Int {
     switch row(from: first).firstRun(of: count) {
     case .inside(let page):
-      (first &+ page) &<< 6 &+ Runs.first(of: count, in: pages[first &+ page].free)
+      firstRun(of: count, inPage: first &+ page)
     case .at(let granule): first &<< 6 &+ granule
     }
   }
@@ -67,7 +101,11 @@ extension PageMap {
     let place = page & rowMask
     let first = page &- place
     var row = row(from: first)
-    row.set(place, free: pages[page].free)
+    if search <= 9 {
+      row.set(place, free: pages[page].free)
+    } else {
+      row = setSpanned(row, place, page: page)
+    }
     store(row, from: first, order: order)
     if order > 3 { updateTree(of: first, row) }
   }

@@ -9,7 +9,8 @@
   let links: Table<UInt64>
   /// Pages of a node are 2^order.
   @usableFromInline let order: Int
-  @usableFromInline let nodeCount: Int
+  /// How free runs are found: the order, 0 to 9; or, where frames have one, their span, 32 or 64.
+  let search: Int
 
   /// Pages of all nodes.
   @usableFromInline let pageCount: Int
@@ -17,14 +18,21 @@
   /// on in the next page, where nodes have several.
   @usableFromInline let lastEnd: Int
 
-  init(pages: Table<Page>, links: Table<UInt64>, order: Int, nodeCount: Int) {
+  init(pages: Table<Page>, links: Table<UInt64>, order: Int, nodeCount: Int, span: Int) {
     self.pages = pages
     self.links = links
     self.order = order
-    self.nodeCount = nodeCount
+    search = span == 0 ? order : span
     pageCount = nodeCount << order
-    lastEnd = order == 0 ? Page.granules : Page.granules - 1
+    lastEnd = order == 0 || span != 0 ? Page.granules : Page.granules - 1
   }
+
+  /// Nodes of the memory.
+  var nodeCount: Int { pageCount &>> order }
+
+  /// Granules whose multiples no frame lies across: 32 or 64; 0 if a frame may lie anywhere in its
+  /// node.
+  var span: Int { search > 9 ? search : 0 }
 
   /// Granules of a node.
   var nodeGranules: Int {

@@ -32,6 +32,18 @@ struct PageRow: Equatable {
     suffix = suffix & kept | UInt64(truncatingIfNeeded: (~free).leadingZeroBitCount) &<< shift
   }
 
+  /// The same where no frame lies across a multiple of `span` granules: no run goes over a page's
+  /// end but from one that is wholly free to another.
+  mutating func set(_ page: Int, free: UInt64, span: Int) {
+    let shift = UInt64(truncatingIfNeeded: page &<< 3)
+    let kept = ~(0xFF &<< shift)
+    let whole = free == ~0 ? UInt64(Page.granules) &<< shift : 0
+    longest =
+      longest & kept | UInt64(truncatingIfNeeded: Runs.longest(in: free, span: span)) &<< shift
+    prefix = prefix & kept | whole
+    suffix = suffix & kept | whole
+  }
+
   /// By page: the run that goes over its end into the next page, without what follows there.
   private var crossing: UInt64 {
     @inline(__always) get { suffix &+ prefix &>> 8 }

@@ -62,8 +62,30 @@
     }
   }
 
+  /// The length of the longest run that does not go over a multiple of `span` bits, 32 or 64; of
+  /// the whole page if all bits are set.
+  static func longest(in bits: UInt64, span: Int) -> Int {
+    guard span == 32, bits != ~0 else { return longest(in: bits) }
+    return max(longest(in: bits & 0xFFFF_FFFF), longest(in: bits &>> 32))
+  }
+
   /// The first bit of the first run of at least `count` bits, 1 to 64; 64 if there is none.
   static func first(of count: Int, in bits: UInt64) -> Int {
+    starts(of: count, in: bits).trailingZeroBitCount
+  }
+
+  /// The same for a run that does not go over a multiple of `span` bits, 32, 64 or 0 for none, if
+  /// it is no longer than that.
+  static func first(of count: Int, in bits: UInt64, span: Int) -> Int {
+    let starts = starts(of: count, in: bits)
+    guard span == 32, count <= 32 else { return starts.trailingZeroBitCount }
+    let half: UInt64 = ~0 &>> UInt64(truncatingIfNeeded: 31 &+ count)
+    return (starts & (half | half &<< 32)).trailingZeroBitCount
+  }
+
+  /// Where runs of at least `count` bits begin, 1 to 64.
+  @inline(__always)
+  private static func starts(of count: Int, in bits: UInt64) -> UInt64 {
     var starts = bits
     var left = count
     while left > 1 {
@@ -71,6 +93,6 @@
       starts &= starts &>> UInt64(truncatingIfNeeded: half)
       left &-= half
     }
-    return starts.trailingZeroBitCount
+    return starts
   }
 }

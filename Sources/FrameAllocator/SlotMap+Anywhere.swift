@@ -12,7 +12,7 @@ extension SlotMap {
     // Whatever the descriptor says, the packet lies inside this slot. In this order, since the
     // compiler would make one condition of the two that are about the offset.
     guard UInt(bitPattern: window) < UInt(bitPattern: unalignedCount), offset <= room,
-      entries[both: window] == SlotTable.both(custody, start: start(of: address)),
+      entries.own(window) == SlotTable.both(custody, start: start(of: address)),
       extent <= room &- offset
     else { return nil }
     // Without the byte of its granule: a slot begins at one.
@@ -25,7 +25,7 @@ extension SlotMap {
   public func slot(anywhere address: UInt64, in custody: Custody) -> (place: Place, base: UInt64)? {
     let window = window(at: address)
     guard UInt(bitPattern: window) < UInt(bitPattern: unalignedCount) else { return nil }
-    // Of another custody's entry this is more than any byte's number.
+    // The entry may be a neighbour's. Of another custody's this is more than any byte's number.
     let entry = UInt64(entries[both: window])
     let first = (entry &- UInt64(SlotTable.both(custody, start: 0))) &<< 6
     if address & chunkMask >= first {
@@ -40,6 +40,7 @@ extension SlotMap {
     place: Place, base: UInt64
   )? {
     let before = window &- 1
+    // What says this custody is no neighbour's.
     guard window > 0, entries[custodyIn: before] == custody.rawValue,
       last < UInt64(entries[startIn: before])
     else { return nil }

@@ -4,6 +4,13 @@
 /// says the slot's custody and at which granule of the window it begins. Every worker writes the
 /// entries of the frames it has, so a slot may change workers without its owner.
 ///
+/// Where slots lie anywhere, whoever looks for the slot around an address also reads the entry of a
+/// neighbour, which may be another worker's and change meanwhile. So the entries are atomic, and a
+/// slot's start is written before the custody that says there is one: whoever sees a slot appear
+/// beside a frame of its own never takes it for one that covers the frame. An address that names a
+/// slot's own window, as the kernel gives back what it was given, needs none of this; of a kernel
+/// that names another worker's the entry is read and found to be no match, whatever it says.
+///
 /// A view, as the tables are: a loop may take a copy, whose parts then stay in registers.
 @frozen public struct SlotMap: Sendable {
   /// By window: who has the slot that begins there, 0 where none does, and at which granule.
@@ -62,8 +69,8 @@
   @inline(__always)
   func window(ofSlotWith granule: Int) -> Int? {
     let window = window(ofGranule: granule)
-    if entries[custodyIn: window] != 0, base(ofSlotIn: window) <= granule { return window }
-    guard window > 0, entries[custodyIn: window - 1] != 0,
+    if entries.acquiredCustody(window) != 0, base(ofSlotIn: window) <= granule { return window }
+    guard window > 0, entries.acquiredCustody(window - 1) != 0,
       base(ofSlotIn: window - 1) + granules > granule
     else { return nil }
     return window - 1
@@ -96,9 +103,9 @@
   /// Notes that a slot begins at a granule, in a custody.
   func set(_ custody: Custody, at granule: Int) {
     let window = window(ofGranule: granule)
-    entries[custodyIn: window] = custody.rawValue
     let start = start(of: UInt64(truncatingIfNeeded: granule) << 6)
     entries[startIn: window] = UInt8(truncatingIfNeeded: start)
+    entries.publish(custody.rawValue, at: window)
   }
 
   /// Forgets the slot that begins at a granule.
@@ -137,7 +144,7 @@ extension SlotMap {
   public func place(of address: UInt64, in custody: Custody) -> Place? {
     let window = window(at: address)
     guard _fastPath(covers(address)),
-      _fastPath(entries[custodyIn: window] == custody.rawValue)
+      _fastPath(entries.ownCustody(window) == custody.rawValue)
     else { return nil }
     return Place(window: window)
   }
@@ -148,7 +155,7 @@ extension SlotMap {
   public func place(ofSlotAt base: UInt64, in custody: Custody) -> Place? {
     let window = window(at: base)
     guard UInt(bitPattern: window) < UInt(bitPattern: entries.count),
-      entries[both: window] == SlotTable.both(custody, start: start(of: base))
+      entries.own(window) == SlotTable.both(custody, start: start(of: base))
     else { return nil }
     return Place(window: window)
   }

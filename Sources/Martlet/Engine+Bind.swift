@@ -38,6 +38,7 @@ extension Engine {
     for rung in rungs {
       do throws(XDPError) {
         if sockets.isEmpty { try openEitherWay(&sockets, for: wanted, of: umem, on: rung) }
+        if rung == .zeroCopy { try keepFramesInPages(umem.pages) }
         let reason = Self.reason(for: rung, asked: mode, after: refusal)
         return try adopt(&sockets, for: wanted, on: rung, because: reason)
       } catch {
@@ -110,16 +111,16 @@ extension Engine {
     do throws(XDPError) {
       return try open(&sockets, for: wanted, of: umem, on: rung)
     } catch {
-      let isFree =
-        ports.count == 0 && balance == 0 && shared == nil
-        && control.configuration.isUnaligned == nil
+      let isFree = isUnused && control.configuration.isUnaligned == nil
       guard rung == .zeroCopy, error.kind == .modeRefused, isFree, !isAligned else { throw error }
       sockets.removeAll()
       umem.alignChunks(true)
       do throws(XDPError) {
         try open(&sockets, for: wanted, of: umem, on: rung)
-        allocator = try control.configuration.makePool(isUnaligned: false, workers: 1)
-          .makeAllocator(worker: 0)
+        try remakeAllocator(
+          isUnaligned: false,
+          boundary: control.configuration.boundary(
+            isUnaligned: false, isZeroCopy: true, pages: umem.pages))
         control.alignmentFallback = "\(error.operation): \(error.reason)"
       } catch let second {
         umem.alignChunks(false)
@@ -134,6 +135,34 @@ extension Engine {
   private func has(_ group: FlowGroup) -> Bool { (0..<groupCount).contains(group.index) }
 
   private var isAligned: Bool { !allocator.slots.takesOffsets }
+
+  /// Whether no port and no frame was asked for yet, and nobody else has any of the memory.
+  private var isUnused: Bool { ports.count == 0 && balance == 0 && shared == nil }
+
+  /// From here on gives no frame that lies across pages, if those are not side by side for a device
+  /// that sends from them: the kernel would refuse to send it.
+  ///
+  /// Throws if the application has frames already.
+  mutating func keepFramesInPages(_ pages: PageKind?) throws(XDPError) {
+    let configuration = control.configuration
+    let boundary = configuration.boundary(
+      isUnaligned: isUnaligned, isZeroCopy: true, pages: pages)
+    guard isUnaligned, let boundary, allocator.mayCross(boundary) else { return }
+    guard isUnused else {
+      throw XDPError(
+        .modeRefused, operation: "bind in zero-copy mode",
+        reason: "frames that were given may lie across pages, which a device sends apart",
+        remedy: "bind before frames are allocated, or use nodes of one page (nodeOrder 0)")
+    }
+    try remakeAllocator(isUnaligned: true, boundary: boundary)
+  }
+
+  private mutating func remakeAllocator(isUnaligned: Bool, boundary: Int?) throws(XDPError) {
+    allocator = try control.configuration.makePool(
+      isUnaligned: isUnaligned, boundary: boundary, workers: 1
+    ).makeAllocator(worker: 0)
+    packsFrames = control.configuration.packsFrames ?? isUnaligned
+  }
 
   private func open(
     _ sockets: inout RigidArray<Socket>, for wanted: [Wanted],

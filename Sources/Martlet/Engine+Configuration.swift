@@ -19,6 +19,11 @@ extension Engine {
     /// Nil takes that wherever the driver does; `Engine.isUnaligned` says what was got. Rings in
     /// memory, which have no driver, are aligned unless asked otherwise.
     public var isUnaligned: Bool?
+    /// Whether frames to send are as long as asked, many to a page, rather than slots: less memory,
+    /// and more work for each.
+    ///
+    /// Nil packs them where slots may begin anywhere.
+    public var packsFrames: Bool?
     /// Bytes left free in front of each received packet, beside the kernel's own 256.
     public var headroom = 0
     /// Entries of each of a port's rings, a power of two.
@@ -97,10 +102,24 @@ extension Engine.Configuration {
     }
   }
 
-  func makePool(isUnaligned: Bool, workers: Int) throws(XDPError) -> FramePool {
+  /// Bytes whose multiples no frame may lie across, for the kernel would not send it; nil if it
+  /// sends it from anywhere in a node.
+  ///
+  /// Aligned descriptors name bytes of one chunk. Unaligned ones may go over into the next page if
+  /// the device has the two side by side, which zero copy alone asks for: pages of 2 MiB that were
+  /// set aside are whole to it, and no node is longer; of others nobody promises it.
+  func boundary(isUnaligned: Bool, isZeroCopy: Bool, pages: PageKind?) -> Int? {
+    guard isUnaligned else { return chunkSize }
+    return isZeroCopy && pages != .huge ? 4096 : nil
+  }
+
+  func makePool(
+    isUnaligned: Bool, boundary: Int?, workers: Int
+  ) throws(XDPError) -> FramePool {
     var frames = FrameAllocator.Configuration(
       byteCount: memory, chunkSize: chunkSize, reserve: reserve, groups: groups)
     frames.isUnaligned = isUnaligned
+    frames.boundary = boundary
     frames.nodeOrder = nodeOrder
     frames.workers = workers
     do {

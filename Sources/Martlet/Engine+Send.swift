@@ -40,8 +40,8 @@ extension Engine {
   /// A frame of `byteCount` bytes to write a packet into, with undefined contents.
   ///
   /// In unaligned memory it is as long as asked, rounded up to 64 bytes, and packed with others in
-  /// its page; in aligned memory it has a chunk of its own, since the kernel takes no packet there
-  /// that lies across two. Returns nil if `byteCount` is not in `1 ... maximumFrame`, or if nothing
+  /// its page; in aligned memory it has a chunk of its own. `Configuration.packsFrames` says
+  /// otherwise. Returns nil if `byteCount` is not in `1 ... maximumFrame`, or if nothing
   /// is free for this group and permission, also after the completions of every port were drained.
   @inlinable @inline(__always)
   public mutating func allocate(
@@ -60,7 +60,7 @@ extension Engine {
     byteCount: Int, group: FlowGroup, permission: Permission
   ) -> Frame.Remains? {
     let extent = UInt64(truncatingIfNeeded: byteCount)
-    if allocator.slots.takesOffsets {
+    if packsFrames {
       guard
         let address = allocator.allocate(
           byteCount: byteCount, group: group, permission: permission)

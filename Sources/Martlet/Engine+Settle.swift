@@ -10,7 +10,8 @@ public enum Settling: Sendable, Hashable {
   /// Packets of at most `upTo` bytes move into a frame of their length, so that the slot can
   /// receive again; longer ones stay in place.
   case copyBreak(upTo: Int)
-  /// The packet moves into a frame of its length, where memory is fullest.
+  /// The packet moves into a frame of its length, where memory is fullest; one that lies in such a
+  /// frame already moves only into a fuller node.
   case pack
 }
 
@@ -39,6 +40,7 @@ extension Engine {
       case .copyBreak(let limit) where remains.extent > UInt64(max(0, limit)): trim(remains)
       case .inPlace: trim(remains)
       case .copyBreak where remains.layout == .packed: nil
+      case .pack where remains.layout == .packed: moveToDenser(remains) ?? shorten(remains)
       case .copyBreak, .pack: pack(remains, in: nil) ?? trim(remains)
       }
     return Frame(settled ?? remains, memory: memory.identity)
@@ -72,15 +74,8 @@ extension Engine {
   /// then; a packet in a slot or in several fragments stays where it is.
   public mutating func compact(_ frame: consuming Frame) -> Frame {
     let remains = frame.spend(in: memory.identity)
-    let byteCount = Int(truncatingIfNeeded: remains.extent)
-    guard remains.layout == .packed,
-      let address = allocator.allocateDenser(than: remains.address, byteCount: byteCount)
-    else { return Frame(remains, memory: memory.identity) }
-    guard mayBeSent(from: address, byteCount: byteCount) else {
-      allocator.release(address)
-      return Frame(remains, memory: memory.identity)
-    }
-    return Frame(move(remains, to: address), memory: memory.identity)
+    let moved = remains.layout == .packed ? moveToDenser(remains) : nil
+    return Frame(moved ?? remains, memory: memory.identity)
   }
 
   /// Packets and bytes that settling and compacting have copied.
@@ -96,6 +91,21 @@ extension Engine {
       layout: .packed)
   }
 
+  /// Frees what a packed frame has behind its packet, which may have been made shorter; nil, since
+  /// the packet stays where it is.
+  private mutating func shorten(_ frame: Frame.Remains) -> Frame.Remains? {
+    _ = allocator.trim(to: frame.address..<frame.address + frame.extent)
+    return nil
+  }
+
+  /// Moves a packet that lies in a packed frame into a fuller node of its group; nil if there is
+  /// none.
+  private mutating func moveToDenser(_ frame: Frame.Remains) -> Frame.Remains? {
+    allocator.allocateDenser(
+      than: frame.address, byteCount: Int(truncatingIfNeeded: frame.extent)
+    ).map { move(frame, to: $0) }
+  }
+
   /// Moves a packet into a frame of its length, of `group` or of the one it is in; nil if there is
   /// none.
   private mutating func pack(_ frame: Frame.Remains, in group: FlowGroup?) -> Frame.Remains? {
@@ -106,13 +116,7 @@ extension Engine {
       } else {
         allocator.allocateBeside(frame.address, byteCount: byteCount)
       }
-    guard let address = found else { return nil }
-    if mayBeSent(from: address, byteCount: byteCount) { return move(frame, to: address) }
-    allocator.release(address)
-    guard let group, byteCount <= allocator.chunkSize,
-      let slot = allocator.allocateSlot(group: group, custody: .held)
-    else { return nil }
-    return move(frame, to: slot, place: allocator.slots.place(ofSlotAt: slot))
+    return found.map { move(frame, to: $0) }
   }
 
   /// Whether the kernel would send a packet from there: in aligned memory not from across chunks.
@@ -120,11 +124,8 @@ extension Engine {
     allocator.slots.takesOffsets || allocator.slots.holds(address, extent: UInt64(byteCount))
   }
 
-  /// Moves a packet into a frame that was allocated for it, packed if it is not the slot at
-  /// `place`, and releases its own.
-  private mutating func move(
-    _ frame: Frame.Remains, to address: UInt64, place: SlotMap.Place? = nil
-  ) -> Frame.Remains {
+  /// Moves a packet into a packed frame that was allocated for it, and releases its own.
+  private mutating func move(_ frame: Frame.Remains, to address: UInt64) -> Frame.Remains {
     memory.copy(
       from: frame.address, to: address, count: Int(truncatingIfNeeded: frame.extent))
     copiedPackets &+= 1
@@ -132,8 +133,8 @@ extension Engine {
     balance &+= 1
     recycle(frame.address, to: frame.origin)
     return Frame.Remains(
-      address: address, extent: frame.extent, place: place ?? .none, origin: Frame.ownOrigin,
-      layout: place == nil ? .packed : .slot)
+      address: address, extent: frame.extent, place: .none, origin: Frame.ownOrigin,
+      layout: .packed)
   }
 
   /// Counts every fragment of a jumbo packet as held and frees the last one's tail.

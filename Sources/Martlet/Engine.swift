@@ -30,6 +30,8 @@ public struct Engine: ~Copyable {
   @usableFromInline var unusual = Frame.Remains(
     address: 0, extent: 0, place: .none, origin: 0)
   @usableFromInline let burst: UInt32
+  /// Whether `allocate` gives packed frames rather than slots.
+  @usableFromInline var packsFrames: Bool
   /// Frames that the application and fill rings got from the allocator, less those given back.
   ///
   /// With the rings' positions it says how many frames the application has. Modulo 2^32.
@@ -84,7 +86,11 @@ public struct Engine: ~Copyable {
     _ configuration: Configuration, memory: consuming PacketMemory,
     control: consuming EngineControl, isUnaligned: Bool
   ) throws(XDPError) {
-    let pool = try configuration.makePool(isUnaligned: isUnaligned, workers: 1)
+    // Which mode it will be the first port decides, see `keepFramesInPages`.
+    let boundary = configuration.boundary(
+      isUnaligned: isUnaligned, isZeroCopy: false, pages: control.umem?.pages)
+    let pool = try configuration.makePool(
+      isUnaligned: isUnaligned, boundary: boundary, workers: 1)
     self.init(
       configuration, memory: memory, control: control, allocator: pool.makeAllocator(worker: 0))
   }
@@ -97,6 +103,7 @@ public struct Engine: ~Copyable {
     let portLimit = shared?.portLimit ?? Self.portLimit
     var control = control
     links = FragmentTable(slotCount: configuration.takesFragments ? allocator.chunkCount : 0)
+    packsFrames = configuration.packsFrames ?? allocator.slots.takesOffsets
     self.allocator = allocator
     self.memory = memory
     ports = PortTable(first: worker * portLimit, capacity: portLimit)

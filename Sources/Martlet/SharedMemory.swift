@@ -23,8 +23,11 @@ public final class SharedMemory: Sendable {
     try configuration.validate(workers: workers)
     let region = try MemoryRegion(byteCount: configuration.memory, pages: configuration.pages)
     let umem = try UMEM(region: region, configuration: configuration.chunks)
+    // Other engines may have frames when one binds a port to zero copy: they keep to it in advance.
+    let boundary = configuration.boundary(
+      isUnaligned: configuration.chunks.isUnaligned, isZeroCopy: true, pages: umem.pages)
     pool = try configuration.makePool(
-      isUnaligned: configuration.chunks.isUnaligned, workers: workers)
+      isUnaligned: configuration.chunks.isUnaligned, boundary: boundary, workers: workers)
     self.configuration = configuration
     self.workers = workers
     self.umem = umem
@@ -34,8 +37,11 @@ public final class SharedMemory: Sendable {
   public init(inMemory configuration: Engine.Configuration, workers: Int) throws(XDPError) {
     try configuration.validated()
     try configuration.validate(workers: workers)
+    let isUnaligned = configuration.isUnaligned ?? false
+    let boundary = configuration.boundary(
+      isUnaligned: isUnaligned, isZeroCopy: false, pages: nil)
     pool = try configuration.makePool(
-      isUnaligned: configuration.isUnaligned ?? false, workers: workers)
+      isUnaligned: isUnaligned, boundary: boundary, workers: workers)
     self.configuration = configuration
     self.workers = workers
     umem = nil

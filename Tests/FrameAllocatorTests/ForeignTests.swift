@@ -1,21 +1,6 @@
+import Expectations
 import FrameAllocator
-import Glibc
-import Synchronization
 import Testing
-
-/// Frames on their way from one test thread to another.
-private final class Post: Sendable {
-  private let frames = Mutex<[UInt64]>([])
-
-  func put(_ batch: [UInt64]) { frames.withLock { $0 += batch } }
-
-  func takeAll() -> [UInt64] {
-    frames.withLock { frames in
-      defer { frames = [] }
-      return frames
-    }
-  }
-}
 
 /// Several workers over one memory: whoever lets go of a frame, its owner gets it back.
 @Suite struct ForeignTests {
@@ -79,49 +64,5 @@ private final class Post: Sendable {
     }
     expectEqual(exhaust(&owner, byteCount: 4096).count, 256)
     expectSound(owner)
-  }
-
-  @Test("A worker that only allocates and one that only releases run in bounded memory")
-  func pair() throws {
-    let count = isNightly ? 100_000_000 : 300_000
-    let pool = try FramePool(makeConfiguration(nodes: 64, workers: 2))
-    let post = Post()
-    let (released, refused, home) = (Tally(), Tally(), Tally())
-    onThreads(2) { worker in
-      var allocator = pool.makeAllocator(worker: worker)
-      if worker == 0 {
-        send(count, from: &allocator, by: post)
-        while released.value < count { sched_yield() }
-        allocator.collect()
-        home.add(allocator.ledger().free)
-      } else {
-        while released.value < count {
-          let frames = post.takeAll()
-          for frame in frames where !allocator.release(frame) { refused.add(1) }
-          allocator.collect()
-          released.add(frames.count)
-          if frames.isEmpty { sched_yield() }
-        }
-      }
-      refused.add(allocator.refusalCount)
-    }
-    expectEqual(refused.value, 0)
-    expectEqual(home.value, 64 * 64)
-  }
-
-  /// Allocates `count` frames and posts them, in batches of at most 64.
-  private func send(_ count: Int, from allocator: inout FrameAllocator, by post: Post) {
-    var sent = 0
-    while sent < count {
-      var batch: [UInt64] = []
-      while batch.count < min(64, count - sent),
-        let frame = allocator.allocate(byteCount: 64 + sent % 1400)
-      {
-        batch.append(frame)
-      }
-      post.put(batch)
-      sent += batch.count
-      if batch.isEmpty { sched_yield() }
-    }
   }
 }

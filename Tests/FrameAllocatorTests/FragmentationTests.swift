@@ -1,4 +1,6 @@
+import Expectations
 import FrameAllocator
+import MartletTestKit
 import Testing
 
 /// How much of the memory is packets: the experiments that were published for this kind of

@@ -1,20 +1,7 @@
+import Expectations
 import FrameAllocator
-import Glibc
+import MartletTestKit
 import Testing
-
-/// Allocates and releases frames of random lengths, and releases all in the end.
-private func churn(_ allocator: inout FrameAllocator, operations: Int, seed: UInt64) {
-  var random = SeededGenerator(seed: seed)
-  var held: [UInt64] = []
-  for _ in 0..<operations {
-    if Bool.random(using: &random), let frame = held.popLast() {
-      allocator.release(frame)
-    } else if let frame = allocator.allocate(byteCount: Int.random(in: 1...1500, using: &random)) {
-      held.append(frame)
-    }
-  }
-  for frame in held { allocator.release(frame) }
-}
 
 /// Who may have how much: reserve, quotas, guarantees; and whose page is whose.
 @Suite struct GroupTests {
@@ -44,26 +31,6 @@ private func churn(_ allocator: inout FrameAllocator, operations: Int, seed: UIn
     for frame in critical { expect(allocator.release(frame)) }
     expect(allocator.mayPassOn)
     expect(allocator.allocate(byteCount: 64) == nil)
-  }
-
-  @Test("The reserve is exact beside the caches of eight workers")
-  func reserveOfWorkers() throws {
-    let pool = try FramePool(makeConfiguration(nodes: 512, reserve: 40, workers: 8))
-    let (done, normal, critical, refused) = (Tally(), Tally(), Tally(), Tally())
-    onThreads(8) { worker in
-      var allocator = pool.makeAllocator(worker: worker)
-      churn(&allocator, operations: isNightly ? 1_000_000 : 20_000, seed: UInt64(worker))
-      normal.add(exhaust(&allocator).count)
-      done.add(1)
-      // No one takes of the reserve before everyone has what is normal.
-      while done.value < 8 { sched_yield() }
-      critical.add(exhaust(&allocator, permission: .critical).count)
-      refused.add(allocator.refusalCount)
-    }
-    expectEqual(normal.value, (512 - 40) * 64)
-    expectEqual(critical.value, 40 * 64)
-    expectEqual(refused.value, 0)
-    #expect(pool.audit() == nil)
   }
 
   @Test("A group that hoards starves only itself")

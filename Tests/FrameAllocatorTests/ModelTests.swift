@@ -1,4 +1,6 @@
+import Expectations
 import FrameAllocator
+import MartletTestKit
 import Testing
 
 /// The memory as plainly as it can be said: for each granule, which frame has it.
@@ -74,6 +76,9 @@ private struct Trial: ~Copyable {
       return failures += 1
     }
     let length = (byteCount + 63) / 64
+    if let boundary = configuration.boundary {
+      expect(Int(address) % boundary + length * 64 <= boundary)
+    }
     expect(model.take(address, length))
     model.frames.append(.init(address: address, length: length, isSlot: false, custody: .held))
   }
@@ -162,12 +167,15 @@ private struct Trial: ~Copyable {
 
   @Test(arguments: [0, 1, 2, 3, 9], [2048, 4096])
   func agreesWithTheModel(order: Int, chunkSize: Int) throws {
-    for isUnaligned in [false, true] {
+    for (isUnaligned, boundary) in [
+      (false, nil), (true, nil), (false, chunkSize), (true, 4096),
+    ] {
       for depth in [0, 3, 64] {
         var configuration = makeConfiguration(
           nodes: order == 9 ? 4 : 96 >> order, order: order, reserve: 2)
         configuration.chunkSize = chunkSize
         configuration.isUnaligned = isUnaligned
+        configuration.boundary = boundary
         configuration.magazineDepth = depth
         configuration.trapsOnMisuse = false
         var trial = try Trial(configuration, seed: UInt64(order * 100 + depth))

@@ -1,4 +1,5 @@
 import CXDP
+import Expectations
 import Glibc
 import Martlet
 import MartletTestKit

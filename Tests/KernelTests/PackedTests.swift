@@ -1,3 +1,4 @@
+import Expectations
 import Martlet
 import MartletTestKit
 import Testing
@@ -14,7 +15,9 @@ struct PackedTests {
     try await withNetworkNamespace {
       _ = try VethPair("near", "far")
       let tap = try PacketTap("far", etherType: experimental)
-      var engine = try Engine(memory.configuration)
+      var configuration = memory.configuration
+      configuration.packsFrames = true
+      var engine = try Engine(configuration)
       let port = try engine.bind("near", queue: 0, mode: mode)
       var random = SeededGenerator(seed: 1)
       for round in 0..<5 {
@@ -34,12 +37,15 @@ struct PackedTests {
     }
   }
 
-  @Test("Frames share pages: 200 of them lie in as many as their lengths fill")
-  func pages() async throws {
+  @Test(
+    "Frames share pages: 200 of them lie in as many as their lengths fill", arguments: Memory.all)
+  func pages(_ memory: Memory) async throws {
     try await withNetworkNamespace {
       _ = try VethPair("near", "far")
       let tap = try PacketTap("far", etherType: experimental)
-      var engine = try Engine()
+      var configuration = memory.configuration
+      configuration.packsFrames = true
+      var engine = try Engine(configuration)
       let port = try engine.bind("near", queue: 0)
       let packets = numbered(200, length: 200)
       var pages: Set<UInt64> = []
@@ -67,6 +73,7 @@ struct PackedTests {
       configuration.memory = 1 << 20
       configuration.ringSize = 128
       configuration.nodeOrder = Int(seed % 3)
+      configuration.packsFrames = memory.isUnaligned || seed > 2
       configuration.groups = seed % 2 == 0 ? [.init()] : [.init(), .init(quota: 128 << 10)]
       var engine = try Engine(configuration)
       let port = try engine.bind("near", queue: 0)

@@ -1,19 +1,8 @@
+import Expectations
 import MartletTestKit
 import Testing
 
 @testable import Martlet
-
-/// A descriptor that names no packet of the port that it arrives on.
-private struct Bad: Sendable, CustomTestStringConvertible {
-  let testDescription: String
-  let address: UInt64
-  var byteCount: UInt32 = 60
-  var options: UInt32 = 0
-
-  var descriptor: Descriptor {
-    Descriptor(address: address, byteCount: byteCount, options: options)
-  }
-}
 
 private let end: UInt64 = 64 * 2048
 private let offset: UInt64 = 256 << 48
@@ -51,33 +40,12 @@ private let bad = [
   @Test(
     "A descriptor that cannot be believed is counted, and the packets around it come",
     arguments: bad, [false, true])
-  private func receive(_ bad: Bad, forwards: Bool) throws {
+  func receive(_ bad: Bad, forwards: Bool) throws {
     var bench = try makeBench {
       $0.ports = 2
       $0.configuration.burst = 8
     }
-    let before = bench.places()
-    bench.show([bad.descriptor, bad.descriptor])
-    bench.arrive(0..<2)
-    bench.show([bad.descriptor])
-    if forwards {
-      expectEqual(
-        bench.engine.forward(from: bench.ports[0], to: bench.ports[1]) { _ in .forward }, 5)
-      expectEqual(bench.kernels[1].transmitAll(), packets(0..<2))
-    } else {
-      expectEqual(bench.take(), packets(0..<2))
-    }
-    bench.check()
-    expectEqual(bench.report().untrusted, 3)
-    expectEqual(bench.report().dropped.broken, 0)
-    expectEqual(bench.report().received.packets, 2)
-    expectEqual(bench.report().received.bytes, 120)
-    for _ in 0..<2 { expect(try bench.engine.wait(timeout: .zero)) }
-    expectEqual(bench.places(), before)
-    bench.arrive(2..<6)
-    expectEqual(bench.takeAll(), packets(2..<6))
-    expectEqual(bench.kernels[0].counts.invalidFill, 0)
-    bench.check()
+    try expectRefused(bad, by: &bench, forwards: forwards)
   }
 
   @Test("A base off its granule is read as that granule: inside the slot, which goes back whole")

@@ -1,3 +1,4 @@
+import Expectations
 import MartletTestKit
 import Testing
 
@@ -154,8 +155,8 @@ import Testing
       bench.check()
       expect(try bench.engine.wait(timeout: .zero))
     }
-    // A page of 64 granules holds six of ten; aligned, three or four that lie across no two chunks.
-    expect((isUnaligned ? 6...6 : 3...4).contains(kept[1]))
+    // A page of 64 granules holds six of ten, three in each chunk.
+    expectEqual(kept[1], 6)
     expectEqual(kept[2], 12)
     expectEqual(bench.report().dropped.quota, UInt64(12 - kept[1]))
     expectEqual(bench.report().received.packets, 24)
@@ -164,6 +165,32 @@ import Testing
     expectEqual(bench.kernels[0].transmitAll().count, min(16, kept[1] + kept[2]))
     expectEqual(bench.kernels[0].counts.invalidTransmit, 0)
     bench.check()
+  }
+
+  @Test(
+    "A packet that is packed already stays where it is, unless a page is fuller",
+    arguments: [false, true])
+  func packedTwice(_ isUnaligned: Bool) throws {
+    try settle(594, .pack, isUnaligned: isUnaligned) { bench, frame, _ in
+      let address = frame.address
+      var kept = frame
+      for _ in 0..<3 {
+        kept = bench.engine.settle(kept, .pack)
+        expectEqual(kept.address, address)
+        expectEqual(bench.engine.copies.packets, 1)
+        expectEqual(bench.engine.copies.bytes, 594)
+        bench.check()
+      }
+      // Shorter than it was, it leaves the rest free where it lies.
+      expect(bench.engine.setByteCount(64, of: &kept))
+      kept = bench.engine.settle(kept, .pack)
+      expectEqual(kept.address, address)
+      expectEqual(bench.engine.copies.packets, 1)
+      expectEqual(bench.engine.ledger().held, 1)
+      let bytes = bench.bytes(of: kept)
+      expectEqual(bytes, Array(packet(1, byteCount: 594)[..<64]))
+      bench.engine.release(kept)
+    }
   }
 
   @Test("Compacting moves a packet into a fuller page, bytes and all")

@@ -1,3 +1,4 @@
+import Expectations
 import Glibc
 import Martlet
 import MartletTestKit

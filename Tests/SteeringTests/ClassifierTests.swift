@@ -43,7 +43,7 @@ struct ClassifierTests {
   @Test func randomBytesAndRules() async throws {
     try await withNetworkNamespace {
       var bench = try Bench()
-      var random = SplitMix(state: 42)
+      var random = SeededGenerator(seed: 42)
       var seen: [Action: Int] = [:]
       for _ in 0..<50 {
         let rules = (0..<Int.random(in: 1...8, using: &random)).map { _ in Self.randomRule(&random)
@@ -117,14 +117,14 @@ struct ClassifierTests {
     Rule(rule.match, rule.action, queue: rule.queue)
   }
 
-  static func randomRule(_ random: inout SplitMix) -> ReferenceRule {
+  static func randomRule(_ random: inout SeededGenerator) -> ReferenceRule {
     var rule = matches.dropFirst().randomElement(using: &random) ?? matches[1]
     rule.action = [.drop, .kernel, .socket].randomElement(using: &random) ?? .drop
     return rule
   }
 
   /// One in four is noise; the others are packets with a few bytes changed and perhaps cut short.
-  static func randomPacket(_ random: inout SplitMix) -> [UInt8] {
+  static func randomPacket(_ random: inout SeededGenerator) -> [UInt8] {
     if Int.random(in: 0..<4, using: &random) == 0 {
       let count = Int.random(in: 0...120, using: &random)
       return (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }

@@ -2,23 +2,6 @@ import Martlet
 import MartletTestKit
 import Testing
 
-// `#expect` takes its expression apart and cannot do so with noncopyable values: these take the
-// value.
-
-/// Records an issue unless `isTrue`.
-func expect(
-  _ isTrue: Bool, _ comment: Comment? = nil, at location: SourceLocation = #_sourceLocation
-) {
-  #expect(isTrue, comment, sourceLocation: location)
-}
-
-/// Records an issue, with both values, unless they are equal.
-func expectEqual<Value: Equatable>(
-  _ value: Value, _ wanted: Value, at location: SourceLocation = #_sourceLocation
-) {
-  #expect(value == wanted, sourceLocation: location)
-}
-
 /// Records an issue unless the same packets came in the same order; says where they begin to
 /// differ.
 func expectSame(
