@@ -19,8 +19,10 @@ extension SlotMap {
     return Received(place: Place(window: window), address: address & 0xFFFF_FFFF_FFC0 &+ offset)
   }
 
-  /// The slot of unaligned memory that the byte at `address` lies in, if it is in custody
-  /// `custody`, and its first byte.
+  /// The slot of unaligned memory that begins in the window of the byte at `address`, and its first
+  /// byte, if the byte lies in it and it is in custody `custody`.
+  ///
+  /// Not found is a slot that begins in the window before: `release(_:from:)` finds every one.
   @inlinable @inline(__always)
   public func slot(anywhere address: UInt64, in custody: Custody) -> (place: Place, base: UInt64)? {
     let window = window(at: address)
@@ -28,22 +30,7 @@ extension SlotMap {
     // The entry may be a neighbour's. Of another custody's this is more than any byte's number.
     let entry = UInt64(entries[both: window])
     let first = (entry &- UInt64(SlotTable.both(custody, start: 0))) &<< 6
-    if address & chunkMask >= first {
-      return (Place(window: window), address & baseMask | first)
-    }
-    return slot(before: window, with: start(of: address), in: custody)
-  }
-
-  /// The slot that begins in the window before and reaches up to granule `last` of `window`.
-  @usableFromInline @inline(never)
-  func slot(before window: Int, with last: UInt64, in custody: Custody) -> (
-    place: Place, base: UInt64
-  )? {
-    let before = window &- 1
-    // What says this custody is no neighbour's.
-    guard window > 0, entries[custodyIn: before] == custody.rawValue,
-      last < UInt64(entries[startIn: before])
-    else { return nil }
-    return (Place(window: before), base(of: Place(window: before)))
+    guard address & chunkMask >= first else { return nil }
+    return (Place(window: window), address & baseMask | first)
   }
 }

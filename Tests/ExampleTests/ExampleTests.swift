@@ -95,8 +95,9 @@ private struct Silence: Error {
   let error: String
 }
 
+// Without a deadline: with one, ping sends more than it was told while replies are late.
 private func ping(_ address: String, _ options: String...) throws -> String {
-  try runProgram(["ping", "-n", "-i", "0.02", "-c", "20", "-w", "30"] + options + [address])
+  try runProgram(["ping", "-n", "-i", "0.02", "-c", "20", "-W", "20"] + options + [address])
 }
 
 private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
