@@ -134,11 +134,11 @@ extension Engine.Configuration {
     guard (1...most).contains(workers) else {
       throw refusal("\(workers) engines cannot share memory", "choose 1 to \(most)")
     }
-    guard workers == 1 || !takesFragments else {
-      throw refusal(
-        "packets of several fragments cannot go from engine to engine",
-        "share the memory without takesFragments")
-    }
+  }
+
+  /// The table of the fragments of jumbo packets: an entry per slot, if there may be any.
+  func makeLinks() -> FragmentTable {
+    FragmentTable(slotCount: takesFragments ? memory / chunkSize : 0)
   }
 
   private func refusal(_ reason: String, _ remedy: String) -> XDPError {

@@ -25,7 +25,7 @@ public struct Engine: ~Copyable {
   /// The ports with something to submit or kick.
   @usableFromInline var dirty = PortSet()
   /// How the fragments of jumbo packets hang together; empty without multi-buffer.
-  @usableFromInline var links: FragmentTable
+  let links: FragmentTable
   /// The frame that `receiveUnusual` found last.
   @usableFromInline var unusual = Frame.Remains(
     address: 0, extent: 0, place: .none, origin: 0)
@@ -102,7 +102,7 @@ public struct Engine: ~Copyable {
   ) {
     let portLimit = shared?.portLimit ?? Self.portLimit
     var control = control
-    links = FragmentTable(slotCount: configuration.takesFragments ? allocator.chunkCount : 0)
+    links = shared?.links ?? configuration.makeLinks()
     packsFrames = configuration.packsFrames ?? allocator.slots.takesOffsets
     self.allocator = allocator
     self.memory = memory

@@ -1,8 +1,8 @@
-public import BasicContainers
 internal import FrameAllocator
+internal import XSK
 
 /// One piece of a packet.
-@frozen @usableFromInline struct Fragment: BitwiseCopyable {
+@frozen @usableFromInline struct Fragment: BitwiseCopyable, Sendable {
   @usableFromInline let address: UInt64
   @usableFromInline let count: UInt32
   @inlinable @inline(__always)
@@ -15,13 +15,14 @@ internal import FrameAllocator
 /// How the fragments of jumbo packets hang together, out of band: by slot, which fragment comes
 /// after the one in it.
 ///
-/// Engines without multi-buffer have an empty table.
-@usableFromInline struct FragmentTable: ~Copyable {
-  @usableFromInline var followers: RigidArray<Fragment>
+/// Engines without multi-buffer have an empty table; those that share their memory share it, so a
+/// jumbo packet may go from one to another.
+@usableFromInline struct FragmentTable: Sendable {
+  private let followers: SharedValues<Fragment>
 
   /// A table for `slotCount` slots; 0 means no multi-buffer packets.
   init(slotCount: Int) {
-    followers = RigidArray(repeating: Fragment(address: 0, count: 0), count: slotCount)
+    followers = SharedValues(repeating: Fragment(address: 0, count: 0), count: slotCount)
   }
 
   /// Whether packets of several fragments can be described.
@@ -31,7 +32,5 @@ internal import FrameAllocator
   func follower(of place: SlotMap.Place) -> Fragment { followers[place.window] }
 
   /// Notes that the packet goes on behind the fragment in the slot at `place`.
-  mutating func connect(_ place: SlotMap.Place, to next: Fragment) {
-    followers[place.window] = next
-  }
+  func connect(_ place: SlotMap.Place, to next: Fragment) { followers[place.window] = next }
 }

@@ -12,12 +12,12 @@ public final class SharedMemory: Sendable {
   let pool: FramePool
   let umem: UMEM?
   let workers: Int
+  let links: FragmentTable
   private let made = Mutex<Int>(0)
 
   /// Memory for the engines of `workers` threads, populated here; no interface is touched.
   ///
-  /// Throws if the configuration is impossible or there is not enough memory. Packets of several
-  /// fragments stay with one engine, so `takesFragments` needs one worker.
+  /// Throws if the configuration is impossible or there is not enough memory.
   public init(_ configuration: Engine.Configuration, workers: Int) throws(XDPError) {
     try configuration.validated()
     try configuration.validate(workers: workers)
@@ -28,6 +28,7 @@ public final class SharedMemory: Sendable {
       isUnaligned: configuration.chunks.isUnaligned, isZeroCopy: true, pages: umem.pages)
     pool = try configuration.makePool(
       isUnaligned: configuration.chunks.isUnaligned, boundary: boundary, workers: workers)
+    links = configuration.makeLinks()
     self.configuration = configuration
     self.workers = workers
     self.umem = umem
@@ -42,6 +43,7 @@ public final class SharedMemory: Sendable {
       isUnaligned: isUnaligned, isZeroCopy: false, pages: nil)
     pool = try configuration.makePool(
       isUnaligned: isUnaligned, boundary: boundary, workers: workers)
+    links = configuration.makeLinks()
     self.configuration = configuration
     self.workers = workers
     umem = nil

@@ -14,13 +14,16 @@ private struct Pair: ~Copyable {
   let kernels: [SimulatedKernel]
   let ports: [Port]
 
-  init(isUnaligned: Bool, chunks: Int = 64, ringSize: UInt32 = 32) throws {
+  init(
+    isUnaligned: Bool, chunks: Int = 64, ringSize: UInt32 = 32, takesFragments: Bool = false
+  ) throws {
     var configuration = Engine.Configuration()
     configuration.memory = chunks * 2048
     configuration.ringSize = Int(ringSize)
     configuration.fillDepth = 8
     configuration.burst = 8
     configuration.isUnaligned = isUnaligned
+    configuration.takesFragments = takesFragments
     let memory = SimulatedMemory(byteCount: configuration.memory)
     let shared = try SharedMemory(inMemory: configuration, workers: 2)
     var left = try Engine(sharing: shared, memory: memory.packetMemory())
@@ -28,6 +31,7 @@ private struct Pair: ~Copyable {
     let kernels = (0..<2).map { _ in
       SimulatedKernel(rings: MemoryRings(.init(all: ringSize)), memory: memory) {
         $0.isUnaligned = isUnaligned
+        $0.takesFragments = takesFragments
       }
     }
     ports = [
@@ -164,12 +168,37 @@ private struct Pair: ~Copyable {
     let memory = pair.memory
     let shared = pair.shared
     expect(refuses { _ = try Engine(sharing: shared, memory: memory.packetMemory()) })
-    var configuration = Engine.Configuration()
+    let configuration = Engine.Configuration()
     for workers in [0, -1, 32] {
       expect(refuses { _ = try SharedMemory(inMemory: configuration, workers: workers) })
     }
-    configuration.takesFragments = true
-    expect(refuses { _ = try SharedMemory(inMemory: configuration, workers: 2) })
+  }
+
+  @Test(
+    "A jumbo packet that one engine received another sends, releases or keeps",
+    arguments: [false, true])
+  func jumbo(_ isUnaligned: Bool) throws {
+    var pair = try Pair(isUnaligned: isUnaligned, takesFragments: true)
+    // Three fragments: 1,792 + 1,792 + 416 bytes.
+    let long = packet(77, byteCount: 4000)
+    for _ in 0..<30 {
+      for _ in 0..<2 { expect(pair.kernels[0].deliver(long)) }
+      guard let sent = pair.left.receive(from: pair.ports[0]),
+        let released = pair.left.receive(from: pair.ports[0])
+      else { return expect(false) }
+      expectEqual([sent.fragmentCount, released.fragmentCount], [3, 3])
+      let held = pair.right.settle(sent)
+      pair.check(tokens: 6)
+      pair.right.release(released)
+      pair.right.send(held, to: pair.ports[1])
+      pair.right.flush()
+      expectEqual(pair.kernels[1].transmitAll(), [long])
+      expect(pair.left.receive(from: pair.ports[0]) == nil)
+      try pair.turn()
+      pair.check()
+    }
+    let ledger = pair.left.ledger()
+    expectEqual([ledger.received, ledger.held, ledger.transmit], [0, 0, 0])
   }
 
   private func refuses(_ body: () throws -> Void) -> Bool {
