@@ -4,12 +4,13 @@ extension Engine {
   /// Binds one queue of an interface; packets come once they are steered to the port.
   ///
   /// The first bind decides whether the engine's ports are zero-copy or copy: the two cannot share
-  /// memory. To find what several interfaces can all have, bind them as a set. Throws an error that
-  /// says what to do; then nothing is left behind.
+  /// memory. To find what several interfaces can all have, bind them as a set. The port receives
+  /// into frames of `group` and no others. Throws an error that says what to do; then nothing is
+  /// left behind.
   public mutating func bind(
-    _ interface: String, queue: Int, mode: ModeRequest = .auto
+    _ interface: String, queue: Int, mode: ModeRequest = .auto, group: FlowGroup = .shared
   ) throws(XDPError) -> Port {
-    let first = try bind([QueueName(interface, queue: queue)], mode: mode).first
+    let first = try bind([QueueName(interface, queue: queue)], mode: mode, group: group).first
     guard let first else { preconditionFailure("one queue gives one port") }
     return first
   }
@@ -19,8 +20,9 @@ extension Engine {
   /// `report(of:)` says which rung that is and which port decided. Throws if no permitted rung
   /// works for all, or for a reason that no other rung would change; then nothing is left behind.
   public mutating func bind(
-    _ queues: [QueueName], mode: ModeRequest = .auto
+    _ queues: [QueueName], mode: ModeRequest = .auto, group: FlowGroup = .shared
   ) throws(XDPError) -> [Port] {
+    try admit(group)
     guard let umem = control.umem else {
       throw XDPError(
         .configuration, operation: "bind \(queues.first?.interface ?? "nothing")",
@@ -36,7 +38,7 @@ extension Engine {
       do throws(XDPError) {
         if sockets.isEmpty { try openEitherWay(&sockets, for: wanted, of: umem, on: rung) }
         let reason = Self.reason(for: rung, asked: mode, after: refusal)
-        return try adopt(&sockets, for: wanted, on: rung, because: reason)
+        return try adopt(&sockets, for: wanted, on: rung, because: reason, group)
       } catch {
         guard error.kind == .modeRefused, rung != rungs.last else { throw error }
         refusal = error
@@ -52,12 +54,31 @@ extension Engine {
   }
 
   /// Adds a port whose rings lie in memory, with the other ends in a test's hands.
-  public mutating func bind(inMemory rings: consuming QueueRings) -> Port {
+  ///
+  /// Traps if the engine has no such group.
+  public mutating func bind(
+    inMemory rings: consuming QueueRings, group: FlowGroup = .shared
+  ) -> Port {
+    precondition(mayReceive(group), "no port can receive into frames of this group")
     let socket = Socket(inMemory: rings)
     let binding = PortBinding(
       interface: socket.interface, queue: 0, mode: .copy, reason: "rings in memory")
     share(among: ports.count + 1)
-    return add(socket, binding)
+    return add(socket, binding, group)
+  }
+
+  /// Whether the engine has the group, and its memory is written by the kernel alone.
+  private func mayReceive(_ group: FlowGroup) -> Bool {
+    control.configuration.groups.indices.contains(group.index)
+      && !control.configuration.groups[group.index].isWritable
+  }
+
+  private func admit(_ group: FlowGroup) throws(XDPError) {
+    guard !mayReceive(group) else { return }
+    throw XDPError(
+      .configuration, operation: "bind a port of flow group \(group.index)",
+      reason: "the engine has no such group, or a tenant writes to its memory",
+      remedy: "bind it to a group whose arena only the kernel writes to")
   }
 
   private func interfaces(
@@ -129,7 +150,7 @@ extension Engine {
   /// Steers to sockets and makes ports of them.
   private mutating func adopt(
     _ sockets: inout RigidArray<Socket>, for wanted: [(interface: Interface, queue: Int)],
-    on rung: BindMode, because reason: String
+    on rung: BindMode, because reason: String, _ group: FlowGroup
   ) throws(XDPError) -> [Port] {
     var places: [SocketPlace] = []
     for (number, (interface, queue)) in wanted.enumerated() {
@@ -145,7 +166,7 @@ extension Engine {
       let binding = PortBinding(
         interface: place.interface, queue: place.queue, mode: rung, reason: reason,
         attachment: attachments[place.interface])
-      added.append(add(sockets.remove(at: 0), binding))
+      added.append(add(sockets.remove(at: 0), binding, group))
     }
     return added
   }
@@ -158,10 +179,24 @@ extension Engine {
     for index in ports.indices { ports[index].fillDepth = min(ports[index].fillDepth, fillDepth) }
   }
 
-  private mutating func add(_ socket: consuming Socket, _ binding: PortBinding) -> Port {
+  /// Fill entries for a further port of `group`: of the group's own arena, which it shares with the
+  /// group's other ports, or of what all groups share.
+  private mutating func share(of group: FlowGroup) -> UInt32 {
+    let others = ports.indices.filter { ports[$0].group == group }
+    guard let share = control.configuration.fillShare(of: group, among: others.count + 1) else {
+      return fillDepth
+    }
+    for index in others { ports[index].fillDepth = min(ports[index].fillDepth, UInt32(share)) }
+    return UInt32(share)
+  }
+
+  private mutating func add(
+    _ socket: consuming Socket, _ binding: PortBinding, _ group: FlowGroup
+  ) -> Port {
     let index = ports.nextIndex
     control.poller.add(socket.fileDescriptor)
-    ports.append(PortState(socket: socket, fillDepth: fillDepth))
+    let depth = share(of: group)
+    ports.append(PortState(socket: socket, fillDepth: depth, group: group))
     // What is in flight stands on the transmit ring, in the driver or on the completion ring.
     allocator.reserveFlights(ports[index].ringCapacity)
     control.bindings.append(binding)

@@ -143,7 +143,7 @@ extension Engine {
     var missing = ports[index].socket.rings.fill.reserve(wanted)
     balance &+= missing
     while missing != 0,
-      let address = allocator.allocateSlot(custody: .fill(index))
+      let address = allocator.allocateSlot(group: ports[index].group, custody: .fill(index))
     {
       ports[index].socket.rings.fill.put(address)
       missing &-= 1

@@ -1,3 +1,5 @@
+internal import FrameAllocator
+
 /// One queue of one interface, bound by an engine: the name the application calls it by.
 @frozen public struct Port: Hashable, Sendable {
   /// The port's number in its engine, counting from 0 in the order of binding; engines that share
@@ -21,6 +23,8 @@
   @usableFromInline var socket: Socket
   /// Fill entries wanted with the kernel; 0 once the port is gone.
   @usableFromInline var fillDepth: UInt32
+  /// Whose frames it receives into.
+  let group: FlowGroup
   /// `fill.position - receive.position` when nothing is posted.
   @usableFromInline var fillOrigin: UInt32
   /// `transmit.position - completion.position` when nothing is in flight.
@@ -37,13 +41,14 @@
   @usableFromInline var countedTransmit: UInt32
   @usableFromInline var counters = PortCounters()
 
-  init(socket: consuming Socket, fillDepth: UInt32) {
+  init(socket: consuming Socket, fillDepth: UInt32, group: FlowGroup = .shared) {
     fillOrigin = socket.rings.fill.position &- socket.rings.receive.position
     transmitOrigin = socket.rings.transmit.position &- socket.rings.completion.position
     countedReceive = socket.rings.receive.position
     countedTransmit = socket.rings.transmit.position
     self.socket = socket
     self.fillDepth = fillDepth
+    self.group = group
   }
 
   @inlinable var posted: UInt32 {

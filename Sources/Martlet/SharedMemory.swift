@@ -21,7 +21,7 @@ public final class SharedMemory: Sendable {
   public init(_ configuration: Engine.Configuration, workers: Int) throws(XDPError) {
     try configuration.validated()
     try configuration.validate(workers: workers)
-    let region = try MemoryRegion(byteCount: configuration.memory, pages: configuration.pages)
+    let region = try MemoryRegion(configuration.parts, pages: configuration.pages)
     let umem = try UMEM(region: region, configuration: configuration.chunks)
     pool = try configuration.makePool(
       isUnaligned: configuration.chunks.isUnaligned, workers: workers)

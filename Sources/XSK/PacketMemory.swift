@@ -60,6 +60,14 @@ import Glibc
     return unsafe _overrideLifetime(packet.mutableSpan, borrowing: self)
   }
 
+  /// Zeroes `addresses`, in which nobody has a frame.
+  package func zero(_ addresses: Range<UInt64>) {
+    precondition(addresses.upperBound <= UInt64(byteCount), "bytes outside the UMEM")
+    // In bounds by the line above.
+    unsafe (base + Int(addresses.lowerBound)).initializeMemory(
+      as: UInt8.self, repeating: 0, count: addresses.count)
+  }
+
   /// Copies `count` bytes from one frame of the caller's to another, which do not overlap.
   package func copy(from source: UInt64, to destination: UInt64, count: Int) {
     assert(source <= UInt64(byteCount - count) && destination <= UInt64(byteCount - count))
