@@ -10,6 +10,7 @@ extension Engine {
   /// system call when it sleeps.
   public mutating func wait(timeout: Duration? = nil) throws(XDPError) -> Bool {
     allocator.collect()
+    serveExports()
     flush()
     var isPending = false
     // First all completions: what one port has sent may be what another needs to receive.
@@ -31,7 +32,9 @@ extension Engine {
     }
     control.skippedPolls = 0
     let limit: Duration? = isPending || isSpinning ? .zero : sleepLimit(timeout)
-    if control.poller.wait(timeout: limit) != 0 { try look() }
+    let maySleep = sleepExports()
+    if control.poller.wait(timeout: maySleep ? limit : .zero) != 0 { try look() }
+    wakeExports()
     return !control.stop.isRequested
   }
 

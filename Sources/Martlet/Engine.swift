@@ -43,6 +43,8 @@ public struct Engine: ~Copyable {
   let portLimit: Int
   /// What it shares with other engines; nil if its memory is its own.
   let shared: SharedMemory?
+  /// What other processes were given of the memory.
+  var exports = ExportControl()
   let isSpinning: Bool
 
   /// Most ports that the engines of one memory can have, together.

@@ -41,19 +41,20 @@ final class PartFile: Sendable {
   ///
   /// Not a duplicate of `file`: the kernel counts how often a file is open, and this one is open
   /// until the last process that got it, whoever passed it on, has closed and unmapped it.
-  func openForPeers() -> OwnedDescriptor? {
-    let flags = (part.access == .readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC
-    // A C string for the length of the call.
-    return OwnedDescriptor(unsafe open("/proc/self/fd/\(file.value)", flags))
-  }
+  func openForPeers() -> OwnedDescriptor? { open(part.access == .readOnly ? O_RDONLY : O_RDWR) }
 
   /// Whether a process that was given the file may still have it open or mapped.
   ///
-  /// The kernel grants a write lease only on a file that nobody else has open. Where it grants none
-  /// at all the answer is yes.
+  /// The kernel grants a write lease only on a file that nobody else has opened; that a memfd came
+  /// into being does not count as opening it. Where it grants none at all the answer is yes.
   var isSeenByPeers: Bool {
-    guard fcntl(file.value, Int32(CXDP_F_SETLEASE), Int32(F_WRLCK)) == 0 else { return true }
-    _ = fcntl(file.value, Int32(CXDP_F_SETLEASE), Int32(F_UNLCK))
-    return false
+    guard let probe = open(O_RDWR) else { return true }
+    // The lease goes with the probe.
+    return fcntl(probe.value, Int32(CXDP_F_SETLEASE), Int32(F_WRLCK)) != 0
+  }
+
+  private func open(_ mode: Int32) -> OwnedDescriptor? {
+    // A C string for the length of the call.
+    OwnedDescriptor(unsafe Glibc.open("/proc/self/fd/\(file.value)", mode | O_CLOEXEC))
   }
 }

@@ -34,6 +34,9 @@ import Glibc
     return UInt(bitPattern: base) ^ nanoseconds &<< 16
   }
 
+  /// The first byte: for the simulated kernel, which writes where the real one would.
+  @unsafe package var start: UnsafeMutableRawPointer { unsafe base }
+
   /// The packet of `count` bytes at `address`, which the caller knows to lie in a frame of its own.
   @inlinable @inline(__always) @_lifetime(borrow self)
   package func packet(at address: UInt64, count: Int) -> PacketBytes {

@@ -47,34 +47,15 @@ public struct PeerSocket: ~Copyable, Sendable {
     _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
   }
 
-  /// Two ends that are connected: one for this process, one to be inherited by another.
-  public static func pair() throws(XDPError) -> Pair {
+  /// The descriptors of two connected ends, the caller's to close: one for this process, one to be
+  /// inherited by another.
+  public static func pair() throws(XDPError) -> (near: Int32, far: Int32) {
     var ends: [Int32] = [-1, -1]
     // The kernel writes two descriptors, and the array has two elements.
     guard unsafe socketpair(AF_UNIX, seqPacket | O_CLOEXEC, 0, &ends) == 0 else {
       throw refused("make a pair of sockets", "socketpair", errno)
     }
-    return Pair(PeerSocket(ends[0]), PeerSocket(ends[1]))
-  }
-
-  /// Two connected ends.
-  public struct Pair: ~Copyable {
-    /// The end for this process.
-    public let near: PeerSocket
-    /// The end for the other one.
-    public let far: PeerSocket
-
-    init(_ near: consuming PeerSocket, _ far: consuming PeerSocket) {
-      self.near = near
-      self.far = far
-    }
-
-    /// Takes the pair apart.
-    public consuming func take(
-      _ body: (consuming PeerSocket, consuming PeerSocket) throws -> Void
-    ) rethrows {
-      try body(near, far)
-    }
+    return (ends[0], ends[1])
   }
 
   /// Connects to the socket at `path`; waits until it is accepted or refused.
