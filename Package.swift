@@ -69,7 +69,8 @@ let package = Package(
       name: "SteeringTests", dependencies: ["Steering", "XSK", "Wire", "CXDP", "MartletTestKit"],
       swiftSettings: strict),
     .testTarget(
-      name: "MartletTests", dependencies: ["Martlet", "MartletTestKit"], swiftSettings: strict),
+      name: "MartletTests", dependencies: ["CXDP", "Martlet", "MartletTestKit"],
+      swiftSettings: strict),
     .testTarget(
       name: "KernelTests", dependencies: ["Martlet", "MartletTestKit", "CXDP", system],
       swiftSettings: strict),

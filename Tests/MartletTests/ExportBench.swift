@@ -93,6 +93,9 @@ final class Consumer {
 }
 
 extension FlowReader {
+  /// A copy of every byte that it can see.
+  func wholeArena() -> [UInt8] { copy(arena.span(at: 0, count: arena.byteCount)) }
+
   /// A copy of a packet's bytes.
   func content(of packet: borrowing FlowPacket) -> [UInt8] { copy(bytes(of: packet)) }
 }

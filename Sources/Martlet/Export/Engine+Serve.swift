@@ -61,6 +61,22 @@ extension Engine {
     }
   }
 
+  /// Gives tenants the slots that were sent, for `wait`; says whether some are still on their way.
+  mutating func returnSlots() -> Bool {
+    guard exports.count > 0 else { return false }
+    var areOut = false
+    for index in exports.states.indices {
+      guard var state = exports.states[index].take() else { continue }
+      if state.role == .tenant, state.slots.missing > 0 {
+        giveSlots(&state)
+        if state.isDirty { publish(&state) }
+        if state.slots.missing > 0 { areOut = true }
+      }
+      exports.put(state)
+    }
+    return areOut
+  }
+
   /// Says to every process that the engine is going to sleep; false if one has published something.
   mutating func sleepExports() -> Bool {
     guard exports.count > 0 else { return true }

@@ -89,7 +89,7 @@ public struct PeerSocket: ~Copyable, Sendable {
   ///
   /// One system call, which never blocks: if the socket's queue is full, there is something to wake
   /// for already.
-  func wake() {
+  package func wake() {
     var nothing: UInt8 = 0
     _ = unsafe send(descriptor.value, &nothing, 1, quietly)
   }
