@@ -71,8 +71,11 @@ let package = Package(
     .testTarget(
       name: "MartletTests", dependencies: ["CXDP", "Martlet", "MartletTestKit"],
       swiftSettings: strict),
+    .executableTarget(
+      name: "Consumer", dependencies: ["CXDP", "Martlet"], path: "Tests/Consumer",
+      swiftSettings: strict),
     .testTarget(
-      name: "KernelTests", dependencies: ["Martlet", "MartletTestKit", "CXDP", system],
+      name: "KernelTests", dependencies: ["Consumer", "Martlet", "MartletTestKit", "CXDP", system],
       swiftSettings: strict),
     .testTarget(
       name: "MartletTestKitTests", dependencies: ["MartletTestKit", "XSK"], swiftSettings: strict),

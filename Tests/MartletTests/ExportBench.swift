@@ -3,8 +3,8 @@ import Testing
 
 @testable import Martlet
 
-/// An engine whose memory is files, over rings in memory: a port of a group with an arena, a port of
-/// the shared group, and a port to send to; and the other end of an export, in the same process.
+/// An engine whose memory is files, over rings in memory: a port of a group with an arena, a port
+/// of the shared group, and a port to send to; and the other end of an export, in the same process.
 struct ExportBench: ~Copyable {
   var engine: Engine
   private(set) var ports: [Port] = []

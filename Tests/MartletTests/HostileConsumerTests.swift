@@ -129,7 +129,8 @@ import Testing
     expectUnharmed(&bench)
   }
 
-  @Test("The arena cannot be written, cut or extended, nor can the channel be cut", arguments: 0..<6)
+  @Test(
+    "The arena cannot be written, cut or extended, nor can the channel be cut", arguments: 0..<6)
   func files(_ way: Int) throws {
     var bench = try ExportBench()
     let pair = try PeerSocket.pair()
@@ -167,7 +168,8 @@ import Testing
           ? Int.random(in: 0..<6, using: &random) * 128
           : Int.random(in: 1024..<1024 + 128, using: &random) * 4
         let near = UInt32(round * 2) &+ UInt32.random(in: 0...8, using: &random)
-        let word = Bool.random(using: &random) ? near : UInt32.random(in: 0 ... .max, using: &random)
+        let word =
+          Bool.random(using: &random) ? near : UInt32.random(in: 0 ... .max, using: &random)
         consumer.reader.channel.memory.scribble(word, at: offset)
       }
       expect(try bench.engine.wait(timeout: .zero))

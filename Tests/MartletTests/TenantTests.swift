@@ -107,7 +107,8 @@ import Testing
     bench.check()
   }
 
-  @Test("A tenant that goes leaves its arena to be zeroed for the next one", arguments: [false, true])
+  @Test(
+    "A tenant that goes leaves its arena to be zeroed for the next one", arguments: [false, true])
   func goes(_ isUnaligned: Bool) throws {
     var bench = try ExportBench(isUnaligned: isUnaligned)
     for round in 0..<5 {
@@ -163,7 +164,8 @@ import Testing
     let (export, tenant) = try lease(&bench)
     var others = 0
     for round in 0..<200 {
-      for _ in 0..<Int.random(in: 0...6, using: &random) where tenant.writer.channel.sender.hasRoom {
+      for _ in 0..<Int.random(in: 0...6, using: &random) where tenant.writer.channel.sender.hasRoom
+      {
         let offset = UInt64.random(in: 0..<40 << 10, using: &random)
         tenant.say(offset | UInt64.random(in: 0..<2100, using: &random) << 40)
       }

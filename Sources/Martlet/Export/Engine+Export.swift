@@ -17,7 +17,8 @@ extension Engine {
     let verdicts = terms.verdicts ?? terms.possibleVerdicts
     guard verdicts.isSubset(of: terms.possibleVerdicts) else {
       throw refusal(
-        group, .configuration, "a consumer cannot say \(verdicts.subtracting(terms.possibleVerdicts))",
+        group, .configuration,
+        "a consumer cannot say \(verdicts.subtracting(terms.possibleVerdicts))",
         "name a port where such packets go; what AF_XDP took off an interface reaches the stack "
           + "only through another one, such as a veth pair")
     }

@@ -3,9 +3,9 @@ public import XSK
 /// The packets of a flow group that another process receives: read in place, each spent with a
 /// verdict.
 ///
-/// The consumer's end of `Engine.export`. It needs no capability and no AF_XDP: the engine's process
-/// gives it the arena, which it can map to read and nothing else, and a channel. A reader belongs to
-/// one thread. When it goes, the packets it has go home as if dropped.
+/// The consumer's end of `Engine.export`. It needs no capability and no AF_XDP: the engine's
+/// process gives it the arena, which it can map to read and nothing else, and a channel. A reader
+/// belongs to one thread. When it goes, the packets it has go home as if dropped.
 ///
 ///     var reader = try FlowReader(connectedTo: "/run/flows")
 ///     while reader.wait() {

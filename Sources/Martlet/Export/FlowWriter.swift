@@ -2,8 +2,8 @@ public import XSK
 
 /// An arena of another process's packet memory to write packets into, which that process sends.
 ///
-/// The tenant's end of `Engine.lease`. It needs no capability and no AF_XDP. A writer belongs to one
-/// thread.
+/// The tenant's end of `Engine.lease`. It needs no capability and no AF_XDP. A writer belongs to
+/// one thread.
 ///
 ///     var writer = try FlowWriter(connectedTo: "/run/flows")
 ///     while writer.wait() {
@@ -99,7 +99,9 @@ public import XSK
   /// Returns at once if slots are there. False when the lease is over.
   public mutating func wait(timeout: Duration? = nil) -> Bool {
     channel.publish()
+    // Slots that are left are of no use then.
     return sleeper.sleep(on: &channel, timeout: spares.isEmpty ? timeout : .zero)
+      && !sleeper.isOver
   }
 
   @usableFromInline @inline(never)

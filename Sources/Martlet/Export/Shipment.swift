@@ -31,7 +31,8 @@ struct Shipment: Equatable {
 
   /// Nil if the words are no shipment.
   init?(_ words: [UInt64]) {
-    guard words.count == Self.wordCount, words[0] == Self.magic, let role = Role(rawValue: words[1]),
+    guard words.count == Self.wordCount, words[0] == Self.magic,
+      let role = Role(rawValue: words[1]),
       words[2] <= 1 << 16, words[3] == 2048 || words[3] == 4096, words[5] <= words[2]
     else { return nil }
     self.init(

@@ -4,7 +4,9 @@ internal import XSK
 @usableFromInline struct Sleeper: ~Copyable {
   private var poller = Poller(capacity: 1)
   /// Whether the engine hung up.
-  private var isOver = false
+  private(set) var isOver = false
+  /// Calls that did not look at the socket.
+  private var skipCount = 0
 
   /// Waits on this socket.
   init(_ socket: borrowing PeerSocket) { poller.add(socket.fileDescriptor) }
@@ -12,8 +14,13 @@ internal import XSK
   /// Sleeps until something is in the channel or `timeout` has passed; false once the engine is
   /// gone and all it had put there was taken.
   mutating func sleep(on channel: inout Channel, timeout: Duration?) -> Bool {
-    if channel.receiver.remaining != 0 { return true }
-    guard !isOver, channel.prepareToSleep() else { return !isOver || channel.receiver.hasPending }
+    if isOver { return channel.receiver.remaining != 0 || channel.receiver.hasPending }
+    guard channel.receiver.remaining == 0, channel.prepareToSleep() else {
+      // The socket has its turn also when the channel is never empty.
+      skipCount += 1
+      if skipCount % 64 == 0, channel.socket.takeWakes(16) == nil { isOver = true }
+      return true
+    }
     let isWoken = poller.wait(timeout: timeout) > 0
     channel.endSleep()
     if isWoken, channel.socket.takeWakes(16) == nil { isOver = true }

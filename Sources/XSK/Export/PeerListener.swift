@@ -13,7 +13,8 @@ public struct PeerListener: ~Copyable, Sendable {
     guard let socket = OwnedDescriptor(Glibc.socket(AF_UNIX, seqPacket | O_CLOEXEC, 0)) else {
       throw PeerSocket.refused(operation, "socket", errno)
     }
-    guard unsafe withAddress(path, { address, size in unsafe bind(socket.value, address, size) == 0 })
+    guard
+      unsafe withAddress(path, { address, size in unsafe bind(socket.value, address, size) == 0 })
     else { throw PeerSocket.refused(operation, "bind", errno) }
     // A C string for the length of the call.
     guard unsafe chmod(path, mode) == 0, listen(socket.value, 16) == 0 else {

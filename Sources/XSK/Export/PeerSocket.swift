@@ -33,8 +33,8 @@ public struct ReceivedDescriptor: ~Copyable, Sendable {
   }
 }
 
-/// The socket between two processes that share memory: it carries the memory's files when they meet,
-/// wakes the one that sleeps, and hangs up when one is gone.
+/// The socket between two processes that share memory: it carries the memory's files when they
+/// meet, wakes the one that sleeps, and hangs up when one is gone.
 ///
 /// Every call says for itself that it must not block, whatever the other process did to its end.
 public struct PeerSocket: ~Copyable, Sendable {
@@ -64,7 +64,9 @@ public struct PeerSocket: ~Copyable, Sendable {
     guard let socket = OwnedDescriptor(Glibc.socket(AF_UNIX, seqPacket | O_CLOEXEC, 0)) else {
       throw PeerSocket.refused(operation, "socket", errno)
     }
-    guard unsafe withAddress(path, { address, size in unsafe connect(socket.value, address, size) == 0 })
+    guard
+      unsafe withAddress(
+        path, { address, size in unsafe connect(socket.value, address, size) == 0 })
     else { throw PeerSocket.refused(operation, "connect", errno) }
     descriptor = socket
   }
