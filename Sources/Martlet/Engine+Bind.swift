@@ -74,7 +74,15 @@ extension Engine {
   }
 
   private func admit(_ group: FlowGroup) throws(XDPError) {
-    guard !mayReceive(group) else { return }
+    guard !mayReceive(group) else {
+      guard exports.mayBeJoined(group) else {
+        throw XDPError(
+          .notExportable, operation: "bind a port of flow group \(group.index)",
+          reason: "the group is exported as a bucket, which zero copy would not bear",
+          remedy: "bind its ports before it is exported, or declare a closed world")
+      }
+      return
+    }
     throw XDPError(
       .configuration, operation: "bind a port of flow group \(group.index)",
       reason: "the engine has no such group, or a tenant writes to its memory",

@@ -116,6 +116,11 @@ extension Engine.Configuration {
         "\(memory) bytes of memory do not end where an arena can begin",
         "choose a multiple of \(4096 << nodeOrder)")
     }
+    guard pages == .small || !groups.contains(where: \.isWritable) else {
+      throw refusal(
+        "a tenant could make a hole in a huge page that this process then cannot fill",
+        "use small pages where a group is writable")
+    }
     guard groups.allSatisfy({ $0.arena != nil || !$0.isWritable }) else {
       throw refusal(
         "a group without an arena of its own cannot be written by a tenant", "give it an arena")

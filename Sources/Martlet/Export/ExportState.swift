@@ -79,6 +79,17 @@ struct ExportControl: ~Copyable {
     }
   }
 
+  /// Whether a port may be added to the group whatever its mode will be.
+  func mayBeJoined(_ group: FlowGroup) -> Bool {
+    states.indices.allSatisfy { index in
+      switch states[index] {
+      case .some(let state):
+        state.group != group || state.terms.placement != .bucket(isClosedWorld: false)
+      case .none: true
+      }
+    }
+  }
+
   /// What went through an export, or through the last one at its place.
   func report(of export: FlowExport) -> ExportReport? {
     guard states.indices.contains(export.index) else { return nil }
