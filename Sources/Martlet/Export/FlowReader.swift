@@ -26,7 +26,7 @@ public import XSK
   /// Entries that named no bytes of the arena, or packets that came back when there was no room:
   /// the engine's process is broken.
   public private(set) var strayCount = 0
-  @usableFromInline var sleeper: Sleeper
+  @usableFromInline var sleeper = Sleeper()
 
   /// Asks at the Unix socket of an engine's process, and waits until it gives the group.
   public init(
@@ -51,7 +51,6 @@ public import XSK
     let memory = try ChannelMemory(of: ReceivedDescriptor(files[1]), size: shipment.ringSize)
     verdicts = shipment.verdicts
     packetLimit = shipment.packetLimit
-    sleeper = Sleeper(socket)
     self.arena = arena
     channel = Channel(memory, .peer, socket: socket)
   }

@@ -25,7 +25,7 @@ public import XSK
   @usableFromInline var spares: [UInt64] = []
   /// Entries of the engine's process that named no slot: it is broken.
   public private(set) var strayCount = 0
-  @usableFromInline var sleeper: Sleeper
+  @usableFromInline var sleeper = Sleeper()
 
   /// Asks at the Unix socket of an engine's process, and waits until it gives the arena.
   public init(
@@ -50,7 +50,6 @@ public import XSK
     let memory = try ChannelMemory(of: ReceivedDescriptor(files[1]), size: shipment.ringSize)
     slotSize = shipment.chunkSize
     slotCount = shipment.packetLimit
-    sleeper = Sleeper(socket)
     self.arena = arena
     channel = Channel(memory, .peer, socket: socket)
   }

@@ -2,14 +2,14 @@ internal import XSK
 
 /// How a consumer or a tenant waits for its engine.
 @usableFromInline struct Sleeper: ~Copyable {
-  private var poller = Poller(capacity: 1)
+  /// The time-out of the last sleep; nil is none.
+  private var lastTimeout: Duration?
   /// Whether the engine hung up.
   private(set) var isOver = false
   /// Calls that did not look at the socket.
   private var skipCount = 0
 
-  /// Waits on this socket.
-  init(_ socket: borrowing PeerSocket) { poller.add(socket.fileDescriptor) }
+  @usableFromInline init() {}
 
   /// Sleeps until something is in the channel or `timeout` has passed; false once the engine is
   /// gone and all it had put there was taken.
@@ -18,12 +18,11 @@ internal import XSK
     guard channel.receiver.remaining == 0, channel.prepareToSleep() else {
       // The socket has its turn also when the channel is never empty.
       skipCount += 1
-      if skipCount % 64 == 0, channel.socket.takeWakes(16) == nil { isOver = true }
+      if skipCount % 64 == 0, channel.socket.takeWakes(1) == nil { isOver = true }
       return true
     }
-    let isWoken = poller.wait(timeout: timeout) > 0
+    if !channel.socket.sleep(timeout: timeout, lastTimeout: &lastTimeout) { isOver = true }
     channel.endSleep()
-    if isWoken, channel.socket.takeWakes(16) == nil { isOver = true }
     return !isOver || channel.receiver.hasPending
   }
 }

@@ -109,6 +109,29 @@ public struct PeerSocket: ~Copyable, Sendable {
     return limit
   }
 
+  /// Sleeps until the other process wakes this one or is gone, or `timeout` has passed; nil waits
+  /// for ever.
+  ///
+  /// One system call, where the time-out is as it was the last time: `lastTimeout` says what that
+  /// was. False if the other process is gone.
+  public func sleep(timeout: Duration?, lastTimeout: inout Duration?) -> Bool {
+    if timeout == .zero { return takeWakes(1) != nil }
+    if timeout != lastTimeout {
+      let parts = max(.microseconds(1), timeout ?? .zero).components
+      var limit = timeval(
+        tv_sec: timeout == nil ? 0 : Int(parts.seconds),
+        tv_usec: timeout == nil ? 0 : max(1, Int(parts.attoseconds / 1_000_000_000_000)))
+      // The kernel reads the structure; no time at all means for ever.
+      unsafe setsockopt(
+        descriptor.value, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+      lastTimeout = timeout
+    }
+    var space: UInt64 = 0
+    // The kernel writes at most 8 bytes and drops the rest.
+    let length = unsafe recv(descriptor.value, &space, 8, 0)
+    return length > 0 || length < 0 && (errno == EAGAIN || errno == EINTR)
+  }
+
   /// Sends words and descriptors in one message.
   public func ship(_ words: [UInt64], _ descriptors: [Int32]) throws(XDPError) {
     // Both arrays live for the call, and their sizes are passed on.

@@ -3,10 +3,10 @@ import Martlet
 import MartletTestKit
 
 // What it costs to receive in another process, over receiving in the engine's own: rings in memory
-// whose kernel this program plays, bursts of 64, packets of 64 bytes of which the EtherType is read.
+// whose kernel this program plays, bursts of 64, packets of 64 bytes whose EtherType is read.
 //
-//   ExportTiming            both ends on one thread, in turn with in-process receiving: no cache line
-//                           goes from core to core, so this is what the instructions cost
+//   ExportTiming            both ends on one thread, in turn with in-process receiving: no cache
+//                           line goes from core to core, so this is what the instructions cost
 //   ExportTiming processes  the consumer is a process of its own on another core
 //
 // Times are minima of many slices, in nanoseconds per packet.
