@@ -72,11 +72,14 @@ let package = Package(
       name: "SteeringTests", dependencies: ["Steering", "XSK", "Wire", "CXDP", "MartletTestKit"],
       swiftSettings: strict),
     .testTarget(
-      name: "MartletTests", dependencies: ["Expectations", "Martlet", "MartletTestKit"],
+      name: "MartletTests",
+      dependencies: ["CXDP", "Expectations", "Martlet", "MartletTestKit"], swiftSettings: strict),
+    .executableTarget(
+      name: "Consumer", dependencies: ["CXDP", "Martlet"], path: "Tests/Consumer",
       swiftSettings: strict),
     .testTarget(
       name: "KernelTests",
-      dependencies: ["Expectations", "Martlet", "MartletTestKit", "CXDP", system],
+      dependencies: ["Consumer", "Expectations", "Martlet", "MartletTestKit", "CXDP", system],
       swiftSettings: strict),
     .testTarget(
       name: "MartletTestKitTests", dependencies: ["MartletTestKit", "XSK"], swiftSettings: strict),

@@ -72,7 +72,7 @@ static inline int cxdp_capset(void *header, void *data) {
 enum {
   CXDP_MFD_CLOEXEC = 0x1, CXDP_MFD_ALLOW_SEALING = 0x2, CXDP_MFD_HUGETLB = 0x4,
   CXDP_MFD_NOEXEC_SEAL = 0x8, CXDP_MFD_HUGE_2MB = 21 << 26,
-  CXDP_F_ADD_SEALS = 1033, CXDP_F_GET_SEALS = 1034,
+  CXDP_F_SETLEASE = 1024, CXDP_F_ADD_SEALS = 1033, CXDP_F_GET_SEALS = 1034,
   CXDP_F_SEAL_SEAL = 0x1, CXDP_F_SEAL_SHRINK = 0x2, CXDP_F_SEAL_GROW = 0x4,
   CXDP_F_SEAL_FUTURE_WRITE = 0x10,
   CXDP_MADV_POPULATE_WRITE = 23, CXDP_MADV_COLLAPSE = 25,
@@ -143,4 +143,56 @@ static inline int cxdp_try_packet(
 // sched_setaffinity(2) of the calling thread, _GNU_SOURCE again: `bits` is `count` words.
 static inline int cxdp_pin(const uint64_t *bits, size_t count) {
   return (int)syscall(SYS_sched_setaffinity, 0, count * sizeof *bits, bits);
+}
+
+// Descriptors over a Unix socket (SCM_RIGHTS), whose control messages are macros, and the peer's
+// credentials, _GNU_SOURCE again. At most 8 descriptors a message.
+#include <sys/epoll.h>
+#include <sys/socket.h>
+enum { CXDP_SHIPMENT_LIMIT = 8 };
+static inline long cxdp_send_descriptors(
+    int socket, const void *bytes, size_t size, const int *descriptors, unsigned int count) {
+  union { struct cmsghdr header; char space[CMSG_SPACE(8 * sizeof(int))]; } control;
+  struct iovec part = {.iov_base = (void *)bytes, .iov_len = size};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  if (count > CXDP_SHIPMENT_LIMIT) return -1;
+  if (count > 0) {
+    memset(&control, 0, sizeof control);
+    message.msg_control = &control;
+    message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
+    memcpy(CMSG_DATA(&control.header), descriptors, count * sizeof(int));
+  }
+  return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+static inline long cxdp_receive_descriptors(
+    int socket, void *bytes, size_t size, int *descriptors, unsigned int *count) {
+  union { struct cmsghdr header; char space[CMSG_SPACE(8 * sizeof(int))]; } control;
+  struct iovec part = {.iov_base = bytes, .iov_len = size};
+  struct msghdr message = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+      .msg_controllen = sizeof control};
+  long length = recvmsg(socket, &message, 0x40000000 /* MSG_CMSG_CLOEXEC */);
+  *count = 0;
+  if (length < 0) return length;
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+    *count = (unsigned int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    memcpy(descriptors, CMSG_DATA(header), *count * sizeof(int));
+  }
+  return length;
+}
+// What `struct ucred` says of the process at the other end of a Unix socket.
+static inline int cxdp_peer(int socket, int *process, unsigned int *user, unsigned int *group) {
+  unsigned int peer[3];
+  socklen_t size = sizeof peer;
+  int result = getsockopt(socket, SOL_SOCKET, SO_PEERCRED, peer, &size);
+  if (result == 0) {
+    *process = (int)peer[0];
+    *user = peer[1];
+    *group = peer[2];
+  }
+  return result;
 }

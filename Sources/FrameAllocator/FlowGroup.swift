@@ -31,15 +31,26 @@ extension FlowGroup {
     public var isIsolated: Bool
     /// Whether its memory can be mapped by another process: it then has arenas of its own.
     public var isExportable: Bool
+    /// Bytes of an arena at the end of the memory that is the group's for good: it has its frames
+    /// there and nowhere else, and nobody else has any there.
+    ///
+    /// Nil is none: its frames lie among those of other groups.
+    public var arena: Int?
+    /// Whether a process that maps the arena may write to it: a tenant that sends from there.
+    ///
+    /// No port receives into such an arena.
+    public var isWritable = false
 
     /// A group with a quota and a guaranteed minimum, both in bytes.
     public init(
-      quota: Int? = nil, guarantee: Int = 0, isIsolated: Bool = false, isExportable: Bool = false
+      quota: Int? = nil, guarantee: Int = 0, isIsolated: Bool = false, isExportable: Bool = false,
+      arena: Int? = nil
     ) {
       self.quota = quota
       self.guarantee = guarantee
       self.isIsolated = isIsolated
-      self.isExportable = isExportable
+      self.isExportable = isExportable || arena != nil
+      self.arena = arena
     }
   }
 }

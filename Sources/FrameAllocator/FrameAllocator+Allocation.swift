@@ -200,11 +200,14 @@ extension FrameAllocator {
 
   /// Gives the pool everything that this worker has and does not use.
   mutating func letGo() {
-    for group in 0..<groupCount {
-      flushMagazines(of: group)
-      for heap in [Self.heap(of: group, .normal), Self.heap(of: group, .critical)] {
-        while let node = lists.wholeNode(of: heap) { giveBack(node, of: heap) }
-      }
+    for group in 0..<groupCount { letGo(of: FlowGroup(index: group)) }
+  }
+
+  /// Gives the pool everything of a group that this worker has and does not use.
+  public mutating func letGo(of group: FlowGroup) {
+    flushMagazines(of: group.index)
+    for heap in [Self.heap(of: group.index, .normal), Self.heap(of: group.index, .critical)] {
+      while let node = lists.wholeNode(of: heap) { giveBack(node, of: heap) }
     }
   }
 

@@ -69,11 +69,32 @@ extension FrameAllocator.Configuration {
   }
 
   /// Nodes that are kept for a group from the start: whole arenas if it is exportable.
+  ///
+  /// An arena of its own is no part of what the groups share, so nothing is kept there.
   func guaranteedNodes(of group: FlowGroup.Configuration) -> Int {
+    guard group.arena == nil else { return 0 }
     let nodes = nodes(toHold: group.guarantee)
     guard group.isExportable, let arenaSize else { return nodes }
     let perArena = arenaSize / nodeSize
     return (nodes + perArena - 1) / perArena * perArena
+  }
+
+  /// Nodes of the arenas that groups have for good.
+  var arenaNodeCount: Int {
+    groups.reduce(0) { $0 + ($1.arena ?? 0) / nodeSize }
+  }
+
+  /// Where the arenas lie that groups have for good, in the order of the groups: behind what all
+  /// share, one after the other up to the end.
+  public var arenas: [(group: FlowGroup, addresses: Range<UInt64>)] {
+    var start = (byteCount / nodeSize - arenaNodeCount) * nodeSize
+    var arenas: [(group: FlowGroup, addresses: Range<UInt64>)] = []
+    for (index, group) in groups.enumerated() {
+      guard let arena = group.arena else { continue }
+      arenas.append((FlowGroup(index: index), UInt64(start)..<UInt64(start + arena)))
+      start += arena
+    }
+    return arenas
   }
 
   func validate() throws(FrameAllocatorError) {
@@ -99,7 +120,16 @@ extension FrameAllocator.Configuration {
         throw .arenaSize(arenaSize, nodeSize: nodeSize)
       }
     }
-    try validateShares(nodeCount: nodeCount)
+    for group in groups {
+      guard let arena = group.arena else { continue }
+      guard arena > 0, arena % nodeSize == 0, arena <= byteCount else {
+        throw .arenaSize(arena, nodeSize: nodeSize)
+      }
+    }
+    guard arenaNodeCount < nodeCount else {
+      throw .overcommitted(asked: arenaNodeCount * nodeSize, byteCount: byteCount)
+    }
+    try validateShares(nodeCount: nodeCount - arenaNodeCount)
   }
 
   private func validateShares(nodeCount: Int) throws(FrameAllocatorError) {

@@ -44,12 +44,31 @@ extension FramePool {
   public func nextArenaToZero() -> Arena? {
     state.withLock { state in
       state.arenas.indices
-        .first { state.arenas[$0].isStale && state.arenas[$0].isEmpty }
+        .first {
+          state.arenas[$0].isStale && state.arenas[$0].isEmpty && !state.arenas[$0].isHome
+        }
         .map { arena($0, state) }
     }
   }
 
-  /// Opens an arena to every group, its bytes having been zeroed; false if it is in use again.
+  /// The arena that a group has for good, closed so that it can be zeroed: nobody gets a frame of
+  /// it until `returnZeroed`.
+  ///
+  /// Nil if the group has none, if frames of it are in use, or if another process may see it.
+  public func closeArena(of group: FlowGroup) -> Arena? {
+    state.withLock { state in
+      guard state.accounts.indices.contains(group.index),
+        let index = state.accounts[group.index].home, state.arenas[index].isEmpty,
+        !state.arenas[index].isExported
+      else { return nil }
+      state.arenas[index].isClosed = true
+      state.arenas[index].isStale = true
+      return arena(index, state)
+    }
+  }
+
+  /// Opens an arena to every group, or to the one that has it for good, its bytes having been
+  /// zeroed; false if it is in use again.
   @discardableResult
   public func returnZeroed(_ arena: Arena) -> Bool {
     state.withLock { state in
@@ -57,6 +76,7 @@ extension FramePool {
         state.arenas[arena.index].isEmpty
       else { return false }
       state.arenas[arena.index].isStale = false
+      state.arenas[arena.index].isClosed = false
       state.release(arena.index)
       return true
     }

@@ -7,6 +7,8 @@ extension FramePool {
     var quota: Int
     var guarantee: Int
     var isExportable: Bool
+    /// The number of the arena that is the group's for good.
+    var home: Int?
   }
 
   /// A stretch of nodes.
@@ -21,6 +23,10 @@ extension FramePool {
     var isExported = false
     /// Whether it has to be zeroed before it serves anyone else.
     var isStale = false
+    /// Whether it is its group's for good.
+    var isHome = false
+    /// Whether it is being zeroed: nobody gets a node of it.
+    var isClosed = false
 
     /// Whether none of its nodes is in use.
     var isEmpty: Bool { freeCount == nodes.count }
@@ -38,6 +44,9 @@ extension FramePool {
     var owed = 0
     /// Where the last node was found.
     var cursor = 0
+    /// Nodes in front of the arenas that groups have for good, and of each arena there.
+    let sharedNodes: Int
+    let arenaNodes: Int
     let map: PageMap
 
     init(_ configuration: FrameAllocator.Configuration, map: PageMap) {
@@ -49,9 +58,18 @@ extension FramePool {
           quota: group.quota.map { configuration.nodes(toHold: $0) } ?? map.nodeCount,
           guarantee: configuration.guaranteedNodes(of: group), isExportable: group.isExportable)
       }
-      let perArena = configuration.arenaSize.map { $0 / configuration.nodeSize } ?? map.nodeCount
-      for first in stride(from: 0, to: map.nodeCount, by: perArena) {
-        arenas.append(ArenaState(nodes: first..<min(first + perArena, map.nodeCount)))
+      sharedNodes = map.nodeCount - configuration.arenaNodeCount
+      arenaNodes = configuration.arenaSize.map { $0 / configuration.nodeSize } ?? sharedNodes
+      for first in stride(from: 0, to: sharedNodes, by: arenaNodes) {
+        arenas.append(ArenaState(nodes: first..<min(first + arenaNodes, sharedNodes)))
+      }
+      for (group, addresses) in configuration.arenas {
+        let first = Int(addresses.lowerBound) / configuration.nodeSize
+        let nodes = first..<first + addresses.count / configuration.nodeSize
+        accounts[group.index].home = arenas.count
+        // It cannot grow beyond its arena, whatever others let go of.
+        accounts[group.index].quota = min(accounts[group.index].quota, nodes.count)
+        arenas.append(ArenaState(nodes: nodes, group: group.index, isHome: true))
       }
       for node in (0..<map.nodeCount).reversed() {
         map.reset(node)
@@ -64,7 +82,17 @@ extension FramePool {
 
 extension FramePool.State {
   /// The arena that a node lies in.
-  func arena(of node: Int) -> Int { node / arenas[0].nodes.count }
+  func arena(of node: Int) -> Int {
+    guard node >= sharedNodes else { return node / arenaNodes }
+    // The arenas of groups differ in size and stand in order.
+    var low = (sharedNodes + arenaNodes - 1) / arenaNodes
+    var high = arenas.count - 1
+    while low < high {
+      let middle = (low + high) / 2
+      if node < arenas[middle].nodes.upperBound { high = middle } else { low = middle + 1 }
+    }
+    return low
+  }
 
   /// Puts a node into its arena's list.
   mutating func put(_ node: Int) {
@@ -90,8 +118,11 @@ extension FramePool.State {
     let account = accounts[group]
     guard account.used < account.quota else { return nil }
     let node =
-      account.isExportable
-      ? takeOwn(for: group, permission) : takeOpen(for: group, permission)
+      if let home = account.home {
+        arenas[home].isClosed ? nil : pop(home)
+      } else {
+        account.isExportable ? takeOwn(for: group, permission) : takeOpen(for: group, permission)
+      }
     if node != nil { accounts[group].used += 1 }
     return node
   }
@@ -149,7 +180,7 @@ extension FramePool.State {
   mutating func release(_ index: Int) {
     let arena = arenas[index]
     guard let group = arena.group, arena.isEmpty, !arena.isExported,
-      !arena.isStale
+      !arena.isStale, !arena.isHome
     else { return }
     arenas[index].group = nil
     openFree += arena.nodes.count

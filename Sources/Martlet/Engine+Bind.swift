@@ -61,12 +61,34 @@ extension Engine {
   public mutating func bind(
     inMemory rings: consuming QueueRings, group: FlowGroup = .shared
   ) -> Port {
-    precondition(has(group), "the engine has no flow group \(group.index)")
+    precondition(mayReceive(group), "no port can receive into frames of this group")
     let socket = Socket(inMemory: rings)
     let binding = PortBinding(
       interface: socket.interface, queue: 0, mode: .copy, reason: "rings in memory")
     share(among: ports.count + 1)
     return add(socket, binding, group)
+  }
+
+  /// Whether the engine has the group, and its memory is written by the kernel alone.
+  private func mayReceive(_ group: FlowGroup) -> Bool {
+    control.configuration.groups.indices.contains(group.index)
+      && !control.configuration.groups[group.index].isWritable
+  }
+
+  private func admit(_ group: FlowGroup) throws(XDPError) {
+    guard !mayReceive(group) else {
+      guard exports.mayBeJoined(group) else {
+        throw XDPError(
+          .notExportable, operation: "bind a port of flow group \(group.index)",
+          reason: "the group is exported as a bucket, which zero copy would not bear",
+          remedy: "bind its ports before it is exported, or declare a closed world")
+      }
+      return
+    }
+    throw XDPError(
+      .configuration, operation: "bind a port of flow group \(group.index)",
+      reason: "the engine has no such group, or a tenant writes to its memory",
+      remedy: "bind it to a group whose arena only the kernel writes to")
   }
 
   private typealias Wanted = (interface: Interface, queue: Int, group: FlowGroup)
@@ -80,12 +102,7 @@ extension Engine {
     }
     var found: [Wanted] = []
     for name in queues {
-      guard has(name.group) else {
-        throw XDPError(
-          .configuration, operation: "bind \(name.interface) queue \(name.queue)",
-          reason: "there is no flow group \(name.group.index), only 0 to \(groupCount - 1)",
-          remedy: "name the group in the engine's configuration")
-      }
+      try admit(name.group)
       found.append((try Interface(named: name.interface), name.queue, name.group))
     }
     return found
@@ -129,10 +146,6 @@ extension Engine {
       }
     }
   }
-
-  private var groupCount: Int { control.configuration.groups.count }
-
-  private func has(_ group: FlowGroup) -> Bool { (0..<groupCount).contains(group.index) }
 
   private var isAligned: Bool { !allocator.slots.takesOffsets }
 
@@ -207,12 +220,24 @@ extension Engine {
     for index in ports.indices { ports[index].fillDepth = min(ports[index].fillDepth, fillDepth) }
   }
 
+  /// Fill entries for a further port of `group`: of the group's own arena, which it shares with the
+  /// group's other ports, or of what all groups share.
+  private mutating func share(of group: FlowGroup) -> UInt32 {
+    let others = ports.indices.filter { ports[$0].group == group }
+    guard let share = control.configuration.fillShare(of: group, among: others.count + 1) else {
+      return fillDepth
+    }
+    for index in others { ports[index].fillDepth = min(ports[index].fillDepth, UInt32(share)) }
+    return UInt32(share)
+  }
+
   private mutating func add(
     _ socket: consuming Socket, _ binding: PortBinding, _ group: FlowGroup
   ) -> Port {
     let index = ports.nextIndex
     control.poller.add(socket.fileDescriptor)
-    ports.append(PortState(socket: socket, fillDepth: fillDepth, group: group))
+    let depth = share(of: group)
+    ports.append(PortState(socket: socket, fillDepth: depth, group: group))
     // What is in flight stands on the transmit ring, in the driver or on the completion ring.
     allocator.reserveFlights(ports[index].ringCapacity)
     control.bindings.append(binding)

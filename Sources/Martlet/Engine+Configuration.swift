@@ -4,7 +4,8 @@ extension Engine {
   /// Defaults serve two ports at a few million packets a second. Checked in one place, when the
   /// engine is made.
   public struct Configuration: Sendable, Hashable {
-    /// Bytes of packet memory: all frames of all ports.
+    /// Bytes of packet memory: all frames of all ports, but for those in arenas that flow groups
+    /// have of their own (`FlowGroup.Configuration.arena`), which come on top.
     ///
     /// Pinned when the first port is bound.
     public var memory = 8 << 20
@@ -85,11 +86,50 @@ extension Engine.Configuration {
     return chunks
   }
 
+  /// Bytes of all packet memory.
+  var byteCount: Int { groups.reduce(memory) { $0 + ($1.arena ?? 0) } }
+
+  /// The files that packet memory is glued from: what all groups share, then each arena.
+  var parts: [MemoryPart] {
+    var parts = [MemoryPart(byteCount: memory)]
+    for group in groups {
+      guard let arena = group.arena else { continue }
+      parts.append(
+        MemoryPart(byteCount: arena, access: group.isWritable ? .writable : .readOnly))
+    }
+    return parts
+  }
+
+  /// Fill entries for each of `portCount` ports that receive into an arena of `group` alone: three
+  /// quarters of it together.
+  func fillShare(of group: FlowGroup, among portCount: Int) -> Int? {
+    guard groups.indices.contains(group.index), let arena = groups[group.index].arena else {
+      return nil
+    }
+    let slots = arena / (groups[group.index].isIsolated ? max(4096, chunkSize) : chunkSize)
+    let share = max(1, min(ringSize, slots * 3 / (4 * portCount)))
+    return fillDepth.map { min($0, share) } ?? share
+  }
+
   func validated() throws(XDPError) {
     guard chunkSize == 2048 || chunkSize == 4096 else {
       throw refusal("chunks of \(chunkSize) bytes are not possible", "choose 2048 or 4096")
     }
     try chunks.validate(byteCount: memory)
+    guard byteCount == memory || memory % (4096 << nodeOrder) == 0 else {
+      throw refusal(
+        "\(memory) bytes of memory do not end where an arena can begin",
+        "choose a multiple of \(4096 << nodeOrder)")
+    }
+    guard pages == .small || !groups.contains(where: \.isWritable) else {
+      throw refusal(
+        "a tenant could make a hole in a huge page that this process then cannot fill",
+        "use small pages where a group is writable")
+    }
+    guard groups.allSatisfy({ $0.arena != nil || !$0.isWritable }) else {
+      throw refusal(
+        "a group without an arena of its own cannot be written by a tenant", "give it an arena")
+    }
     guard burst > 0, burst <= ringSize else {
       throw refusal(
         "a burst of \(burst) packets is not possible", "choose 1 to the ring size, \(ringSize)")
@@ -117,7 +157,7 @@ extension Engine.Configuration {
     isUnaligned: Bool, boundary: Int?, workers: Int
   ) throws(XDPError) -> FramePool {
     var frames = FrameAllocator.Configuration(
-      byteCount: memory, chunkSize: chunkSize, reserve: reserve, groups: groups)
+      byteCount: byteCount, chunkSize: chunkSize, reserve: reserve, groups: groups)
     frames.isUnaligned = isUnaligned
     frames.boundary = boundary
     frames.nodeOrder = nodeOrder

@@ -10,10 +10,12 @@ extension Engine {
   /// system call when it sleeps.
   public mutating func wait(timeout: Duration? = nil) throws(XDPError) -> Bool {
     allocator.collect()
+    serveExports()
     flush()
     var isPending = false
     // First all completions: what one port has sent may be what another needs to receive.
     for index in ports.indices { drainCompletions(index) }
+    let areSlotsOut = returnSlots()
     for index in ports.indices {
       closeReceive(index)
       topUp(index)
@@ -30,8 +32,10 @@ extension Engine {
       guard control.skippedPolls >= Self.pollInterval else { return true }
     }
     control.skippedPolls = 0
-    let limit: Duration? = isPending || isSpinning ? .zero : sleepLimit(timeout)
-    if control.poller.wait(timeout: limit) != 0 { try look() }
+    let limit: Duration? = isPending || isSpinning ? .zero : sleepLimit(timeout, areSlotsOut)
+    let maySleep = sleepExports()
+    if control.poller.wait(timeout: maySleep ? limit : .zero) != 0 { try look() }
+    wakeExports()
     return !control.stop.isRequested
   }
 
@@ -59,8 +63,8 @@ extension Engine {
 
   /// What is stuck in a transmit ring has no event, and no completion has one: it is tried again
   /// after a millisecond.
-  private func sleepLimit(_ timeout: Duration?) -> Duration? {
-    guard !dirty.isEmpty || needsCompletions else { return timeout }
+  private func sleepLimit(_ timeout: Duration?, _ areSlotsOut: Bool) -> Duration? {
+    guard !dirty.isEmpty || needsCompletions || areSlotsOut else { return timeout }
     let retry = Duration.milliseconds(1)
     return min(timeout ?? retry, retry)
   }

@@ -45,6 +45,8 @@ public struct Engine: ~Copyable {
   let portLimit: Int
   /// What it shares with other engines; nil if its memory is its own.
   let shared: SharedMemory?
+  /// What other processes were given of the memory.
+  var exports = ExportControl()
   let isSpinning: Bool
 
   /// Most ports that the engines of one memory can have, together.
@@ -56,7 +58,7 @@ public struct Engine: ~Copyable {
   /// millisecond per MiB of memory, which is populated here.
   public init(_ configuration: Configuration = Configuration()) throws(XDPError) {
     try configuration.validated()
-    let region = try MemoryRegion(byteCount: configuration.memory, pages: configuration.pages)
+    let region = try MemoryRegion(configuration.parts, pages: configuration.pages)
     let umem = try UMEM(region: region, configuration: configuration.chunks)
     let control = try EngineControl(umem: umem, configuration: configuration)
     try self.init(
@@ -70,10 +72,10 @@ public struct Engine: ~Copyable {
   /// Needs no root. `bind(inMemory:)` gives it ports.
   public init(_ configuration: Configuration, memory: consuming PacketMemory) throws(XDPError) {
     try configuration.validated()
-    guard memory.byteCount >= configuration.memory else {
+    guard memory.byteCount >= configuration.byteCount else {
       throw XDPError(
         .configuration, operation: "make an engine",
-        reason: "the memory has \(memory.byteCount) bytes, not \(configuration.memory)",
+        reason: "the memory has \(memory.byteCount) bytes, not \(configuration.byteCount)",
         remedy: "make it larger or the configuration smaller")
     }
     let control = try EngineControl(umem: nil, configuration: configuration)

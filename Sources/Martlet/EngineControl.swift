@@ -26,14 +26,14 @@ struct EngineControl: ~Copyable {
   static let stopPlace = 0
   static let linkPlace = 1
   static let signalPlace = 2
-  static let firstPortPlace = 3
+  static let peerPlace = 3
+  static let firstPortPlace = 4
 
   init(umem: UMEM?, configuration: Engine.Configuration) throws(XDPError) {
     let stop = try StopSignal()
     var poller = Poller(capacity: Engine.portLimit + Self.firstPortPlace)
     poller.add(stop.fileDescriptor)
-    poller.add(-1)
-    poller.add(-1)
+    for _ in 1..<Self.firstPortPlace { poller.add(-1) }
     self.umem = umem
     self.configuration = configuration
     self.stop = stop

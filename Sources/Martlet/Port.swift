@@ -1,3 +1,5 @@
+internal import FrameAllocator
+
 /// One queue of one interface, bound by an engine: the name the application calls it by.
 @frozen public struct Port: Hashable, Sendable {
   /// The port's number in its engine, counting from 0 in the order of binding; engines that share
@@ -39,7 +41,7 @@
   @usableFromInline var countedTransmit: UInt32
   @usableFromInline var counters = PortCounters()
 
-  init(socket: consuming Socket, fillDepth: UInt32, group: FlowGroup) {
+  init(socket: consuming Socket, fillDepth: UInt32, group: FlowGroup = .shared) {
     self.group = group
     fillOrigin = socket.rings.fill.position &- socket.rings.receive.position
     transmitOrigin = socket.rings.transmit.position &- socket.rings.completion.position

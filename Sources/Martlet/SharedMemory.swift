@@ -21,7 +21,7 @@ public final class SharedMemory: Sendable {
   public init(_ configuration: Engine.Configuration, workers: Int) throws(XDPError) {
     try configuration.validated()
     try configuration.validate(workers: workers)
-    let region = try MemoryRegion(byteCount: configuration.memory, pages: configuration.pages)
+    let region = try MemoryRegion(configuration.parts, pages: configuration.pages)
     let umem = try UMEM(region: region, configuration: configuration.chunks)
     // Other engines may have frames when one binds a port to zero copy: they keep to it in advance.
     let boundary = configuration.boundary(

@@ -8,18 +8,30 @@ public import XSK
   public let byteCount: Int
   private let base: UnsafeMutableRawPointer
   private let identity: UInt
+  /// Whose memory it is, if it is not this object's own.
+  private let umem: UMEM?
 
   /// Zeroed memory of `byteCount` bytes.
   public init(byteCount: Int) {
     self.byteCount = byteCount
+    umem = nil
     unsafe base = .allocate(byteCount: byteCount, alignment: 4096)
     identity = unsafe PacketMemory.makeIdentity(at: base)
     // Fresh memory of that size.
     unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
   }
 
+  /// The memory of a UMEM that no socket is bound through, for a kernel that is simulated.
+  public init(of umem: UMEM) {
+    let memory = umem.memory()
+    byteCount = memory.byteCount
+    identity = memory.identity
+    unsafe base = memory.start
+    self.umem = umem
+  }
+
   // Bytes: nothing to deinitialize.
-  deinit { unsafe base.deallocate() }
+  deinit { if umem == nil { unsafe base.deallocate() } }
 
   /// The application's view, which keeps this object alive.
   public func packetMemory() -> PacketMemory {

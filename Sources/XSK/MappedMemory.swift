@@ -9,32 +9,46 @@ import SystemPackage
   let base: UnsafeMutableRawPointer
   let byteCount: Int
 
-  /// Maps all of `file` to read and write, shared, at an address that is a multiple of `alignment`.
+  /// Address space for `byteCount` bytes, at an address that is a multiple of `alignment`, with
+  /// nothing there yet.
   ///
   /// Gives nil, and leaves `errno` standing, where the kernel refuses.
-  init?(_ file: borrowing OwnedDescriptor, byteCount: Int, alignment: Int) {
-    // Address space for the memory and for the way to the next multiple of the alignment.
+  init?(reserving byteCount: Int, alignment: Int) {
+    // Room for the memory and for the way to the next multiple of the alignment.
     let span = byteCount + alignment
     let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
     guard let space = unsafe mmap(nil, span, PROT_NONE, flags, -1, 0), unsafe space != MAP_FAILED
     else { return nil }
     let skip = (alignment - Int(bitPattern: space) % alignment) % alignment
     let start = unsafe space + skip
-    // MAP_FIXED replaces pages of the address space taken above, nobody else's.
-    guard
-      unsafe mmap(
-        start, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file.value, 0) == start
-    else {
-      let failure = errno
-      unsafe munmap(space, span)
-      errno = failure
-      return nil
-    }
     // What is left of the address space on both sides.
     if skip > 0 { unsafe munmap(space, skip) }
     if skip < alignment { unsafe munmap(start + byteCount, alignment - skip) }
     unsafe self.base = start
     self.byteCount = byteCount
+  }
+
+  /// Maps all `byteCount` bytes of `file`, shared, to read and perhaps to write.
+  ///
+  /// Gives nil, and leaves `errno` standing, where the kernel refuses.
+  init?(_ file: borrowing OwnedDescriptor, byteCount: Int, isWritable: Bool) {
+    let protection = isWritable ? PROT_READ | PROT_WRITE : PROT_READ
+    guard let start = unsafe mmap(nil, byteCount, protection, MAP_SHARED, file.value, 0),
+      unsafe start != MAP_FAILED
+    else { return nil }
+    unsafe self.base = start
+    self.byteCount = byteCount
+  }
+
+  /// Maps `byteCount` bytes of `file` to read and write, shared, `offset` bytes into this memory.
+  ///
+  /// Gives false, and leaves `errno` standing, where the kernel refuses.
+  func map(_ file: borrowing OwnedDescriptor, at offset: Int, byteCount: Int) -> Bool {
+    precondition(offset >= 0 && byteCount <= self.byteCount - offset, "a part outside the memory")
+    // MAP_FIXED replaces pages of this memory's own address space, nobody else's.
+    return unsafe mmap(
+      base + offset, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file.value, 0)
+      == base + offset
   }
 
   /// Gives every page its memory now; nil is success.

@@ -34,6 +34,9 @@ import Glibc
     return UInt(bitPattern: base) ^ nanoseconds &<< 16
   }
 
+  /// The first byte: for the simulated kernel, which writes where the real one would.
+  @unsafe package var start: UnsafeMutableRawPointer { unsafe base }
+
   /// The packet of `count` bytes at `address`, which the caller knows to lie in a frame of its own.
   @inlinable @inline(__always) @_lifetime(borrow self)
   package func packet(at address: UInt64, count: Int) -> PacketBytes {
@@ -58,6 +61,14 @@ import Glibc
     var packet = packet(at: address, count: count)
     // The packet lends from this memory, which is what the span is tied to.
     return unsafe _overrideLifetime(packet.mutableSpan, borrowing: self)
+  }
+
+  /// Zeroes `addresses`, in which nobody has a frame.
+  package func zero(_ addresses: Range<UInt64>) {
+    precondition(addresses.upperBound <= UInt64(byteCount), "bytes outside the UMEM")
+    // In bounds by the line above.
+    unsafe (base + Int(addresses.lowerBound)).initializeMemory(
+      as: UInt8.self, repeating: 0, count: addresses.count)
   }
 
   /// Copies `count` bytes from one frame of the caller's to another, which do not overlap.

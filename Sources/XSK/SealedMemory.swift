@@ -9,33 +9,56 @@ let hugePageSize = 2 << 20
 /// Bytes of a page.
 let smallPageSize = 4096
 
-/// A memfd and its mapping: mapped, populated and sealed, in this order.
+/// Memfds mapped back to back: mapped, populated and sealed, in this order.
 struct SealedMemory: ~Copyable, Sendable {
-  let file: OwnedDescriptor
+  /// One per part.
+  let files: [PartFile]
   let memory: MappedMemory
 
-  /// Makes at least `wanted` bytes, at an address and of a size that are multiples of `alignment`.
-  init(_ wanted: Int, alignment: Int, isHuge: Bool) throws(XDPError) {
-    let byteCount = (wanted + alignment - 1) / alignment * alignment
+  /// Makes memory of `parts` at an address that is a multiple of `alignment`; a single part is
+  /// rounded up to one, several have to be multiples.
+  init(_ parts: [MemoryPart], alignment: Int, isHuge: Bool) throws(XDPError) {
+    var parts = parts
+    if parts.count == 1 {
+      parts[0].byteCount = (parts[0].byteCount + alignment - 1) / alignment * alignment
+    }
+    let byteCount = parts.reduce(0) { $0 + $1.byteCount }
     let operation = "reserve \(byteCount >> 10) KiB of packet memory"
-    guard let file = OwnedDescriptor(SealedMemory.makeFile(isHuge: isHuge)) else {
-      throw SealedMemory.refused(operation, "memfd_create", Errno(rawValue: errno))
+    guard let memory = MappedMemory(reserving: byteCount, alignment: alignment) else {
+      throw SealedMemory.refused(operation, "mmap", Errno(rawValue: errno))
     }
-    guard ftruncate(file.value, byteCount) == 0 else {
-      throw SealedMemory.refused(operation, "ftruncate", Errno(rawValue: errno))
-    }
-    guard let memory = MappedMemory(file, byteCount: byteCount, alignment: alignment) else {
-      let failure = Errno(rawValue: errno)
-      if isHuge { throw SealedMemory.noHugePages(operation, byteCount, failure) }
-      throw SealedMemory.refused(operation, "mmap", failure)
+    var files: [PartFile] = []
+    var offset = 0
+    for part in parts {
+      files.append(
+        try SealedMemory.map(part, at: offset, of: memory, isHuge: isHuge, operation))
+      offset += part.byteCount
     }
     if let failure = memory.populate() { throw SealedMemory.refused(operation, "madvise", failure) }
-    try SealedMemory.seal(file, operation)
-    self.file = file
+    for file in files { try SealedMemory.seal(file.file, file.part.access, operation) }
+    self.files = files
     self.memory = memory
   }
 
-  private static func makeFile(isHuge: Bool) -> Int32 {
+  private static func map(
+    _ part: MemoryPart, at offset: Int, of memory: borrowing MappedMemory, isHuge: Bool,
+    _ operation: String
+  ) throws(XDPError) -> PartFile {
+    guard let file = OwnedDescriptor(makeFile(isHuge: isHuge)) else {
+      throw refused(operation, "memfd_create", Errno(rawValue: errno))
+    }
+    guard ftruncate(file.value, part.byteCount) == 0 else {
+      throw refused(operation, "ftruncate", Errno(rawValue: errno))
+    }
+    guard memory.map(file, at: offset, byteCount: part.byteCount) else {
+      let failure = Errno(rawValue: errno)
+      if isHuge { throw noHugePages(operation, part.byteCount, failure) }
+      throw refused(operation, "mmap", failure)
+    }
+    return PartFile(file, part, at: offset)
+  }
+
+  static func makeFile(isHuge: Bool) -> Int32 {
     let huge = isHuge ? CXDP_MFD_HUGETLB | CXDP_MFD_HUGE_2MB : 0
     let flags = CXDP_MFD_CLOEXEC | CXDP_MFD_ALLOW_SEALING | huge
     // A C string for the length of the call. Kernels before 6.3 do not know MFD_NOEXEC_SEAL.
@@ -44,20 +67,20 @@ struct SealedMemory: ~Copyable, Sendable {
     return unsafe cxdp_memfd_create("martlet", UInt32(flags))
   }
 
-  /// Nobody may write through the file from here on, nor change its size, nor take a seal back.
-  ///
-  /// A region that a tenant writes to would leave `F_SEAL_FUTURE_WRITE` out, and nothing else.
-  private static func seal(_ file: borrowing OwnedDescriptor, _ operation: String) throws(XDPError)
-  {
+  /// Nobody may change the file's size from here on, nor take a seal back; nor write through it,
+  /// unless it is writable.
+  static func seal(
+    _ file: borrowing OwnedDescriptor, _ access: MemoryPart.Access, _ operation: String
+  ) throws(XDPError) {
     let seals =
-      CXDP_F_SEAL_SHRINK | CXDP_F_SEAL_GROW | CXDP_F_SEAL_FUTURE_WRITE
-      | CXDP_F_SEAL_SEAL
+      CXDP_F_SEAL_SHRINK | CXDP_F_SEAL_GROW | CXDP_F_SEAL_SEAL
+      | (access == .readOnly ? CXDP_F_SEAL_FUTURE_WRITE : 0)
     guard fcntl(file.value, Int32(CXDP_F_ADD_SEALS), Int32(seals)) == 0 else {
       throw SealedMemory.refused(operation, "sealing", Errno(rawValue: errno))
     }
   }
 
-  private static func refused(_ operation: String, _ call: String, _ errno: Errno) -> XDPError {
+  static func refused(_ operation: String, _ call: String, _ errno: Errno) -> XDPError {
     let isMemory = errno == .noMemory || errno == .badAddress
     return XDPError(
       isMemory ? .memoryLimit : .system, operation: operation, reason: "\(call) failed (\(errno))",

@@ -52,6 +52,23 @@ public final class UMEM: Sendable {
   /// The UMEM owns it.
   public var fileDescriptor: Int32 { region.fileDescriptor }
 
+  /// The part that begins at `address`; nil if none does.
+  private func part(at address: UInt64) -> PartFile? {
+    region.files.first { UInt64($0.offsets.lowerBound) == address }
+  }
+
+  /// Opens the file of the part that begins at `address` for other processes: to read, or to write
+  /// if the part is for that.
+  ///
+  /// Nil if no part begins there or the kernel refuses. The caller owns the descriptor.
+  package func openPart(at address: UInt64) -> ReceivedDescriptor? {
+    guard let file = part(at: address)?.openForPeers() else { return nil }
+    return ReceivedDescriptor(owned: file)
+  }
+
+  /// Whether a process that was given the part that begins at `address` may still see it.
+  package func isPartSeen(at address: UInt64) -> Bool { part(at: address)?.isSeenByPeers ?? false }
+
   /// What the memory was got from.
   public var pages: PageKind { region.pages }
 

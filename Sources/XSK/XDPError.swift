@@ -28,6 +28,8 @@ public struct XDPError: Error, Sendable {
     case foreignProgram
     /// The kernel lacks what is needed.
     case unsupported
+    /// Memory that another process must not see.
+    case notExportable
     /// A configuration that cannot work, whatever the machine.
     case configuration
     /// Anything else that a system call refused.

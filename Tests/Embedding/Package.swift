@@ -19,6 +19,14 @@ let package = Package(
         "Reference", "Collector",
       ],
       swiftSettings: [.treatAllWarnings(as: .error)]),
+    // What it costs to receive in another process.
+    .executableTarget(
+      name: "ExportTiming",
+      dependencies: [
+        .product(name: "Martlet", package: "martlet"),
+        .product(name: "MartletTestKit", package: "martlet"),
+      ],
+      swiftSettings: [.treatAllWarnings(as: .error)]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -5,7 +5,7 @@ import Testing
 /// Each mistake is a row of a table, `Misuse+Rings.swift` and its like.
 @Suite struct MisuseTests {
   /// Every mistake known.
-  static let all = Misuse.rings + Misuse.frames
+  static let all = Misuse.rings + Misuse.frames + Misuse.flows
 
   @Test(arguments: all) func misuseDoesNotCompile(_ misuse: Misuse) throws {
     let answer = try Compiler().compile(misuse.snippet)

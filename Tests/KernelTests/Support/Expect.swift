@@ -28,3 +28,10 @@ extension PortReport {
     Mirror(reflecting: dropped).children.reduce(0) { $0 + ($1.value as? UInt64 ?? 0) }
   }
 }
+
+/// The value inside, or an issue and the test's end.
+func unwrap<Value>(
+  _ value: Value?, at location: SourceLocation = #_sourceLocation
+) throws -> Value {
+  try #require(value, sourceLocation: location)
+}

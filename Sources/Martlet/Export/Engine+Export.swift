@@ -1,0 +1,222 @@
+public import XSK
+
+extension Engine {
+  /// Gives another process the group's arena, to read packets in place and say what becomes of
+  /// them: `FlowReader` is that process's side.
+  ///
+  /// The socket is connected to it. Throws `.notExportable`, saying why, if the process would see
+  /// packets that are not the group's: where the group has no arena of its own, its placement mixes
+  /// its packets with others', or the arena was seen by another user and not zeroed since.
+  public mutating func export(
+    _ group: FlowGroup, to socket: consuming PeerSocket, _ terms: ExportTerms
+  ) throws(XDPError) -> FlowExport {
+    try admit(terms.placement, of: group)
+    let arena = try arena(of: group, isWritable: false)
+    let slots = arena.count / allocator.chunkSize
+    let limit = max(1, min(terms.packetLimit ?? slots / 2, 1 << 16))
+    let verdicts = terms.verdicts ?? terms.possibleVerdicts
+    guard verdicts.isSubset(of: terms.possibleVerdicts) else {
+      throw refusal(
+        group, .configuration,
+        "a consumer cannot say \(verdicts.subtracting(terms.possibleVerdicts))",
+        "name a port where such packets go; what AF_XDP took off an interface reaches the stack "
+          + "only through another one, such as a veth pair")
+    }
+    let shipment = Shipment(
+      role: .consumer, ringSize: Self.ringSize(for: limit), chunkSize: allocator.chunkSize,
+      verdicts: verdicts, packetLimit: limit)
+    return try open(group, arena, socket, terms, shipment)
+  }
+
+  /// Gives another process the group's arena to write packets into, which are sent as it submits
+  /// them: `FlowWriter` is that process's side.
+  ///
+  /// For a group whose arena is writable. They go out through `terms.forwardPort`. Nothing that the
+  /// process writes is believed; what it sends is its own business, so steer and filter behind the
+  /// port if it may not send everything.
+  public mutating func lease(
+    _ group: FlowGroup, to socket: consuming PeerSocket, _ terms: ExportTerms
+  ) throws(XDPError) -> FlowExport {
+    let arena = try arena(of: group, isWritable: true)
+    guard let port = terms.forwardPort, ports.indices.contains(port.index) else {
+      throw refusal(group, .configuration, "no port sends for the tenant", "name a forwardPort")
+    }
+    let slots = arena.count / allocator.chunkSize
+    guard slots <= 1 << 16 else {
+      throw refusal(
+        group, .configuration, "its arena has \(slots) slots", "give it 65,536 at most")
+    }
+    let shipment = Shipment(
+      role: .tenant, ringSize: Self.ringSize(for: slots), chunkSize: allocator.chunkSize,
+      verdicts: [], packetLimit: slots)
+    let export = try open(group, arena, socket, terms, shipment)
+    serve(export)
+    return export
+  }
+
+  /// Ends an export: what the process has comes home, and its channel closes.
+  ///
+  /// What it has mapped it can still read. Nothing happens if the export is over.
+  public mutating func end(_ export: FlowExport) { end(export, .application) }
+
+  /// What went to the process and came back, also when the export is over and its number was not
+  /// used again; nil after that.
+  public func report(of export: FlowExport) -> ExportReport? { exports.report(of: export) }
+
+  /// Whether an export goes on.
+  public func isOpen(_ export: FlowExport) -> Bool {
+    exports.states.indices.contains(export.index) && exports.name(at: export.index) == export
+  }
+
+  /// Zeroes the arena of a group that is not exported any more, so that another user may see it.
+  ///
+  /// False, and nothing happens, while a process may have it mapped, or a frame of it is in use:
+  /// with a port that receives into it, a consumer, a tenant's send or the application. Costs what
+  /// writing the arena costs.
+  public mutating func clearArena(of group: FlowGroup) -> Bool {
+    guard let addresses = arenaAddresses(of: group), !isExported(group),
+      control.umem?.isPartSeen(at: addresses.lowerBound) != true
+    else { return false }
+    for index in ports.indices { drainCompletions(index) }
+    allocator.letGo(of: group)
+    guard let arena = allocator.closeArena(of: group) else { return false }
+    memory.zero(arena.addresses)
+    exports.seenBy[group] = nil
+    return allocator.returnZeroed(arena)
+  }
+
+  /// Whether a process that was given a group's arena may still have it open or mapped, its export
+  /// being over or not.
+  public func isArenaSeen(of group: FlowGroup) -> Bool {
+    guard let addresses = arenaAddresses(of: group) else { return false }
+    return control.umem?.isPartSeen(at: addresses.lowerBound) == true
+  }
+
+  private static func ringSize(for limit: Int) -> UInt32 {
+    var size: UInt32 = 16
+    while size < limit { size *= 2 }
+    return size
+  }
+}
+
+extension Engine {
+  /// Opens the channel and tells the process.
+  private mutating func open(
+    _ group: FlowGroup, _ arena: Range<UInt64>, _ socket: consuming PeerSocket,
+    _ terms: ExportTerms, _ shipment: Shipment
+  ) throws(XDPError) -> FlowExport {
+    let peer = socket.peer()
+    try admit(peer, to: group, arena)
+    guard let index = exports.freePlace() else {
+      throw refusal(
+        group, .configuration, "an engine has \(ExportControl.limit) exports at most", "end one")
+    }
+    guard let file = control.umem?.openPart(at: arena.lowerBound) else {
+      throw refusal(
+        group, .system, "the arena's file cannot be opened again", "look whether /proc is mounted")
+    }
+    let memory = try ChannelMemory(size: shipment.ringSize)
+    if exports.peers == nil { exports.peers = try PeerSet() }
+    control.poller.replace(
+      at: EngineControl.peerPlace, with: exports.peers?.fileDescriptor ?? -1)
+    try socket.ship(shipment.words, [file.fileDescriptor, memory.fileDescriptor])
+    try exports.peers?.add(socket, number: index)
+    exports.lastSerial += 1
+    exports.count += 1
+    exports.seenBy[group] = peer?.user ?? .max
+    allocator.export(group)
+    let name = FlowExport(index: index, serial: exports.lastSerial)
+    exports.endings[index] = nil
+    exports.states[index] = ExportState(
+      channel: Channel(memory, .owner, socket: socket), name: name, group: group, arena: arena,
+      terms: terms, role: shipment.role, verdicts: shipment.verdicts,
+      forwardPort: shipment.verdicts.contains(.forward) || shipment.role == .tenant
+        ? terms.forwardPort : nil,
+      kernelPort: shipment.verdicts.contains(.kernel) ? terms.kernelPort : nil,
+      loans: LoanBook(capacity: shipment.role == .consumer ? shipment.packetLimit : 0),
+      slots: TenantBook(
+        byteCount: shipment.role == .tenant ? arena.count : 0, chunkSize: shipment.chunkSize),
+      report: ExportReport(group: group, peer: peer))
+    return name
+  }
+
+  /// Throws unless pages of the group hold the group's packets alone.
+  private func admit(_ placement: ExportPlacement, of group: FlowGroup) throws(XDPError) {
+    switch placement {
+    case .exact: break
+    case .bucket(let isClosedWorld):
+      let isZeroCopy = ports.indices.contains {
+        ports[$0].group == group && control.bindings[$0].mode == .zeroCopy
+      }
+      guard isZeroCopy, !isClosedWorld else { break }
+      throw refusal(
+        group, .notExportable,
+        "its packets are steered by a hash, and in zero copy the NIC writes whatever else has that "
+          + "hash into its pages",
+        "steer it exactly, or declare a closed world if nothing else can arrive")
+    case .isolated(copies: true): break
+    case .isolated(copies: false):
+      throw refusal(
+        group, .notExportable, "its packets lie in pages among those of other groups",
+        "choose copies, which are counted, or steer it to a queue of its own")
+    case .shared(let reason):
+      throw refusal(
+        group, .notExportable, "its packets share pages with other groups' (\(reason))",
+        "steer it to a queue of its own, or isolate it")
+    }
+  }
+
+  /// Throws if the process would see what another one's user left.
+  private func admit(
+    _ peer: PeerProcess?, to group: FlowGroup, _ arena: Range<UInt64>
+  ) throws(XDPError) {
+    guard !isExported(group) else {
+      throw refusal(
+        group, .notExportable, "it is exported to another process",
+        "end that export first")
+    }
+    guard let before = exports.seenBy[group], before != peer?.user ?? .max else { return }
+    throw refusal(
+      group, .notExportable,
+      "user \(before) has seen its arena, and what is there is not user \(peer?.user ?? .max)'s",
+      "zero it with clearArena(of:), once nobody has it mapped and no frame of it is in use")
+  }
+
+  private func isExported(_ group: FlowGroup) -> Bool {
+    exports.states.indices.contains { index in
+      switch exports.states[index] {
+      case .some(let state): state.group == group
+      case .none: false
+      }
+    }
+  }
+
+  private func arenaAddresses(of group: FlowGroup) -> Range<UInt64>? {
+    allocator.arenas.first { $0.group == group }?.addresses
+  }
+
+  /// Where the group's arena lies; throws if it has none, or not of that kind.
+  private func arena(of group: FlowGroup, isWritable: Bool) throws(XDPError) -> Range<UInt64> {
+    guard let arena = arenaAddresses(of: group), control.umem != nil else {
+      throw refusal(
+        group, .notExportable, "its frames lie in memory that others use too",
+        "give the group an arena of its own, in memory that the engine makes")
+    }
+    guard control.configuration.groups[group.index].isWritable == isWritable else {
+      throw refusal(
+        group, .notExportable,
+        isWritable
+          ? "its arena is sealed against all writers but this process"
+          : "a tenant writes to its arena",
+        isWritable ? "make the group writable" : "export a group that is not writable")
+    }
+    return arena
+  }
+
+  private func refusal(
+    _ group: FlowGroup, _ kind: XDPError.Kind, _ reason: String, _ remedy: String
+  ) -> XDPError {
+    XDPError(
+      kind, operation: "export flow group \(group.index)", reason: reason, remedy: remedy)
+  }
+}

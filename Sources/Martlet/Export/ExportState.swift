@@ -1,0 +1,132 @@
+internal import XSK
+
+/// The engine's side of one export: the channel to the process, and the books of what it has.
+struct ExportState: ~Copyable {
+  var channel: Channel
+  let name: FlowExport
+  let group: FlowGroup
+  /// Where the arena lies in the memory.
+  let arena: Range<UInt64>
+  let terms: ExportTerms
+  let role: Shipment.Role
+  let verdicts: Set<FlowVerdict>
+  /// Where packets go by verdict; nil is nowhere.
+  let forwardPort: Port?
+  let kernelPort: Port?
+  /// A consumer's packets.
+  var loans: LoanBook
+  /// A tenant's slots.
+  var slots: TenantBook
+  var report: ExportReport
+  /// Whether something was put into the channel and not published.
+  var isDirty = false
+  /// When the process gave its last verdict, or got its first packet after that.
+  var lastSign: ContinuousClock.Instant?
+  /// Wake-ups that came from the process.
+  var wakeCount: UInt64 = 0
+
+  /// What went through so far.
+  var currentReport: ExportReport {
+    var report = report
+    report.outstanding = role == .consumer ? loans.count : slots.count
+    report.wakes = channel.wakeCount
+    return report
+  }
+
+  /// Whether a packet at `address` lies in the arena.
+  @inline(__always)
+  func holds(_ address: UInt64) -> Bool {
+    address &- arena.lowerBound < arena.upperBound &- arena.lowerBound
+  }
+}
+
+/// What the engine keeps of its exports.
+struct ExportControl: ~Copyable {
+  /// By place; nil where none is, or while one is being worked with.
+  var states = PortTable<ExportState?>(first: 0, capacity: ExportControl.limit)
+  /// By place: what was said of the last export there when it ended.
+  var endings: [Ended?] = []
+  /// How many exports go on.
+  var count = 0
+  var lastSerial: UInt64 = 0
+  /// By group: which user saw its arena since it was zeroed.
+  var seenBy: [FlowGroup: UInt32] = [:]
+  /// The peers' sockets; nil until there is one.
+  var peers: PeerSet?
+
+  /// What is left of an export that is over.
+  struct Ended {
+    let serial: UInt64
+    let report: ExportReport
+  }
+
+  /// How many exports an engine can have at a time.
+  static let limit = 64
+
+  /// The names of all exports that go on.
+  var names: [FlowExport] {
+    var names: [FlowExport] = []
+    for index in states.indices {
+      if let name = name(at: index) { names.append(name) }
+    }
+    return names
+  }
+
+  func name(at index: Int) -> FlowExport? {
+    switch states[index] {
+    case .some(let state): state.name
+    case .none: nil
+    }
+  }
+
+  /// Whether a port may be added to the group whatever its mode will be.
+  func mayBeJoined(_ group: FlowGroup) -> Bool {
+    states.indices.allSatisfy { index in
+      switch states[index] {
+      case .some(let state):
+        state.group != group || state.terms.placement != .bucket(isClosedWorld: false)
+      case .none: true
+      }
+    }
+  }
+
+  /// What went through an export, or through the last one at its place.
+  func report(of export: FlowExport) -> ExportReport? {
+    guard states.indices.contains(export.index) else { return nil }
+    switch states[export.index] {
+    case .some(let state): return state.name == export ? state.currentReport : nil
+    case .none: break
+    }
+    let last = endings[export.index]
+    return last?.serial == export.serial ? last?.report : nil
+  }
+
+  /// Takes an export out to work with it; nil if it is over.
+  @inline(__always)
+  mutating func take(_ export: FlowExport) -> ExportState? {
+    guard states.indices.contains(export.index), let state = states[export.index].take() else {
+      return nil
+    }
+    guard state.name.serial == export.serial else {
+      states[export.index] = consume state
+      return nil
+    }
+    return state
+  }
+
+  /// Puts an export back.
+  @inline(__always)
+  mutating func put(_ state: consuming ExportState) {
+    let index = state.name.index
+    states[index] = consume state
+  }
+
+  /// A free place; nil if there is none.
+  mutating func freePlace() -> Int? {
+    for index in states.indices where name(at: index) == nil { return index }
+    guard states.nextIndex < Self.limit else { return nil }
+    states.append(nil)
+    endings.append(nil)
+    return states.nextIndex - 1
+  }
+}

@@ -1,0 +1,71 @@
+public import Synchronization
+
+/// One end of a channel between two processes: what it sends, what it receives, and how each wakes
+/// the other.
+///
+/// No system call is made while the other end is awake. One that goes to sleep says so in memory
+/// and looks once more; one that publishes looks whether the other sleeps and sends it an empty
+/// word over the socket between the two. An eventfd would not do: its file is one for both
+/// processes, so either could make the other's write block.
+@frozen @safe public struct Channel: ~Copyable {
+  /// What the other end gets.
+  public var sender: ChannelSender
+  /// What comes from the other end.
+  public var receiver: ChannelReceiver
+  @usableFromInline let ownSleep: UnsafeMutablePointer<Atomic<UInt32>>
+  @usableFromInline let otherSleep: UnsafeMutablePointer<Atomic<UInt32>>
+  /// The socket to the other process.
+  public let socket: PeerSocket
+  /// Keeps the words mapped.
+  public let memory: ChannelMemory
+  /// How often this end went to sleep: no honest peer wakes it more often.
+  public private(set) var sleepCount: UInt64 = 0
+  /// How often this end woke the other one.
+  public private(set) var wakeCount: UInt64 = 0
+
+  /// An end over `memory`; each end is made once.
+  public init(_ memory: ChannelMemory, _ end: ChannelMemory.End, socket: consuming PeerSocket) {
+    sender = memory.makeSender(end)
+    receiver = memory.makeReceiver(end)
+    let sleepers = unsafe memory.sleepers(end)
+    unsafe ownSleep = sleepers.own
+    unsafe otherSleep = sleepers.other
+    self.socket = socket
+    self.memory = memory
+  }
+
+  /// Whether the other end ever wrote nonsense into a cursor.
+  public var isBroken: Bool { sender.isBroken || receiver.isBroken }
+
+  /// Shows the other end what was put and taken, and wakes it if it sleeps.
+  ///
+  /// One system call if it sleeps, none otherwise.
+  public mutating func publish() {
+    sender.submit()
+    receiver.release()
+    // Who sleeps has said so before it looked a last time; who publishes has published before it
+    // looks here. With a fence on both sides one of them sees the other.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    guard unsafe otherSleep.pointee.load(ordering: .relaxed) != 0 else { return }
+    unsafe otherSleep.pointee.store(0, ordering: .relaxed)
+    wakeCount &+= 1
+    socket.wake()
+  }
+
+  /// Says that this end is going to sleep; false if something has come, and it must not.
+  public mutating func prepareToSleep() -> Bool {
+    unsafe ownSleep.pointee.store(1, ordering: .relaxed)
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    guard !receiver.hasPending else {
+      unsafe ownSleep.pointee.store(0, ordering: .relaxed)
+      return false
+    }
+    sleepCount &+= 1
+    return true
+  }
+
+  /// Says that this end is awake again.
+  public func endSleep() {
+    unsafe ownSleep.pointee.store(0, ordering: .relaxed)
+  }
+}

@@ -1,0 +1,47 @@
+internal import CXDP
+internal import Glibc
+
+/// A place in the file system where processes ask for shared memory.
+public struct PeerListener: ~Copyable, Sendable {
+  private let descriptor: OwnedDescriptor
+  /// Where it is.
+  public let path: String
+
+  /// Listens at `path`, which must not exist; who may connect is up to the file's `mode`.
+  public init(path: String, mode: UInt32 = 0o600) throws(XDPError) {
+    let operation = "listen at \(path)"
+    guard let socket = OwnedDescriptor(Glibc.socket(AF_UNIX, seqPacket | O_CLOEXEC, 0)) else {
+      throw PeerSocket.refused(operation, "socket", errno)
+    }
+    guard
+      unsafe withAddress(path, { address, size in unsafe bind(socket.value, address, size) == 0 })
+    else { throw PeerSocket.refused(operation, "bind", errno) }
+    // A C string for the length of the call.
+    guard unsafe chmod(path, mode) == 0, listen(socket.value, 16) == 0 else {
+      throw PeerSocket.refused(operation, "listen", errno)
+    }
+    descriptor = socket
+    self.path = path
+  }
+
+  deinit {
+    // A C string for the length of the call.
+    unsafe unlink(path)
+  }
+
+  /// The socket, for poll sets; this value owns it.
+  public var fileDescriptor: Int32 { descriptor.value }
+
+  /// The next process that asks; nil if none does within `timeout`.
+  public func accept(timeout: Duration) throws(XDPError) -> PeerSocket? {
+    var poller = Poller(capacity: 1)
+    poller.add(descriptor.value)
+    guard poller.wait(timeout: timeout) > 0 else { return nil }
+    let accepted = Glibc.accept(descriptor.value, nil, nil)
+    guard accepted >= 0 else {
+      if errno == ECONNABORTED || errno == EAGAIN || errno == EINTR { return nil }
+      throw PeerSocket.refused("accept at \(path)", "accept", errno)
+    }
+    return PeerSocket(accepted)
+  }
+}

@@ -1,0 +1,105 @@
+import Expectations
+import MartletTestKit
+import Testing
+
+@testable import Martlet
+
+/// What cannot be exported is refused, saying why.
+@Suite struct ExportRefusalTests {
+  private func refusal(
+    _ bench: inout ExportBench, _ group: FlowGroup, _ terms: ExportTerms
+  ) throws -> XDPError? {
+    let pair = try PeerSocket.pair()
+    let far = PeerSocket(pair.far)
+    do throws(XDPError) {
+      _ = try bench.engine.export(group, to: PeerSocket(pair.near), terms)
+      // The process hangs up only now.
+      _ = far.fileDescriptor
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  @Test("Groups whose pages hold others' packets are not exported")
+  func placement() throws {
+    var bench = try ExportBench()
+    let flow = ExportBench.flow
+    let shared = try refusal(&bench, flow, .init(.shared(reason: "one queue for two groups")))
+    #expect(shared?.kind == .notExportable)
+    #expect(shared?.reason.contains("one queue for two groups") == true)
+    #expect(try refusal(&bench, flow, .init(.isolated(copies: false)))?.kind == .notExportable)
+    // In copy mode strangers never reach the page, and in a closed world there are none.
+    #expect(try refusal(&bench, flow, .init(.bucket(isClosedWorld: false))) == nil)
+  }
+
+  @Test("A bucket in zero copy needs a closed world")
+  func bucket() throws {
+    var bench = try ExportBench()
+    bench.engine.control.bindings[bench.flowPort.index].mode = .zeroCopy
+    let flow = ExportBench.flow
+    let error = try refusal(&bench, flow, .init(.bucket(isClosedWorld: false)))
+    #expect(error?.kind == .notExportable && error?.remedy.contains("closed world") == true)
+    #expect(try refusal(&bench, flow, .init(.bucket(isClosedWorld: true))) == nil)
+  }
+
+  @Test("A group without an arena, or with one of the other kind, is not exported")
+  func arena() throws {
+    var bench = try ExportBench()
+    #expect(try refusal(&bench, .shared, .init(.exact))?.kind == .notExportable)
+    #expect(try refusal(&bench, ExportBench.tenant, .init(.exact))?.kind == .notExportable)
+    #expect(try refusal(&bench, FlowGroup(index: 9), .init(.exact))?.kind == .notExportable)
+    var configuration = Engine.Configuration()
+    configuration.memory = 1 << 17
+    configuration.groups = [.init(), .init(arena: 1 << 16)]
+    let memory = SimulatedMemory(byteCount: configuration.byteCount)
+    var plain = try Engine(configuration, memory: memory.packetMemory())
+    let near = PeerSocket(try PeerSocket.pair().near)
+    do throws(XDPError) {
+      _ = try plain.export(ExportBench.flow, to: near, .init(.exact))
+      Issue.record("memory that is no file was exported")
+    } catch {
+      #expect(error.kind == .notExportable)
+    }
+  }
+
+  @Test("A verdict that nothing can be done about is refused before it is given")
+  func verdicts() throws {
+    var bench = try ExportBench()
+    var terms = ExportTerms(.exact, forwardPort: bench.outPort)
+    terms.verdicts = [.drop, .kernel]
+    let error = try refusal(&bench, ExportBench.flow, terms)
+    #expect(error?.kind == .configuration && error?.remedy.contains("veth") == true)
+  }
+
+  @Test("One process at a time, and another user only after the arena was zeroed")
+  func seen() throws {
+    var bench = try ExportBench()
+    let flow = ExportBench.flow
+    do {
+      let (export, consumer) = try bench.export()
+      bench.arrive(0..<3, to: export)
+      #expect(consumer.take().count == 3)
+      #expect(try refusal(&bench, flow, .init(.exact))?.kind == .notExportable)
+      expect(!bench.engine.clearArena(of: flow))
+      bench.engine.end(export)
+      // Its fill ring has frames of the arena: nothing can be zeroed.
+      expect(!bench.engine.clearArena(of: flow))
+      expect(bench.engine.isArenaSeen(of: flow))
+    }
+    bench.engine.exports.seenBy[flow] = 4711
+    let error = try refusal(&bench, flow, .init(.exact))
+    #expect(error?.kind == .notExportable && error?.reason.contains("4711") == true)
+  }
+
+  @Test("No port receives where a tenant writes")
+  func ports() throws {
+    var bench = try ExportBench()
+    do throws(XDPError) {
+      _ = try bench.engine.bind("lo", queue: 0, group: ExportBench.tenant)
+      Issue.record("a port was bound to a tenant's memory")
+    } catch {
+      #expect(error.kind == .configuration)
+    }
+  }
+}
