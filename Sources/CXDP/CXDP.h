@@ -196,3 +196,25 @@ static inline int cxdp_peer(int socket, int *process, unsigned int *user, unsign
   }
   return result;
 }
+
+// The way back to the stack: a program that passes everything, run on a packet that then really
+// arrives on the interface (Linux 5.18).
+#ifndef BPF_F_TEST_XDP_LIVE_FRAMES
+#define BPF_F_TEST_XDP_LIVE_FRAMES (1U << 1)
+#endif
+static inline int cxdp_load_passing_program(void) {
+  struct bpf_insn instructions[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
+      {.code = BPF_JMP | BPF_EXIT}};
+  LIBBPF_OPTS(bpf_prog_load_opts, options);
+  return bpf_prog_load(BPF_PROG_TYPE_XDP, "martlet_pass", "GPL", instructions, 2, &options);
+}
+static inline int cxdp_inject(
+    int program, const void *packet, unsigned int size, unsigned int interface) {
+  struct xdp_md context = {.data_end = size, .ingress_ifindex = interface};
+  LIBBPF_OPTS(
+      bpf_test_run_opts, options, .data_in = packet, .data_size_in = size, .ctx_in = &context,
+      .ctx_size_in = sizeof context, .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .repeat = 1,
+      .batch_size = 1);
+  return bpf_prog_test_run_opts(program, &options);
+}

@@ -68,6 +68,57 @@ struct ExportForwardTests {
       engine.expectConserved()
     }
   }
+
+  @Test("A verdict takes packets back to the stack of the very interface they came from")
+  func injection() async throws {
+    try await withNetworkNamespace {
+      let far = try NetworkNamespace()
+      _ = try VethPair("near", "far") {
+        $0.farNamespace = far
+        $0.farAddress = Crossing.clientAddress + "/24"
+        $0.nearAddress = Crossing.serverAddress + "/24"
+      }
+      var engine = try Engine(ExportSetup.configuration)
+      let near = try engine.bind("near", queue: 0, group: ExportSetup.first)
+      try engine.steer(.everything)
+      var terms = ExportTerms(.exact)
+      terms.injectsIntoStack = true
+      var export: FlowExport?
+      let consumer = try ConsumerProcess(["spend", "kernel"]) { socket in
+        export = try engine.export(ExportSetup.first, to: socket, terms)
+      }
+      let name = try unwrap(export)
+      let echoes = TestThread { try far.run { try ping(count: 50, timeout: 5, flood: true) } }
+      try engine.turn([(near, name)], for: .seconds(3)) { engine, _ in
+        engine.report(of: name)?.toKernel ?? 0 >= 60
+      }
+      #expect(try echoes.join() == 50)
+      let report = try unwrap(engine.report(of: name))
+      #expect(report.toKernel >= 50 && report.unfit == 0)
+      engine.end(name)
+      _ = try consumer.finish()
+      engine.expectConserved()
+    }
+  }
+
+  @Test("In generic mode nothing is put back: it would be taken off again")
+  func genericInjection() async throws {
+    try await withNetworkNamespace {
+      _ = try VethPair("near", "far")
+      var engine = try Engine(ExportSetup.configuration)
+      _ = try engine.bind("near", queue: 0, mode: .generic, group: ExportSetup.first)
+      var terms = ExportTerms(.exact)
+      terms.injectsIntoStack = true
+      do throws(XDPError) {
+        let pair = try PeerSocket.pair()
+        let far = PeerSocket(pair.far)
+        _ = try engine.export(ExportSetup.first, to: PeerSocket(pair.near), terms)
+        Issue.record("exported over descriptor \(far.fileDescriptor)")
+      } catch {
+        #expect(error.kind == .configuration && error.remedy.contains("kernelPort"))
+      }
+    }
+  }
 }
 
 /// A wire between two interfaces whose packets each go through a process of their own; it runs on a

@@ -19,9 +19,10 @@ extension Engine {
       throw refusal(
         group, .configuration,
         "a consumer cannot say \(verdicts.subtracting(terms.possibleVerdicts))",
-        "name a port where such packets go; what AF_XDP took off an interface reaches the stack "
-          + "only through another one, such as a veth pair")
+        "name a port where such packets go, for the stack one such as an end of a veth pair, or "
+          + "let them be injected")
     }
+    if terms.injectsIntoStack { try prepareInjection(for: group, terms) }
     let shipment = Shipment(
       role: .consumer, ringSize: Self.ringSize(for: limit), chunkSize: allocator.chunkSize,
       verdicts: verdicts, packetLimit: limit)
@@ -90,6 +91,24 @@ extension Engine {
   public func isArenaSeen(of group: FlowGroup) -> Bool {
     guard let addresses = arenaAddresses(of: group) else { return false }
     return control.umem?.isPartSeen(at: addresses.lowerBound) == true
+  }
+
+  /// Throws if packets of the group cannot be put back in front of the stack they came from.
+  private mutating func prepareInjection(
+    for group: FlowGroup, _ terms: ExportTerms
+  ) throws(XDPError) {
+    let isGeneric = ports.indices.contains {
+      ports[$0].group == group && control.bindings[$0].mode == .generic
+    }
+    guard !isGeneric, !terms.placement.copies else {
+      throw refusal(
+        group, .configuration,
+        isGeneric
+          ? "in generic mode what is put back in front of the stack is taken off again"
+          : "a copy does not say which interface it came from",
+        "name a kernelPort, such as an end of a veth pair")
+    }
+    if exports.injection == nil { exports.injection = try StackInjection() }
   }
 
   private static func ringSize(for limit: Int) -> UInt32 {

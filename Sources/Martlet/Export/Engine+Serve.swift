@@ -1,3 +1,4 @@
+internal import Steering
 internal import XSK
 
 extension Engine {
@@ -213,7 +214,8 @@ extension Engine {
     guard count != 0 else { return 0 }
     state.lastSign = nil
     state.isDirty = true
-    while state.channel.receiver.remaining != 0 {
+    var injections = 0
+    while state.channel.receiver.remaining != 0, injections < Self.injectionLimit {
       let entry = state.channel.receiver.take()
       guard let remains = state.loans.takeBack(entry.first) else {
         state.report.refused &+= 1
@@ -230,12 +232,30 @@ extension Engine {
       case .kernel where state.kernelPort != nil:
         state.report.toKernel &+= 1
         send(frame, to: state.kernelPort)
+      case .kernel where state.terms.injectsIntoStack && state.verdicts.contains(.kernel):
+        injections += 1
+        if inject(remains) { state.report.toKernel &+= 1 } else { state.report.unfit &+= 1 }
+        release(frame)
       default:
         state.report.refused &+= 1
         release(frame)
       }
     }
     return Int(count)
+  }
+
+  /// Most packets that go back to the stack each time verdicts are taken: what a consumer may cost
+  /// the others' packets.
+  private static let injectionLimit = 8
+
+  /// Puts a packet back in front of the stack of the interface it came from.
+  @inline(never)
+  private func inject(_ remains: Frame.Remains) -> Bool {
+    guard ports.indices.contains(remains.origin) else { return false }
+    let bytes = memory.span(
+      at: remains.address, count: Int(truncatingIfNeeded: remains.extent))
+    let interface = control.bindings[remains.origin].interface
+    return exports.injection?.inject(bytes, on: interface) == true
   }
 
   @inline(__always)

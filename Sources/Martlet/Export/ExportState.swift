@@ -1,3 +1,4 @@
+internal import Steering
 internal import XSK
 
 /// The engine's side of one export: the channel to the process, and the books of what it has.
@@ -53,6 +54,8 @@ struct ExportControl: ~Copyable {
   var seenBy: [FlowGroup: UInt32] = [:]
   /// The peers' sockets; nil until there is one.
   var peers: PeerSet?
+  /// The way back to the stack; nil until an export has it.
+  var injection: StackInjection?
 
   /// What is left of an export that is over.
   struct Ended {

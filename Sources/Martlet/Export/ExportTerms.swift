@@ -38,9 +38,15 @@ public struct ExportTerms: Sendable, Hashable {
   /// A port at whose other end the network stack is, such as one end of a veth pair: where packets
   /// go whose verdict is `kernel`.
   ///
-  /// A packet that came off an interface by AF_XDP cannot be put back in front of that interface's
-  /// stack: whatever is sent on it leaves it.
+  /// What is sent on the interface that a packet came from leaves it; see `injectsIntoStack`.
   public var kernelPort: Port?
+  /// Whether packets whose verdict is `kernel` are put back in front of the stack of the interface
+  /// they came from, one by one, where there is no `kernelPort`.
+  ///
+  /// A copy and a system call of 10 to 40 microseconds each (`StackInjection`): for ARP and the
+  /// like. A consumer that asks for more waits; others do not. Not on an interface in generic mode,
+  /// whose program would take them off again.
+  public var injectsIntoStack = false
   /// The verdicts that the consumer may give.
   ///
   /// Nil is all that there are ports for.
@@ -61,11 +67,11 @@ public struct ExportTerms: Sendable, Hashable {
     self.kernelPort = kernelPort
   }
 
-  /// The verdicts that there are ports for.
+  /// The verdicts that something can be done about.
   var possibleVerdicts: Set<FlowVerdict> {
     var verdicts: Set<FlowVerdict> = [.drop]
     if forwardPort != nil { verdicts.insert(.forward) }
-    if kernelPort != nil { verdicts.insert(.kernel) }
+    if kernelPort != nil || injectsIntoStack { verdicts.insert(.kernel) }
     return verdicts
   }
 }
