@@ -69,6 +69,10 @@ let package = Package(
       name: "SteeringTests", dependencies: ["Steering", "XSK", "Wire", "CXDP", "MartletTestKit"],
       swiftSettings: strict),
     .testTarget(
+      name: "QueueSteeringTests",
+      dependencies: ["Steering", "XSK", "Wire", "CXDP", "MartletTestKit", system],
+      swiftSettings: strict),
+    .testTarget(
       name: "MartletTests", dependencies: ["Martlet", "MartletTestKit"], swiftSettings: strict),
     .testTarget(
       name: "KernelTests", dependencies: ["Martlet", "MartletTestKit", "CXDP", system],
