@@ -37,7 +37,9 @@ let package = Package(
     .target(name: "XSK", dependencies: ["CXDP", system], swiftSettings: library),
     .target(
       name: "Steering", dependencies: ["CXDP", "Wire", "XSK", system],
-      resources: [.embedInCode("Resources/steer.bpf.o")], swiftSettings: library),
+      resources: [
+        .embedInCode("Resources/steer.bpf.o"), .embedInCode("Resources/direct.bpf.o"),
+      ], swiftSettings: library),
     .target(
       name: "Martlet",
       dependencies: ["Wire", "FrameAllocator", "XSK", "Steering", system, containers],

@@ -14,6 +14,7 @@ public struct HashKeySolver: Sendable {
   public init(tableSize: Int, keyByteCount: Int) {
     precondition(tableSize > 0 && tableSize & (tableSize - 1) == 0, "not a power of two")
     precondition(tableSize <= 1 << 31, "a hash has 32 bits")
+    precondition(keyByteCount >= 4, "a Toeplitz key has 32 bits at least")
     self.tableSize = tableSize
     self.keyByteCount = keyByteCount
   }
@@ -65,9 +66,8 @@ public struct HashKeySolver: Sendable {
     let strangers = Array(Set(others)).sorted { $0.lexicographicallyPrecedes($1) }
     guard flows.count + (strangers.isEmpty ? 0 : 1) <= tableSize else { throw .tooMany }
     var search = BucketSearch(solver: self, inputs: flows + strangers, flowCount: flows.count)
-    search.preferred = (flows + strangers).map {
-      Toeplitz(key: key).bucket($0, tableSize: tableSize)
-    }
+    let now = Toeplitz(key: bytes(bits(key)))
+    search.preferred = (flows + strangers).map { now.bucket($0, tableSize: tableSize) }
     let start = LinearSystem(unknownCount: 8 * keyByteCount)
     guard let equations = search.place(0, start) else {
       throw search.gaveUp ? .notFound : .dependent(search.deepest)
@@ -91,6 +91,7 @@ public struct HashKeySolver: Sendable {
     }
   }
 
+  /// A key's bits; one that is too short ends in zeros.
   private func bits(_ key: [UInt8]) -> BitRow {
     var row = BitRow(count: 8 * keyByteCount)
     for index in 0..<min(8 * key.count, 8 * keyByteCount)
