@@ -188,7 +188,7 @@ import Testing
 }
 
 /// A folder of a test's own, removed with it.
-final class Folder {
+final class Folder: Sendable {
   let path: String
 
   init() throws {

@@ -138,7 +138,8 @@ public struct FlowDirector: ~Copyable {
 
   /// The queue that a frame would get, nil if it would keep its own.
   ///
-  /// The frame goes nowhere (`BPF_PROG_TEST_RUN`). Throws below 14 bytes.
+  /// The frame goes nowhere (`BPF_PROG_TEST_RUN`). Throws for frames that the kernel
+  /// does not try: below 15 bytes, or with an IP header cut off.
   public func trial(of frame: [UInt8]) throws(XDPError) -> Int? {
     var queue: UInt32 = 0
     // The frame lives for the call, and its size is given.
@@ -148,7 +149,7 @@ public struct FlowDirector: ~Copyable {
     guard result == 0 else {
       throw XDPError(
         .system, operation: "try a frame", reason: "\(Errno(rawValue: -result))",
-        remedy: "try one of 14 to some 3,500 bytes", errno: Errno(rawValue: -result))
+        remedy: "try one of some 60 to 3,500 bytes", errno: Errno(rawValue: -result))
     }
     return queue == UInt32.max ? nil : Int(queue)
   }
