@@ -85,6 +85,9 @@ let package = Package(
     .executableTarget(
       name: "ReadmeForwarder", dependencies: ["Martlet"], path: "Tests/ReadmeForwarder",
       swiftSettings: strict),
+    .executableTarget(
+      name: "QueueGuest", dependencies: ["Steering", "XSK", "Wire", "CXDP"],
+      path: "Tests/QueueGuest", swiftSettings: strict),
     .testTarget(
       name: "ReadmeTests", dependencies: ["MartletTestKit", "ReadmeForwarder", system],
       swiftSettings: strict),

@@ -24,7 +24,7 @@ public struct XDPError: Error, Sendable {
     case modeRefused
     /// The driver or the kernel refuses a setting of the interface.
     case settingRefused
-    /// Another process has changed settings of the interface, and they are not for others to change.
+    /// Another process has changed settings of the interface, and it still runs.
     case settingsHeld
     /// A memory limit: `RLIMIT_MEMLOCK`, the control group, or no memory at all.
     case memoryLimit

@@ -17,6 +17,8 @@ final class MemoryNIC: QueueDevice {
     var changesFilters = false
     /// How often the table was put back by a reset.
     var resets = 0
+    /// How often it was told its table again.
+    var repeats = 0
   }
 
   let name = "nic0"
@@ -63,6 +65,8 @@ final class MemoryNIC: QueueDevice {
       }
     }
   }
+
+  func repeatHash() throws(XDPError) { change { $0.repeats += 1 } }
 
   func setHashedFields(_ fields: HashedFields, of kind: FlowClass) throws(XDPError) {
     if now.refusesFields { throw refusal(.unsupported, "it hashes what it hashes") }

@@ -24,9 +24,13 @@ import XSK
     #expect(placement.reason.contains("queue 3 gets bucket \(bucket) of 128"))
     #expect(placement.reason.contains("strangers"))
     #expect(queues.placement(of: flow(2)) == nil)
+    try queues.repeatSettings()
+    #expect(nic.now.repeats == 1)
     try queues.unsteer(flow(1))
     #expect(nic.now.hash == before.hash)
     #expect(nic.now.resets == 1 && queues.state.isEmpty)
+    try queues.repeatSettings()
+    #expect(nic.now.repeats == 1)
   }
 
   @Test func flowsOfOneBucketTakeANewKey() throws {

@@ -61,6 +61,11 @@ struct NICQueues {
     try note(state)
   }
 
+  /// Tells the device its table once more, if it was changed.
+  func repeatSettings() throws(XDPError) {
+    if plan != nil { try device.repeatHash() }
+  }
+
   private mutating func giveUpIfUnused() throws(XDPError) {
     if filtered.isEmpty, hashed.isEmpty { try restore() }
   }

@@ -10,10 +10,12 @@ protocol QueueDevice: Sendable {
 
   /// How packets are spread; throws `.unsupported` where the driver has no such table.
   func hashSettings() throws(XDPError) -> RSSSettings
-  /// Sets table, key, function and transform, all or nothing.
+  /// Sets table, key, function and transform, as far as `present` has others, all or nothing.
   ///
   /// With `isReset` the table goes back to the driver's own, whatever `settings` says.
   func setHash(_ settings: RSSSettings, from present: RSSSettings, isReset: Bool) throws(XDPError)
+  /// Tells the device its table once more.
+  func repeatHash() throws(XDPError)
   /// Sets which fields of a kind of packets are hashed.
   func setHashedFields(_ fields: HashedFields, of kind: FlowClass) throws(XDPError)
 

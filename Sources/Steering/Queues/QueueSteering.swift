@@ -130,6 +130,15 @@ public struct QueueSteering: ~Copyable {
     if directed.isEmpty { director = nil } else { try director?.setRest(rest) }
   }
 
+  /// Tells the device once more what it was told.
+  ///
+  /// To be called after an XDP program was attached or detached, or the number of queues changed:
+  /// virtio_net then has the device forget its table, while the driver still shows it (measured on
+  /// Linux 6.18).
+  public func repeatSettings() throws(XDPError) {
+    try queues.repeatSettings()
+  }
+
   /// Puts everything back as it was found.
   ///
   /// Throws what the driver refused; the record stays then, for the next start. Doing it twice is
