@@ -1,4 +1,4 @@
-package import CXDP
+import CXDP
 package import SystemPackage
 
 /// The states of 32 features (`struct ethtool_get_features_block`).
@@ -8,21 +8,22 @@ package struct FeatureBlock {
 
 extension Interface {
   /// The kernel's names of all features, in the order of their bits (`ETH_SS_FEATURES`).
-  package func featureNames() -> [String] { names(in: ETH_SS_FEATURES) }
+  package func featureNames() -> [String] { names(in: ETH_SS_FEATURES.rawValue) }
 
-  /// The kernel's or the driver's names of one kind of things, in order; none if it has no such.
-  package func names(in set: ethtool_stringset) -> [String] {
+  /// The kernel's or the driver's names of one kind of things (`enum ethtool_stringset`), in order;
+  /// none if it has no such.
+  package func names(in set: UInt32) -> [String] {
     // struct ethtool_sset_info: cmd, reserved, a 64-bit mask of the sets; the count takes their
     // place.
     var query = [UInt8](native: UInt32(ETHTOOL_GSSET_INFO)) + [UInt8](native: UInt32(0))
     query +=
-      [UInt8](native: UInt64(1) << UInt64(set.rawValue)) + [UInt8](native: UInt32(0))
+      [UInt8](native: UInt64(1) << UInt64(set)) + [UInt8](native: UInt32(0))
     guard ethtool(&query) == nil, query[...].native(UInt64.self, at: 8) != 0 else { return [] }
     let count = Int(query[...].native(UInt32.self, at: 16))
     // struct ethtool_gstrings: cmd, the set, the count; then 32 bytes for each name.
     let width = Int(ETH_GSTRING_LEN)
     var strings = [UInt8](native: UInt32(ETHTOOL_GSTRINGS))
-    strings += [UInt8](native: set.rawValue) + [UInt8](native: UInt32(count))
+    strings += [UInt8](native: set) + [UInt8](native: UInt32(count))
     strings += [UInt8](repeating: 0, count: count * width)
     guard ethtool(&strings) == nil else { return [] }
     return (0..<count).map { number in

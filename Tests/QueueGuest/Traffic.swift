@@ -32,7 +32,7 @@ func answer() throws {
   }
 }
 
-/// Keeps a program that passes all packets on the interface, so that the driver counts them by queue.
+/// Keeps a program on the interface that passes all packets: the driver then counts them by queue.
 ///
 /// Packets as such are among ethtool's counters only before Linux 6.10.
 func count(_ interface: Interface) throws {
@@ -93,7 +93,7 @@ private func arrivals(_ flow: Flow, _ count: Int, _ interface: Interface) throws
 
 /// The driver's counters of packets that a program saw, by queue.
 private func packets(_ interface: Interface) throws -> [Int] {
-  let names = interface.names(in: ETH_SS_STATS)
+  let names = interface.names(in: ETH_SS_STATS.rawValue)
   // struct ethtool_stats: cmd, the count, then 64 bits each.
   var answer = words([UInt32(ETHTOOL_GSTATS), UInt32(names.count)])
   answer += [UInt8](repeating: 0, count: 8 * names.count)

@@ -137,8 +137,8 @@ func enterNamespace(_ path: String) {
 final class Sender {
   private let descriptor: Int32
 
-  init(_ flow: FlowKey, _ kind: __socket_type) throws {
-    descriptor = try makeSocket(flow, kind)
+  init(_ flow: FlowKey) throws {
+    descriptor = try makeSocket(flow)
     try unsafe withAddress(flow, isSource: true) { address, size in
       // The bytes are an address of this size.
       if unsafe bind(descriptor, address, size) != 0 { throw TestKitError("bind: \(errno)") }
@@ -167,7 +167,7 @@ final class Listener {
   private let descriptor: Int32
 
   init(_ flow: FlowKey) throws {
-    descriptor = try makeSocket(flow, SOCK_STREAM)
+    descriptor = try makeSocket(flow)
     try unsafe withAddress(flow, isSource: false) { address, size in
       // The bytes are an address of this size.
       guard unsafe bind(descriptor, address, size) == 0, listen(descriptor, 1) == 0 else {
@@ -204,7 +204,8 @@ final class Connection {
 }
 
 /// With time-outs: a test that fails does not hang.
-private func makeSocket(_ flow: FlowKey, _ kind: __socket_type) throws -> Int32 {
+private func makeSocket(_ flow: FlowKey) throws -> Int32 {
+  let kind = flow.ipProtocol == .tcp ? SOCK_STREAM : SOCK_DGRAM
   let descriptor = socket(flow.isIPv4 ? AF_INET : AF_INET6, Int32(kind.rawValue) | O_CLOEXEC, 0)
   guard descriptor >= 0 else { throw TestKitError("socket: errno \(errno)") }
   var limit = timeval(tv_sec: 5, tv_usec: 0)

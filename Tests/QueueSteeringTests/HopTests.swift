@@ -13,9 +13,9 @@ struct HopTests {
   func datagramsOfAFlowHaveTheirQueue(isVersion6: Bool) async throws {
     try await withHop { hop in
       let steered = hop.flow(5000, .udp, isVersion6)
-      let sender = try hop.client { try Sender(steered, SOCK_DGRAM) }
+      let sender = try hop.client { try Sender(steered) }
       let others = try (5001..<5033).map { port in
-        try hop.client { try Sender(hop.flow(port, .udp, isVersion6), SOCK_DGRAM) }
+        try hop.client { try Sender(hop.flow(port, .udp, isVersion6)) }
       }
       // All are connected, and have sent, before the director is there.
       for each in others + [sender] { try each.send(1) }
@@ -50,7 +50,7 @@ struct HopTests {
     try await withHop { hop in
       let flow = hop.flow(6000, .tcp, isVersion6)
       let server = try hop.device { try Listener(flow) }
-      let sender = try hop.client { try Sender(flow, SOCK_STREAM) }
+      let sender = try hop.client { try Sender(flow) }
       let connection = try server.accept()
       func transfer() throws -> [Int] {
         try hop.arrivals {
@@ -106,7 +106,7 @@ struct HopTests {
     }
     try hop.switched {
       let steered = hop.flow(5000, .udp, false)
-      let sender = try hop.client { try Sender(steered, SOCK_DGRAM) }
+      let sender = try hop.client { try Sender(steered) }
       let old = try hop.arrivals { try sender.send(50) }.firstIndex(of: 50)
       let mine = try #require(old)
       var queues = try hop.steering()

@@ -5,8 +5,8 @@
 # relocated at every start.
 readonly tool_options=(-c release --static-swift-stdlib)
 
-# build_tool [PRODUCT]: builds `martlet`, or another program, and writes its path to standard output.
-# Fails if its start would load Foundation.
+# build_tool [PRODUCT]: builds `martlet`, or another program, and writes its path to standard
+# output. Fails if its start would load Foundation.
 build_tool() {
   local product=${1-martlet} tool
   swift build "${tool_options[@]}" --product "$product" >&2 || return

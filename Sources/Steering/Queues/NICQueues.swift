@@ -17,6 +17,8 @@ struct NICQueues {
   private var plan: HashPlan?
   /// Why the table could not be read or made free of strangers, if so.
   private var tableTrouble: String?
+  /// Why the driver does not hash ports of some packets, though it was asked to.
+  private var fieldTrouble: [FlowClass: String] = [:]
   /// Why filters were not used, for the flows that have none.
   private var filterTrouble: [FlowKey: String] = [:]
 
@@ -57,7 +59,7 @@ struct NICQueues {
     guard !state.isEmpty else { return }
     if let failure = state.restore(device), failure.kind != .interfaceGone { throw failure }
     (state, filtered, hashed, plan) = (QueueState(), [:], [], nil)
-    (tableTrouble, filterTrouble) = (nil, [:])
+    (tableTrouble, fieldTrouble, filterTrouble) = (nil, [:], [:])
     try note(state)
   }
 
@@ -156,7 +158,9 @@ struct NICQueues {
   }
 
   /// The fields that are hashed, once the driver was asked to hash these flows' ports too.
-  private func fieldsWithPorts(_ flows: [FlowKey]) throws(XDPError) -> [FlowClass: HashedFields] {
+  private mutating func fieldsWithPorts(
+    _ flows: [FlowKey]
+  ) throws(XDPError) -> [FlowClass: HashedFields] {
     let present = try device.hashSettings().fields
     var isChanged = false
     for kind in Set(flows.map(FlowClass.init)) where kind.hasPorts {
@@ -169,6 +173,7 @@ struct NICQueues {
       } catch {
         // A driver that refuses still has buckets, of coarser flows.
         if error.kind == .interfaceGone { throw error }
+        fieldTrouble[kind] = error.reason
       }
     }
     return isChanged ? try device.hashSettings().fields : present
@@ -192,7 +197,8 @@ struct NICQueues {
     ]
     let fields = plan.settings.fields[kind] ?? []
     if kind.hasPorts, !fields.isSuperset(of: [.addresses, .ports]) {
-      words.append("of \(kind) it hashes only \(fields)")
+      let trouble = fieldTrouble[kind].map { " (\($0))" } ?? ""
+      words.append("of \(kind) it hashes only \(fields)\(trouble)")
     }
     if kind.hasPorts { words.append("fragments hash without ports, to another bucket") }
     if flow.vlans != 0 { words.append("this holds if the NIC looks behind VLAN tags") }

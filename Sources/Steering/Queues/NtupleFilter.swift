@@ -5,8 +5,7 @@ import XSK
 
 /// One filter of a NIC (`ethtool -N`): packets of an exact flow go to a queue.
 ///
-/// Kept as the kernel's `struct ethtool_rx_flow_spec`: what the driver shows can be compared with what
-/// was asked for.
+/// Kept as the kernel's `struct ethtool_rx_flow_spec`, to be compared with what the driver shows.
 struct NtupleFilter: Sendable, Hashable {
   /// The structure, 168 bytes.
   private(set) var spec: [UInt8]
