@@ -111,6 +111,23 @@ struct DirectorTests {
     }
   }
 
+  @Test func theOtherEndIsFound() async throws {
+    try await withNetworkNamespace {
+      let cable = try Cable(queueCount: 2)
+      let near = try Interface(named: "near")
+      #expect(try near.cablePeer() == .here(Interface(named: "far")))
+      #expect(try Interface(named: "lo").cablePeer() == .none)
+      var steering = try QueueSteering(near, recordFolder: cable.folder.path)
+      #expect(steering.ways == [.director])
+      let placement = try steering.steer(flow(1), to: 1)
+      #expect(placement.grade == .exact && placement.reason.contains("in front of far"))
+      let error = refusal { () throws(XDPError) in try steering.steer(flow(2), to: 0) }
+      #expect(error?.kind == .configuration)
+      #expect(steering.placement(of: flow(2)).grade == nil)
+      #expect(steering.placement(of: flow(1)).grade == .exact)
+    }
+  }
+
   @Test func twoOnOneCable() async throws {
     try await withNetworkNamespace {
       let cable = try Cable(queueCount: 2)

@@ -195,6 +195,15 @@ import XSK
     #expect(error?.kind == .unsupported)
   }
 
+  @Test func aGroupIsAsPureAsItsWorstFlow() {
+    let exact = Placement.steered(.exact, reason: "a")
+    let bucket = Placement.steered(.bucket, reason: "b")
+    #expect(Placement.weakest(of: [exact, bucket, exact]) == bucket)
+    #expect(Placement.weakest(of: [bucket, .shared(reason: "c")])?.reason == "c")
+    #expect(Placement.weakest(of: []) == nil)
+    #expect("\(bucket)" == "steered (bucket): b" && exact.grade == .exact)
+  }
+
   /// Killed after each note that was made, with what was noted last.
   @Test(arguments: [false, true])
   func theNextStartRestores(changesFilters: Bool) throws {

@@ -25,6 +25,22 @@ public enum Placement: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
+  /// The least pure of several: that of a group whose flows have these placements.
+  ///
+  /// Nil if there are none.
+  public static func weakest(of placements: [Placement]) -> Placement? {
+    placements.max { $0.weakness < $1.weakness }
+  }
+
+  private var weakness: Int {
+    switch self {
+    case .steered(.exact, _): 0
+    case .steered(.bucket, _): 1
+    case .isolated: 2
+    case .shared: 3
+    }
+  }
+
   /// Why it is so.
   public var reason: String {
     switch self {
