@@ -11,11 +11,11 @@ import XSK
 struct HopTests {
   @Test(arguments: [false, true])
   func datagramsOfAFlowHaveTheirQueue(isVersion6: Bool) async throws {
-    try await withHop { hop in
-      let steered = hop.flow(5000, .udp, isVersion6)
+    try await withHop(isVersion6: isVersion6) { hop in
+      let steered = Hop.flow(5000, .udp, isVersion6)
       let sender = try hop.client { try Sender(steered) }
       let others = try (5001..<5033).map { port in
-        try hop.client { try Sender(hop.flow(port, .udp, isVersion6)) }
+        try hop.client { try Sender(Hop.flow(port, .udp, isVersion6)) }
       }
       // All are connected, and have sent, before the director is there.
       for each in others + [sender] { try each.send(1) }
@@ -23,16 +23,17 @@ struct HopTests {
       #expect(queues.ways == [.director])
       let placement = try queues.steer(steered, to: 3)
       #expect(placement.grade == .exact)
-      #expect(try hop.arrivals { try sender.send(200) } == [0, 0, 0, 200])
+      let first = try hop.arrivals { try sender.send(200) }
+      #expect(hop.isAll(first, 200, on: 3), "\(first)")
       let rest = try hop.arrivals { for other in others { try other.send(5) } }
-      // Now and then the switch asks whether its neighbour is there.
-      #expect(rest[3] == 0 && (160...165).contains(rest.reduce(0, +)), "\(rest)")
+      #expect(rest[3] == 0 && (160...160 + hop.strays).contains(rest.reduce(0, +)), "\(rest)")
       #expect(rest.dropLast().allSatisfy { $0 > 0 }, "\(rest)")
 
       // A second flow on another queue, then the first one is given up.
-      let second = hop.flow(5001, .udp, isVersion6)
+      let second = Hop.flow(5001, .udp, isVersion6)
       try queues.steer(second, to: 1)
-      #expect(try hop.arrivals { try others[0].send(50) } == [0, 50, 0, 0])
+      let next = try hop.arrivals { try others[0].send(50) }
+      #expect(hop.isAll(next, 50, on: 1), "\(next)")
       let remaining = try hop.arrivals { for other in others.dropFirst() { try other.send(5) } }
       #expect(remaining[1] == 0 && remaining[3] == 0)
       try queues.unsteer(steered)
@@ -47,8 +48,8 @@ struct HopTests {
   /// It keeps its connection and changes its queue.
   @Test(arguments: [false, true])
   func aLiveConnectionMoves(isVersion6: Bool) async throws {
-    try await withHop { hop in
-      let flow = hop.flow(6000, .tcp, isVersion6)
+    try await withHop(isVersion6: isVersion6) { hop in
+      let flow = Hop.flow(6000, .tcp, isVersion6)
       let server = try hop.device { try Listener(flow) }
       let sender = try hop.client { try Sender(flow) }
       let connection = try server.accept()
@@ -66,10 +67,10 @@ struct HopTests {
       var queues = try hop.steering()
       try queues.steer(flow, to: other)
       let moved = try transfer()
-      #expect(moved[other] >= 100 && moved[mine] == 0, "\(before) \(moved)")
+      #expect(moved[other] >= 100 && moved[mine] <= hop.strays, "\(before) \(moved)")
       try queues.steer(flow, to: mine)
       let back = try transfer()
-      #expect(back[mine] >= 100 && back[other] == 0, "\(before) \(back)")
+      #expect(back[mine] >= 100 && back[other] <= hop.strays, "\(before) \(back)")
     }
   }
 
@@ -92,7 +93,7 @@ struct HopTests {
   }
 
   @Test func aKilledHolderLeavesNothing() async throws {
-    let hop = try Hop()
+    let hop = try Hop(isVersion6: false)
     await #expect(processExitsWith: .signal(SIGKILL)) {
       [path = hop.middle.path as String, folder = hop.folder.path as String] in
       enterNamespace(path)
@@ -105,7 +106,7 @@ struct HopTests {
       kill(getpid(), SIGKILL)
     }
     try hop.switched {
-      let steered = hop.flow(5000, .udp, false)
+      let steered = Hop.flow(5000, .udp, false)
       let sender = try hop.client { try Sender(steered) }
       let old = try hop.arrivals { try sender.send(50) }.firstIndex(of: 50)
       let mine = try #require(old)
