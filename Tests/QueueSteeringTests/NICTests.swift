@@ -86,6 +86,35 @@ import XSK
     #expect(queues.placement(of: first)?.grade == .bucket)
   }
 
+  @Test func aFlowMovesToAnotherQueue() throws {
+    let nic = MemoryNIC()
+    let before = nic.now.hash
+    var queues = NICQueues(nic, note: { _ in })
+    try queues.steer(flow(1), to: 3, apart: [])
+    try queues.steer(flow(1), to: 2, apart: [])
+    let hash = try nic.hashSettings()
+    #expect(hash.table.count { $0 == 2 } == 1 && hash.table.count { $0 == 3 } >= 31)
+    // Nothing was given back in between, and what cannot be leaves it where it is.
+    #expect(nic.now.resets == 0)
+    for queue in [0, 1] { try queues.steer(flow(UInt16(7 + queue)), to: queue, apart: []) }
+    let error = refusal { () throws(XDPError) in
+      try queues.steer(flow(9), to: 3, apart: [])
+    }
+    #expect(error?.kind == .configuration)
+    #expect(queues.placement(of: flow(1))?.reason.contains("queue 2") == true)
+    // From the hash to a filter and back.
+    nic.change { $0.support = .on }
+    try queues.steer(flow(1), to: 3, apart: [])
+    #expect(queues.placement(of: flow(1))?.grade == .exact)
+    #expect(try !nic.hashSettings().table.contains(3))
+    nic.change { $0.refusesFilters = true }
+    try queues.steer(flow(1), to: 2, apart: [])
+    #expect(queues.placement(of: flow(1))?.grade == .bucket && nic.now.filters.isEmpty)
+    nic.change { $0.support = .none("it has no filters") }
+    try queues.restore()
+    #expect(nic.now.hash == before)
+  }
+
   @Test func oneQueueMustRemain() throws {
     let nic = MemoryNIC()
     var queues = NICQueues(nic, note: { _ in })

@@ -28,16 +28,22 @@ struct NICQueues {
   }
 
   /// Gives a flow's packets a queue, which no bucket leads to any more.
+  ///
+  /// If that cannot be, a flow that the hash steers keeps the queue it has.
   mutating func steer(_ flow: FlowKey, to queue: Int, apart: [FlowKey]) throws(XDPError) {
-    try unsteer(flow)
-    if let trouble = try steerByFilter(flow, queue) {
+    // Two filters for one flow would contradict each other.
+    if filtered[flow] != nil { try unsteer(flow) }
+    let others = hashed.filter { $0.key != flow }
+    guard let trouble = try steerByFilter(flow, queue, others) else {
+      filterTrouble[flow] = nil
+      return
+    }
+    do throws(XDPError) {
+      try replan(others + [HashPlan.Flow(key: flow, queue: queue, apart: apart)], filtered)
       filterTrouble[flow] = trouble
-      let next = hashed + [HashPlan.Flow(key: flow, queue: queue, apart: apart)]
-      do throws(XDPError) { try replan(next, filtered) } catch {
-        filterTrouble[flow] = nil
-        try giveUpIfUnused()
-        throw error
-      }
+    } catch {
+      try giveUpIfUnused()
+      throw error
     }
   }
 
@@ -75,7 +81,9 @@ struct NICQueues {
   // MARK: Filters
 
   /// Sets a filter for a flow; if that cannot be, says why and leaves nothing.
-  private mutating func steerByFilter(_ flow: FlowKey, _ queue: Int) throws(XDPError) -> String? {
+  private mutating func steerByFilter(
+    _ flow: FlowKey, _ queue: Int, _ hashed: [HashPlan.Flow]
+  ) throws(XDPError) -> String? {
     guard let filter = NtupleFilter(flow, queue: queue) else {
       return "filters name one VLAN tag at most"
     }

@@ -92,8 +92,8 @@ public struct QueueSteering: ~Copyable {
   /// Where only the NIC's hash helps, `apart` names flows that must not share the flow's bucket; a
   /// new key is solved for if need be, with which every other flow may move once. Throws
   /// `.noSuchQueue`; `.unsupported` if the interface offers nothing; `.configuration` if it cannot
-  /// be, such as when no queue would remain for the rest; or what the driver refused. Then nothing
-  /// has changed but that the flow itself is not steered.
+  /// be, such as when no queue would remain for the rest; or what the driver refused. Then other
+  /// flows keep their queues; this one may have lost the one it had.
   @discardableResult
   public mutating func steer(
     _ flow: FlowKey, to queue: Int, apart: [FlowKey] = []
