@@ -37,7 +37,9 @@ let package = Package(
     .target(name: "XSK", dependencies: ["CXDP", system], swiftSettings: library),
     .target(
       name: "Steering", dependencies: ["CXDP", "Wire", "XSK", system],
-      resources: [.embedInCode("Resources/steer.bpf.o")], swiftSettings: library),
+      resources: [
+        .embedInCode("Resources/steer.bpf.o"), .embedInCode("Resources/direct.bpf.o"),
+      ], swiftSettings: library),
     .target(
       name: "Martlet",
       dependencies: ["Wire", "FrameAllocator", "XSK", "Steering", system, containers],
@@ -72,6 +74,10 @@ let package = Package(
       name: "SteeringTests", dependencies: ["Steering", "XSK", "Wire", "CXDP", "MartletTestKit"],
       swiftSettings: strict),
     .testTarget(
+      name: "QueueSteeringTests",
+      dependencies: ["Steering", "XSK", "Wire", "CXDP", "MartletTestKit", system],
+      swiftSettings: strict),
+    .testTarget(
       name: "MartletTests",
       dependencies: ["CXDP", "Expectations", "Martlet", "MartletTestKit"], swiftSettings: strict),
     .executableTarget(
@@ -87,6 +93,9 @@ let package = Package(
     .executableTarget(
       name: "ReadmeForwarder", dependencies: ["Martlet"], path: "Tests/ReadmeForwarder",
       swiftSettings: strict),
+    .executableTarget(
+      name: "QueueGuest", dependencies: ["Steering", "XSK", "Wire", "CXDP"],
+      path: "Tests/QueueGuest", swiftSettings: strict),
     .testTarget(
       name: "ReadmeTests", dependencies: ["MartletTestKit", "ReadmeForwarder", system],
       swiftSettings: strict),

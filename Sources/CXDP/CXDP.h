@@ -218,3 +218,59 @@ static inline int cxdp_inject(
       .batch_size = 1);
   return bpf_prog_test_run_opts(program, &options);
 }
+
+// Queue steering: a socket option and attach types newer than the headers. libbpf passes an attach
+// type that it does not know on to the kernel.
+enum { CXDP_SO_NETNS_COOKIE = 71, CXDP_BPF_TCX_EGRESS = 47 };
+#ifdef SO_NETNS_COOKIE
+_Static_assert(SO_NETNS_COOKIE == CXDP_SO_NETNS_COOKIE, "SO_NETNS_COOKIE");
+#endif
+
+// A program for packets that leave an interface: by a bpf_link (Linux 6.6), or as a filter of a
+// clsact qdisc.
+static inline int cxdp_link_egress(int program, int interface) {
+  LIBBPF_OPTS(bpf_link_create_opts, options);
+  return bpf_link_create(program, interface, (enum bpf_attach_type)CXDP_BPF_TCX_EGRESS, &options);
+}
+// Makes the qdisc; -EEXIST if it is there.
+static inline int cxdp_make_clsact(int interface) {
+  LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface, .attach_point = BPF_TC_EGRESS);
+  return bpf_tc_hook_create(&hook);
+}
+// Removes the qdisc and with it everybody's filters.
+static inline int cxdp_remove_clsact(int interface) {
+  LIBBPF_OPTS(
+      bpf_tc_hook, hook, .ifindex = interface,
+      .attach_point = (enum bpf_tc_attach_point)(BPF_TC_INGRESS | BPF_TC_EGRESS));
+  return bpf_tc_hook_destroy(&hook);
+}
+// A filter with this handle and priority.
+static inline int cxdp_attach_egress(
+    int program, int interface, unsigned int handle, unsigned int priority) {
+  LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface, .attach_point = BPF_TC_EGRESS);
+  LIBBPF_OPTS(
+      bpf_tc_opts, options, .prog_fd = program, .handle = handle, .priority = priority);
+  return bpf_tc_attach(&hook, &options);
+}
+// The number of the program that stands there, 0 if none does, or a negative errno.
+static inline long cxdp_egress_program(
+    int interface, unsigned int handle, unsigned int priority) {
+  LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface, .attach_point = BPF_TC_EGRESS);
+  LIBBPF_OPTS(bpf_tc_opts, options, .handle = handle, .priority = priority);
+  int result = bpf_tc_query(&hook, &options);
+  return result ? result : (long)options.prog_id;
+}
+static inline int cxdp_detach_egress(
+    int interface, unsigned int handle, unsigned int priority) {
+  LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface, .attach_point = BPF_TC_EGRESS);
+  LIBBPF_OPTS(bpf_tc_opts, options, .handle = handle, .priority = priority);
+  return bpf_tc_detach(&hook, &options);
+}
+// Runs a program for packets in the stack on a frame; its answer in `result`.
+static inline int cxdp_try_frame(
+    int program, const void *frame, unsigned int size, unsigned int *result) {
+  LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = size);
+  int failure = bpf_prog_test_run_opts(program, &options);
+  *result = options.retval;
+  return failure;
+}

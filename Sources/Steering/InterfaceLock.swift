@@ -12,25 +12,31 @@ import XSK
 struct InterfaceLock: ~Copyable {
   private let descriptor: Int32
 
+  /// What of the interface one process has for itself.
+  enum Subject: String {
+    /// The program that receives packets.
+    case steering
+    /// Which packets go to which queue.
+    case queues
+    /// The program that chooses the queue of packets that leave.
+    case director
+  }
+
   /// Takes the lock, or says who holds it.
-  init(of interface: Interface) throws(XDPError) {
+  init(of interface: Interface, for subject: Subject = .steering) throws(XDPError) {
     // Another may just be letting go: its name lasts until the last copy of its descriptor is
     // closed, also one in a child that is being started, and no event tells of that.
     for attempt in 0... {
-      if let descriptor = try Self.take(interface) {
+      if let descriptor = try Self.take(interface, subject) {
         self.descriptor = descriptor
         return
       }
-      let holder = try Self.holder(of: interface)
+      let holder = try Self.holder(of: interface, subject)
       if holder == nil, attempt < 500 {
         usleep(1_000)
         continue
       }
-      throw XDPError(
-        .foreignProgram, operation: "attach to \(interface.name)",
-        reason: "\(holder ?? "a process that has ended") already steers it",
-        remedy: "end it first; one process steers an interface, for all its queues",
-        errno: .addressInUse)
+      throw Self.held(interface, subject, by: holder ?? "a process that has ended")
     }
     preconditionFailure("the loop ends by itself")
   }
@@ -41,11 +47,31 @@ struct InterfaceLock: ~Copyable {
     close(descriptor)
   }
 
+  private static func held(
+    _ interface: Interface, _ subject: Subject, by holder: String
+  ) -> XDPError {
+    switch subject {
+    case .steering:
+      XDPError(
+        .foreignProgram, operation: "attach to \(interface.name)",
+        reason: "\(holder) already steers it",
+        remedy: "end it first; one process steers an interface, for all its queues",
+        errno: .addressInUse)
+    case .queues, .director:
+      XDPError(
+        .settingsHeld, operation: "choose the queues of \(interface.name)",
+        reason: "\(holder) already does",
+        remedy: "end it first; one process chooses, for all flows", errno: .addressInUse)
+    }
+  }
+
   /// The descriptor that holds the name; nil if it is taken.
-  private static func take(_ interface: Interface) throws(XDPError) -> Int32? {
+  private static func take(_ interface: Interface, _ subject: Subject) throws(XDPError) -> Int32? {
     let descriptor = try makeSocket(interface)
     // bind(2) reads the address during the call.
-    let isBound = unsafe withAddress(of: interface) { unsafe bind(descriptor, $0, $1) == 0 }
+    let isBound = unsafe withAddress(of: interface, subject) {
+      unsafe bind(descriptor, $0, $1) == 0
+    }
     if isBound, listen(descriptor, 128) == 0 { return descriptor }
     let code = Errno(rawValue: errno)
     close(descriptor)
@@ -54,11 +80,13 @@ struct InterfaceLock: ~Copyable {
   }
 
   /// Who listens on the name; nil if nobody does any more.
-  private static func holder(of interface: Interface) throws(XDPError) -> String? {
+  private static func holder(
+    of interface: Interface, _ subject: Subject
+  ) throws(XDPError) -> String? {
     let asker = try makeSocket(interface)
     defer { close(asker) }
     // connect(2) reads the address during the call.
-    guard unsafe withAddress(of: interface, { unsafe connect(asker, $0, $1) == 0 }) else {
+    guard unsafe withAddress(of: interface, subject, { unsafe connect(asker, $0, $1) == 0 }) else {
       return errno == ECONNREFUSED ? nil : "another process"
     }
     // `struct ucred`: process, user and group.
@@ -89,10 +117,11 @@ struct InterfaceLock: ~Copyable {
 
   /// `struct sockaddr_un` with an abstract name: the family, a zero, then the name without an end.
   private static func withAddress(
-    of interface: Interface, _ body: (UnsafePointer<sockaddr>?, socklen_t) -> Bool
+    of interface: Interface, _ subject: Subject,
+    _ body: (UnsafePointer<sockaddr>?, socklen_t) -> Bool
   ) -> Bool {
-    let name =
-      UInt16(AF_UNIX).machineOrder + [0] + Array("martlet/steering/\(interface.index)".utf8)
+    let text = "martlet/\(subject.rawValue)/\(interface.index)"
+    let name = UInt16(AF_UNIX).machineOrder + [0] + Array(text.utf8)
     // The bytes live for the call and are read as an address of their own length.
     return unsafe name.withUnsafeBytes { bytes in
       unsafe body(

@@ -1,6 +1,6 @@
 import CXDP
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// A network interface of the calling thread's network namespace.
 public struct Interface: Sendable, Hashable {
@@ -100,7 +100,7 @@ extension Interface {
   }
 
   /// The error for an interface that answers no more.
-  func gone(_ operation: String, _ errno: Errno) -> XDPError {
+  package func gone(_ operation: String, _ errno: Errno) -> XDPError {
     XDPError(
       .interfaceGone, operation: operation, reason: "the interface is gone",
       remedy: "look it up again by name once it is back", errno: errno)
@@ -140,7 +140,7 @@ extension Interface {
   /// Runs the ethtool command at the start of `command`, which has room for the whole answer.
   ///
   /// Nil is success (`SIOCETHTOOL`).
-  func ethtool(_ command: inout [UInt8]) -> Errno? {
+  package func ethtool(_ command: inout [UInt8]) -> Errno? {
     // The array stays put for the length of the call, and every caller sizes it for the answer.
     unsafe command.withUnsafeMutableBytes { bytes in
       switch control(SIOCETHTOOL, argument: UInt(bitPattern: bytes.baseAddress)) {

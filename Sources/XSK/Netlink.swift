@@ -1,13 +1,13 @@
 import CXDP
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// One question to the kernel over a netlink socket, and its answers, as bytes.
-enum Netlink {
+package enum Netlink {
   /// Sends `payload` as one request and hands every answer's type and payload to `each`.
   ///
   /// Nil is success. Netlink answers at once: the calls never wait for an event.
-  static func ask(
+  package static func ask(
     protocol number: Int32, type: Int32, flags: Int32, payload: [UInt8],
     each: (UInt16, ArraySlice<UInt8>) -> Void
   ) -> Errno? {
@@ -60,7 +60,9 @@ enum Netlink {
   }
 
   /// Hands every attribute of `bytes` (`struct rtattr`, padded to four) to `each`.
-  static func attributes(_ bytes: ArraySlice<UInt8>, each: (UInt16, ArraySlice<UInt8>) -> Void) {
+  package static func attributes(
+    _ bytes: ArraySlice<UInt8>, each: (UInt16, ArraySlice<UInt8>) -> Void
+  ) {
     var rest = bytes
     while rest.count >= 4 {
       let length = Int(rest.native(UInt16.self, at: 0))

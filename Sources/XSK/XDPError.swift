@@ -22,6 +22,10 @@ public struct XDPError: Error, Sendable {
     case packetTooLong
     /// The mode that was demanded is refused by the driver.
     case modeRefused
+    /// The driver or the kernel refuses a setting of the interface.
+    case settingRefused
+    /// Another process has changed settings of the interface, and it still runs.
+    case settingsHeld
     /// A memory limit: `RLIMIT_MEMLOCK`, the control group, or no memory at all.
     case memoryLimit
     /// Another XDP program holds the interface.

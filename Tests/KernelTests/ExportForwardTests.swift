@@ -106,7 +106,7 @@ struct ExportForwardTests {
     try await withNetworkNamespace {
       _ = try VethPair("near", "far")
       var engine = try Engine(ExportSetup.configuration)
-      _ = try engine.bind("near", queue: 0, mode: .generic, group: ExportSetup.first)
+      _ = try engine.bind("near", queue: 0, group: ExportSetup.first, mode: .generic)
       var terms = ExportTerms(.exact)
       terms.injectsIntoStack = true
       do throws(XDPError) {

@@ -30,7 +30,7 @@ requirements_of() {
       ;;
     guest)
       echo qemu-system-x86:qemu-system-x86_64 busybox-static:busybox cpio:cpio xz-utils:xz
-      echo iproute2:ip xdp-tools:xdp-loader jq:jq binutils:readelf
+      echo iproute2:ip ethtool:ethtool xdp-tools:xdp-loader jq:jq binutils:readelf
       ;;
     *)
       echo "requirements: no group named '$1'" >&2

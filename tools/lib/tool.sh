@@ -5,12 +5,12 @@
 # relocated at every start.
 readonly tool_options=(-c release --static-swift-stdlib)
 
-# Builds `martlet` and writes its path to standard output. Fails if its start would load
-# Foundation.
+# build_tool [PRODUCT]: builds `martlet`, or another program, and writes its path to standard
+# output. Fails if its start would load Foundation.
 build_tool() {
-  swift build "${tool_options[@]}" --product martlet >&2 || return
-  local tool
-  tool=$(swift build "${tool_options[@]}" --show-bin-path)/martlet || return
+  local product=${1-martlet} tool
+  swift build "${tool_options[@]}" --product "$product" >&2 || return
+  tool=$(swift build "${tool_options[@]}" --show-bin-path)/$product || return
   if ldd "$tool" | grep -iE 'foundation|libicu' >&2; then
     echo "$tool loads Foundation at its start: link it with ${tool_options[*]}" >&2
     return 1
