@@ -37,7 +37,8 @@ let package = Package(
     .target(name: "XSK", dependencies: ["CXDP", system], swiftSettings: library),
     .target(
       name: "Steering", dependencies: ["CXDP", "Wire", "XSK", system],
-      resources: [.embedInCode("Resources/steer.bpf.o")], swiftSettings: library),
+      resources: [.embedInCode("Resources/steer.bpf.o"), .embedInCode("Resources/rules.bpf.o")],
+      swiftSettings: library),
     .target(
       name: "Martlet",
       dependencies: ["Wire", "FrameAllocator", "XSK", "Steering", system, containers],

@@ -26,6 +26,8 @@ extension SteeringProgram {
     let port = AttachedPort(
       interface: interface, number: number, sockets: sockets, mode: mode, hold: hold, lock: lock)
     ports.append(port)
+    // Groups may have members there.
+    if !groups.isEmpty { try renewGroups { _ in true } }
     return port.attachment
   }
 
@@ -38,6 +40,9 @@ extension SteeringProgram {
     }
     let port = ports.remove(at: at)
     for slot in port.sockets { removeSocket(slot) }
+    for name in groups.keys {
+      groups[name]?.members.removeAll { $0.interface.index == interface.index }
+    }
     object.settings.setPort(port.number, interface: 0)
   }
 
@@ -64,7 +69,8 @@ extension SteeringProgram {
     let starts = [0] + ports.map(\.sockets.upperBound).sorted()
     let start = starts.first { start in
       let run = start..<start + queueCount
-      return run.upperBound <= socketCapacity && !ports.contains { $0.sockets.overlaps(run) }
+      return run.upperBound <= furtherSockets.min() ?? socketCapacity
+        && !ports.contains { $0.sockets.overlaps(run) }
     }
     guard queueCount > 0, let start else {
       throw full(

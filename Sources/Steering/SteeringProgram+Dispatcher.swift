@@ -47,9 +47,10 @@ extension SteeringProgram {
     try fresh.load()
     dispatched = nil
     usesDispatcher = false
+    engine = nil
     object = fresh
-    for (index, entry) in rules.entries.enumerated() { try write(entry, at: index, of: place) }
-    object.settings.setRules(rules.word(place: place))
+    setFlags()
+    try publish(book)
   }
 
   /// Removes what a crashed process of ours left on the interface; refuses if it is anybody else's.
