@@ -252,8 +252,9 @@ INLINE void remember(
   struct flow *other = map_lookup(&flows, &second);
   if (!flow || !other)
     return;
-  /* A place of another set first; if both are in use, the one that the hash's lowest bit says. */
-  if (flow->word == word && (other->word != word || query->hash & 1)) {
+  /* A place of another set first. If both are in use, either: whom this drives out may have a free
+     place elsewhere, and always choosing the same could go round in circles. */
+  if (flow->word == word && (other->word != word || random() & 1)) {
     flow = other;
     first = second;
   }
