@@ -85,3 +85,18 @@ INLINE int to_own_socket(struct xdp_md *context, struct counters *count, struct 
   count->no_socket++;
   return XDP_PASS;
 }
+
+/* What becomes of a packet that is not looked at. */
+INLINE int act_unseen(
+    struct xdp_md *context, struct counters *count, struct port *port, u32 action) {
+  switch (action) {
+  case TO_SOCKET:
+    return to_own_socket(context, count, port);
+  case TO_NOBODY:
+    count->dropped++;
+    return XDP_DROP;
+  default:
+    count->kernel++;
+    return XDP_PASS;
+  }
+}

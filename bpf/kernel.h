@@ -24,7 +24,6 @@ typedef unsigned long long u64;
 
 /* enum bpf_map_type */
 #define ARRAY 2
-#define PROGRAM_ARRAY 3
 #define PER_CPU_ARRAY 6
 #define XSKMAP 17
 
@@ -51,7 +50,6 @@ struct xdp_md {
 static void *(*const map_lookup)(void *map, const void *key) = (void *)1;
 static u32 (*const random)(void) = (void *)7;
 static u32 (*const processor)(void) = (void *)8;
-static long (*const tail_call)(void *context, void *map, u32 index) = (void *)12;
 static long (*const redirect)(u32 interface, u64 flags) = (void *)23;
 static long (*const redirect_map)(void *map, u64 key, u64 flags) = (void *)51;
 static long (*const adjust_metadata)(struct xdp_md *context, int delta) = (void *)54;

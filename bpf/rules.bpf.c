@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-// The rules: what the attached program (steer.bpf.c) goes on with when there are any.
+// The rules: what takes the place of the program without them (steer.bpf.c) when the first one comes.
 //
 //   headers -> key -> flow cache --known--> what the flow was found to be
 //                         `--new--> shapes, one hash each -> chains of entries -> winner -> cache
@@ -9,7 +9,7 @@
 #include "common.h"
 #include "headers.h"
 
-/* The loader gives each map its size and shares the first three with the attached program. Those
+/* The loader gives each map its size and shares those of common.h with the program without rules. Those
    that the library writes by plain stores are mappable; so the elements lie on whole pages. */
 #define MAP(name, type_of_value)                                                                   \
   struct {                                                                                         \
@@ -350,9 +350,9 @@ GLOBAL int write_facts(struct xdp_md *context, const struct rule *rule, u32 hash
 }
 
 INLINE int hand_over(
-    struct xdp_md *context, const struct settings *current, struct counters *count, u32 socket,
-    const struct rule *rule, u32 hash) {
-  int has_facts = current->flags & WRITE_FACTS && write_facts(context, rule, hash);
+    struct xdp_md *context, struct counters *count, u32 socket, const struct rule *rule, u32 hash,
+    int with_facts) {
+  int has_facts = with_facts && write_facts(context, rule, hash);
   int verdict = to_socket(count, socket);
   if (verdict != XDP_REDIRECT && has_facts)
     adjust_metadata(context, sizeof(struct facts));
@@ -360,21 +360,22 @@ INLINE int hand_over(
 }
 
 INLINE int act(
-    struct xdp_md *context, const struct settings *current, struct counters *count,
-    const struct port *port, u32 action, const struct rule *rule, u32 hash, u32 known_family) {
+    struct xdp_md *context, struct counters *count, const struct port *port, u32 action,
+    const struct rule *rule, const struct query *query, int with_facts) {
   u32 queue = context->rx_queue_index;
   u32 place = queue < port->queue_count ? port->first_socket + queue : NO_SOCKET;
   int verdict;
   switch (action) {
   case TO_SOCKET:
-    return hand_over(context, current, count, place, rule, hash);
+    return hand_over(context, count, place, rule, query->hash, with_facts);
   case TO_GROUP:
-    return hand_over(context, current, count, member(rule, place, hash), rule, hash);
+    place = member(rule, place, query->hash);
+    return hand_over(context, count, place, rule, query->hash, with_facts);
   case TO_NOBODY:
     count->dropped++;
     return XDP_DROP;
   case TO_INTERFACE:
-    verdict = forward(context, rule, known_family);
+    verdict = forward(context, rule, (u32)query->key[0]);
     if (verdict == XDP_REDIRECT)
       count->forwarded++;
     else
@@ -444,7 +445,8 @@ INLINE void read(struct xdp_md *context, struct query *query) {
   read_packet(context, fields);
 }
 
-SECTION("xdp") int martlet_rules(struct xdp_md *context) {
+/* What becomes of a packet. */
+INLINE int steer(struct xdp_md *context, int with_facts) {
   u32 zero = 0;
   struct settings *current = map_lookup(&settings, &zero);
   if (!current)
@@ -460,28 +462,33 @@ SECTION("xdp") int martlet_rules(struct xdp_md *context) {
     count->hung++;
     return XDP_PASS;
   }
+  if (!ASKS_RULES(word))
+    return act_unseen(context, count, port_at(current, number), DEFAULT_OF(word));
   u32 which = SET_OF(word);
   struct set *set = map_lookup(&sets, &which);
   if (!set)
     return XDP_PASS;
   struct query query = {};
   query.length = current->flags & SEVERAL_PIECES ? packet_length(context)
-                                                  : context->data_end - context->data;
+                                                 : context->data_end - context->data;
   read(context, &query);
   find(&query, set, word);
   u32 slot = query.winner;
   struct rule *rule = map_lookup(&rules, &slot);
-  u32 action = DEFAULT_OF(word);
   if (!rule)
     return XDP_PASS;
+  u32 action = DEFAULT_OF(word);
   if (slot) {
     tally(slot, query.length);
     action = rule->action;
   }
-  return act(
-      context, current, count, port_at(current, number), action, rule, query.hash,
-      (u32)query.key[0]);
+  return act(context, count, port_at(current, number), action, rule, &query, with_facts);
 }
+
+/* libxdp's dispatcher takes no program that moves a packet's beginning or metadata: so there are two
+   of them, and only the other one writes facts. */
+SECTION("xdp") int martlet_rules(struct xdp_md *context) { return steer(context, 0); }
+SECTION("facts") int martlet_facts(struct xdp_md *context) { return steer(context, 1); }
 
 /* Compares one entry of the set with the search's key. */
 static long examine(u32 number, struct search *search) {
@@ -501,7 +508,7 @@ static long examine(u32 number, struct search *search) {
 /* Never attached: tried on a packet, it says of every entry of the set in force why it does or does
    not match, with the functions that decide about real packets. Counts nothing and sends nothing.
  */
-SECTION("xdp") int martlet_explain(struct xdp_md *context) {
+SECTION("explain") int martlet_explain(struct xdp_md *context) {
   u32 zero = 0;
   struct settings *current = map_lookup(&settings, &zero);
   struct finding *finding = map_lookup(&findings, &zero);

@@ -29,8 +29,7 @@ struct port {
 
 /* Of settings.flags. */
 enum flags {
-  WRITE_FACTS = 1,    /* in front of what goes to a socket */
-  SEVERAL_PIECES = 2, /* packets may have several fragments, so their length has to be asked for */
+  SEVERAL_PIECES = 1, /* packets may have several fragments, so their length has to be asked for */
 };
 
 /* What is in force. One word, so that a packet sees the old rules or the new ones and never a

@@ -69,6 +69,11 @@ struct RuleBook {
     rules[place].slot = 0
   }
 
+  /// Gives all rules new places, in a program that has counted nothing.
+  mutating func renewAll() {
+    for place in rules.indices { (rules[place].slot, rules[place].earlier) = (0, []) }
+  }
+
   mutating func setSlot(_ slot: UInt32, of place: Int) { rules[place].slot = slot }
 
   /// Takes over what was counted in earlier places, which are given up.

@@ -6,7 +6,7 @@ import XSK
 
 /// The program with the rules, its memory, and which of the rules' places are taken.
 struct RuleEngine: ~Copyable {
-  let object: RuleObject
+  private(set) var object: RuleObject
   let memory: RuleMemory
   /// Actions, by slot.
   private let records: MappedArray
@@ -21,28 +21,24 @@ struct RuleEngine: ~Copyable {
   private var memberRuns: [UInt32: Range<Int>] = [:]
   private var memberEnd = 0
   /// Whose each entry of a set is, by rank.
-  var owners: [[RuleID]] = [[], []]
+  private var owners: [[RuleID]] = [[], []]
 
-  /// Loads the program and makes its maps.
+  /// Opens the program and makes its maps.
   ///
   /// - Parameter cacheSize: flows that each processor's cache has places for, rounded up to a power
   ///   of two.
   init(
-    over attached: borrowing ProgramObject, cacheSize: Int, cpuCount: Int, acceptsFragments: Bool
+    _ kind: RuleObject.Program, over plain: borrowing ProgramObject, cacheSize: Int, cpuCount: Int,
+    acceptsFragments: Bool
   ) throws(XDPError) {
     let bits = min(20, max(4, Int.bitWidth - (cacheSize - 1).leadingZeroBitCount))
     let object = try RuleObject(
-      .deciding, over: attached, sizes: Self.sizes(bits, cpuCount),
+      kind, over: plain, sizes: Self.sizes(bits, cpuCount),
       acceptsFragments: acceptsFragments)
     let memory = try RuleMemory(of: object)
     let records = try object.map("rules")
     let members = try object.map("members")
     let tallies = try object.map("tallies")
-    var key: UInt32 = 0
-    var value = object.program
-    // The kernel reads four bytes of each.
-    let result = unsafe bpf_map_update_elem(attached.stages, &key, &value, 0)
-    guard result == 0 else { throw loadError(Errno(rawValue: -result), log: "") }
     // Nothing fails from here on.
     cacheBits = bits
     self.cpuCount = cpuCount
@@ -60,15 +56,40 @@ struct RuleEngine: ~Copyable {
       "entries": 1 + 2 * RuleCapacity.entries, "clauses": 2 * RuleCapacity.clauses,
       "rules": RuleCapacity.slots, "members": RuleCapacity.members,
       "tallies": cpuCount * RuleCapacity.slots, "flows": cpuCount << cacheBits,
-      "rare_keys": cpuCount << cacheBits, "findings": 1,
+      "rare_keys": cpuCount << cacheBits,
     ]
   }
+
+  /// Another of the programs over the same maps.
+  mutating func take(_ object: consuming RuleObject) { self.object = object }
+
+  /// Every map but those that the program without rules has.
+  func maps() -> [String: Int32] {
+    Self.sizes(cacheBits, cpuCount).keys.reduce(into: [:]) { $0[$1] = object.descriptor(of: $1) }
+  }
+
+  /// The program's descriptor, once it is loaded.
+  func programDescriptor() -> Int32 { object.program }
+  /// What the verifier said when it refused the program.
+  func refusal() -> String { object.verifierLog }
+
+  func dispatchedProgram() throws(XDPError) -> DispatchedProgram {
+    try DispatchedProgram(of: object)
+  }
+
+  /// Has the kernel take the program.
+  func load() throws(XDPError) { try object.load() }
 
   /// Writes the tables of a set that no packet is looking at.
   mutating func write(_ tables: borrowing RuleTables, set: Int, owners: [RuleID]) {
     memory.write(tables, set: set, cacheBits: cacheBits)
     self.owners[set] = owners
   }
+
+  func owners(ofSet set: Int) -> [RuleID] { owners[set] }
+
+  /// A map's descriptor.
+  func descriptor(of map: String) -> Int32 { object.descriptor(of: map) }
 
   /// What was counted in one slot, over all processors.
   func counters(of slot: UInt32) -> RuleCounters {

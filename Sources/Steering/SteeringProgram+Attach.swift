@@ -101,8 +101,7 @@ extension SteeringProgram {
   private func attachByLink(
     _ interface: Interface, _ mode: AttachMode
   ) throws(XDPError) -> Int32 {
-    let program = unsafe bpf_program__fd(object.program)
-    let link = cxdp_link_program(program, Int32(interface.index), mode.flag)
+    let link = cxdp_link_program(programDescriptor, Int32(interface.index), mode.flag)
     guard link >= 0 else {
       throw attachError(Errno(rawValue: -link), to: interface.name, mode: mode)
     }

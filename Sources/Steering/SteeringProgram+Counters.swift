@@ -37,4 +37,19 @@ extension SteeringProgram {
   private static var counterWords: Int { 8 }
 
   var cpuCount: Int { max(1, Int(libbpf_num_possible_cpus())) }
+
+  /// What a rule has named since it was added; nil if there is no such rule, or if it is the first
+  /// of all and names every packet: then no packet is looked at, and `counters(of:)` of the
+  /// interfaces says it all.
+  ///
+  /// No system call.
+  public func counters(of rule: RuleID) -> RuleCounters? {
+    guard let stored = book[rule], stored.slot != 0 || word.asksRules else { return nil }
+    var sum = stored.carried
+    for slot in stored.earlier + [stored.slot] where slot != 0 {
+      if let counted = engine?.counters(of: slot) { sum.add(counted) }
+    }
+    if sum.packets > 0, let clock { sum.lastSeen = clock.age(of: sum.lastTick) }
+    return sum
+  }
 }

@@ -31,31 +31,3 @@ extension SteeringProgram {
     if clock == nil { clock = try JiffiesClock() }
   }
 }
-
-extension SteeringProgram {
-  /// Whether each packet that goes to a socket has `PacketFacts` in front of it.
-  ///
-  /// With them every packet is looked at, and the cache tells all flows apart. Off, which it is at
-  /// first, not a byte is written. A driver that keeps no metadata has packets without facts.
-  public mutating func setFacts(_ areWritten: Bool) throws(XDPError) {
-    guard areWritten != writesFacts else { return }
-    guard unconfirmed == nil else {
-      throw XDPError(
-        .configuration, operation: "turn the packets' facts on or off",
-        reason: "a change of rules is not confirmed yet", remedy: "confirm it or roll it back")
-    }
-    writesFacts = areWritten
-    do throws(XDPError) {
-      try publish(book)
-    } catch {
-      writesFacts = !areWritten
-      throw error
-    }
-    setFlags()
-  }
-
-  /// `enum flags` of bpf/steer.h.
-  func setFlags() {
-    object.settings.setFlags((writesFacts ? 1 : 0) | (acceptsFragments ? 2 : 0))
-  }
-}

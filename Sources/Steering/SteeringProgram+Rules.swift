@@ -133,11 +133,7 @@ extension SteeringProgram {
   /// Writes the rules' tables into the set that is not in force, and answers which that is.
   private mutating func write(_ next: inout RuleBook, _ order: [Int]) throws(XDPError) -> Int {
     let targets = try targets(of: next)
-    if engine == nil {
-      engine = try RuleEngine(
-        over: object, cacheSize: flowCacheSize, cpuCount: cpuCount,
-        acceptsFragments: acceptsFragments)
-    }
+    if engine == nil { try makeEngine() }
     if isLookedAt { try waitForPackets() }
     isLookedAt = false
     let set = word.asksRules ? 1 - word.set : 0

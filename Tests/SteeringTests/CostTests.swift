@@ -91,8 +91,10 @@ struct Cost: CustomStringConvertible {
   init(_ bench: borrowing Bench, flows: Int) throws {
     let bare = try Instructions.bareRedirect(bench.program.object.sockets)
     defer { close(bare) }
-    let steer = unsafe bpf_program__fd(bench.program.object.program)
-    let both = try (Instructions.varying(flows, then: steer), Instructions.varying(flows, then: bare))
+    let steer = bench.program.programDescriptor
+    let both = try (
+      Instructions.varying(flows, then: steer), Instructions.varying(flows, then: bare)
+    )
     defer {
       close(both.0)
       close(both.1)
@@ -100,8 +102,10 @@ struct Cost: CustomStringConvertible {
     let packet = PacketBuilder().udp(payload: [UInt8](repeating: 0, count: 22))
     _ = try run(both.0, packet, bench.near, repeats: 4 * flows)
     for _ in 0..<40 {
-      steering = min(steering, try run(both.0, packet, bench.near, repeats: max(20_000, 32 * flows)))
-      redirect = min(redirect, try run(both.1, packet, bench.near, repeats: max(20_000, 32 * flows)))
+      steering = min(
+        steering, try run(both.0, packet, bench.near, repeats: max(20_000, 32 * flows)))
+      redirect = min(
+        redirect, try run(both.1, packet, bench.near, repeats: max(20_000, 32 * flows)))
     }
   }
 
