@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-// The rules: what takes the place of the program without them (steer.bpf.c) when the first one comes.
+// The rules: what takes the place of the program without them (steer.bpf.c) when the first comes.
 //
 //   headers -> key -> flow cache --known--> what the flow was found to be
 //                         `--new--> shapes, one hash each -> chains of entries -> winner -> cache
@@ -9,8 +9,9 @@
 #include "common.h"
 #include "headers.h"
 
-/* The loader gives each map its size and shares those of common.h with the program without rules. Those
-   that the library writes by plain stores are mappable; so the elements lie on whole pages. */
+/* The loader gives each map its size and shares those of common.h with the program without rules.
+   They are mappable, as the library writes most of them by plain stores; so the elements also begin
+   where a page does, and one of 64 bytes is one line of the processor's cache. */
 #define MAP(name, type_of_value)                                                                   \
   struct {                                                                                         \
     MAP_NUMBER(type, ARRAY);                                                                       \
@@ -485,8 +486,8 @@ INLINE int steer(struct xdp_md *context, int with_facts) {
   return act(context, count, port_at(current, number), action, rule, &query, with_facts);
 }
 
-/* libxdp's dispatcher takes no program that moves a packet's beginning or metadata: so there are two
-   of them, and only the other one writes facts. */
+/* libxdp's dispatcher takes no program that moves a packet's beginning or metadata: so there are
+   two, of which one writes facts. */
 SECTION("xdp") int martlet_rules(struct xdp_md *context) { return steer(context, 0); }
 SECTION("facts") int martlet_facts(struct xdp_md *context) { return steer(context, 1); }
 

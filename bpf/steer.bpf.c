@@ -2,8 +2,8 @@
 // Steering: which packets go to the AF_XDP socket of their queue, to the kernel, or nowhere.
 //
 // This is the program without rules: the default action holds for every packet, which is not even
-// looked at. That is the transparent wire. When the first rule comes, rules.bpf.c takes its place on
-// every interface: it and its maps take longer to load.
+// looked at. That is the transparent wire. When the first rule comes, rules.bpf.c takes its place
+// on every interface: it and its maps take longer to load.
 //
 // It must load with and without BPF_F_XDP_HAS_FRAGS, and in libxdp's dispatcher.
 #include "common.h"
