@@ -15,7 +15,7 @@ public enum FlowHash {
 
   /// Which of so many sockets a hash chooses.
   public static func choice(_ hash: UInt32, among count: Int) -> Int {
-    Int(UInt64(hash) * UInt64(count) >> 32)
+    Int((UInt64(hash) * UInt64(count)) >> 32)
   }
 
   private static func end(_ address: IPv6Address, _ port: UInt16, isIPv4: Bool) -> UInt64 {
