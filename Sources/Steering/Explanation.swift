@@ -7,6 +7,10 @@ public struct Explanation: Sendable {
   /// What became of each rule, in the order in which the program asks them.
   public var rules: [Verdict]
 
+  package init(winner: RuleID?, action: Action, rules: [Verdict]) {
+    (self.winner, self.action, self.rules) = (winner, action, rules)
+  }
+
   /// What became of one rule.
   public struct Verdict: Sendable, Hashable {
     /// The rule.

@@ -91,6 +91,12 @@ struct RuleEngine: ~Copyable {
   /// A map's descriptor.
   func descriptor(of map: String) -> Int32 { object.descriptor(of: map) }
 
+  /// Empties the cache.
+  func forgetFlows() throws(XDPError) {
+    let flows = try object.map("flows")
+    for place in 0..<flows.count { flows.store(UInt32(0), place, 0) }
+  }
+
   /// What was counted in one slot, over all processors.
   func counters(of slot: UInt32) -> RuleCounters {
     var sum = RuleCounters()

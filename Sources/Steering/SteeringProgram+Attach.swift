@@ -26,8 +26,13 @@ extension SteeringProgram {
     let port = AttachedPort(
       interface: interface, number: number, sockets: sockets, mode: mode, hold: hold, lock: lock)
     ports.append(port)
-    // Groups may have members there.
-    if !groups.isEmpty { try renewGroups { _ in true } }
+    do throws(XDPError) {
+      // Groups may have members there.
+      try renewGroups { _ in true }
+    } catch {
+      detach(from: interface)
+      throw error
+    }
     return port.attachment
   }
 

@@ -51,8 +51,10 @@ extension SteeringProgram {
     object = fresh
     setFlags()
     isLookedAt = false
+    unconfirmed = nil
     book.renewAll()
     try publish(book)
+    try setHeartbeat(heartbeat)
   }
 
   /// Removes what a crashed process of ours left on the interface; refuses if it is anybody else's.

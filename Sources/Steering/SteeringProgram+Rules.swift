@@ -14,7 +14,10 @@ extension SteeringProgram {
   /// The rules in force, in the order in which they were added.
   ///
   /// Those before an unconfirmed change whose time is over.
-  public var rules: [(id: RuleID, rule: Rule)] {
+  public var rules: [(id: RuleID, rule: Rule)] { allRules() }
+
+  /// The same, for whoever has the program in an optional.
+  package func allRules() -> [(id: RuleID, rule: Rule)] {
     let book = isOverdue ? unconfirmed?.book ?? book : book
     return book.rules.map { ($0.id, $0.rule) }
   }
@@ -120,6 +123,8 @@ extension SteeringProgram {
     let following = SteeringWord(
       set: set, defaultAction: plain?.rawValue ?? 0, number: nextWord)
     nextWord = (nextWord + 1) & 0xFF_FFFF
+    // Numbers begin anew: nothing that the cache keeps under one may be taken for the new set's.
+    if nextWord == 0 { try engine?.forgetFlows() }
     if let confirmWithin, let clock {
       let deadline = clock.ticks &+ clock.ticks(in: confirmWithin)
       unconfirmed = Unconfirmed(book: book, word: word, deadline: deadline)
