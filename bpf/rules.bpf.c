@@ -420,6 +420,8 @@ INLINE void find(struct query *query, const struct set *set, u32 word) {
     if (!flow)
       return;
     if (!is_in(flow, rare, key, word)) {
+      query->hash = query->winner = query->counts = query->is_silent = query->zero = 0;
+      *(u64 *)query->counted = 0;
       decide(query, SET_OF(word));
       remember(query, key, word, first, second);
       return;
@@ -469,7 +471,7 @@ INLINE int steer(struct xdp_md *context, int with_facts) {
   struct set *set = map_lookup(&sets, &which);
   if (!set)
     return XDP_PASS;
-  struct query query = {};
+  struct query query; /* `find` fills it in */
   query.length = current->flags & SEVERAL_PIECES ? packet_length(context)
                                                  : context->data_end - context->data;
   read(context, &query);

@@ -73,6 +73,9 @@ struct RuleEngine: ~Copyable {
   /// What the verifier said when it refused the program.
   func refusal() -> String { object.verifierLog }
 
+  /// libbpf's object, which lives as long as this.
+  @unsafe func programObject() -> OpaquePointer { unsafe object.object }
+
   func dispatchedProgram() throws(XDPError) -> DispatchedProgram {
     try DispatchedProgram(of: object)
   }

@@ -137,7 +137,7 @@ struct RuleTests {
   @Test func noPacketSeesAMixtureOfRules() async throws {
     try await withNetworkNamespace {
       var bench = try Bench(queueCount: 1)
-      let filler = (0..<63).map { Rule(.tcp(destinationPort: UInt16($0)), .socket) }
+      let filler = (0..<999).map { Rule(.tcp(destinationPort: UInt16($0)), .socket) }
       let first = [Rule(.ipProtocol(17), .drop)] + filler
       let last = filler + [Rule(.ipProtocol(17), .drop)]
       try bench.program.setRules(first)
