@@ -1,6 +1,6 @@
 public import Wire
 
-/// The hash by which the program chooses among several sockets: `flow_hash` of bpf/rules.bpf.c.
+/// The hash by which the program chooses among several sockets: `flow_hash` of bpf/search.h.
 public enum FlowHash {
   /// The hash of a flow's packets.
   ///

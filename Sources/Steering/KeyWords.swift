@@ -36,7 +36,7 @@ struct KeyWords: Hashable {
     return either
   }
 
-  /// The program's hash: `MIX` and `finish` of bpf/rules.bpf.c.
+  /// The program's hash: `MIX` and `finish` of bpf/search.h.
   var hash: UInt64 {
     var sum: UInt64 = 0
     for index in 0..<Self.count { sum &+= words[index] &* Self.factors[index] }

@@ -4,7 +4,7 @@
 /// level is coarser than the one before; the first that comes to few enough shapes is taken. That
 /// is right at every level, since an entry compares all its bits itself.
 enum RuleShapes {
-  /// `SHAPES` of bpf/rules.bpf.c, with the rules that decide and with those that count.
+  /// `SHAPES` of bpf/search.h, with the rules that decide and with those that count.
   static let limit = (deciding: 48, counting: 16)
   /// As many are not worth joining.
   static let few = 12

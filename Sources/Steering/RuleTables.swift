@@ -59,7 +59,7 @@ struct RuleTables {
   }
 }
 
-/// How much there is room for: the constants of bpf/rules.bpf.c, or chosen here.
+/// How much there is room for: the constants of bpf/search.h, or chosen here.
 enum RuleCapacity {
   /// Rules of one set.
   static let rules = 4096

@@ -5,8 +5,9 @@ import XSK
 
 @testable import Steering
 
-/// Runs a BPF program instruction by instruction, over the kernel's own maps, and counts: exact
-/// where nanoseconds are not. A helper counts as one instruction.
+/// Runs a BPF program instruction by instruction, over the kernel's own maps, and counts them.
+///
+/// Exact where nanoseconds are not. A helper counts as one instruction.
 ///
 /// The instructions are those that libbpf gave to the kernel, before the kernel rewrote any.
 @safe final class Interpreter {
