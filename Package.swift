@@ -38,7 +38,8 @@ let package = Package(
     .target(
       name: "Steering", dependencies: ["CXDP", "Wire", "XSK", system],
       resources: [
-        .embedInCode("Resources/steer.bpf.o"), .embedInCode("Resources/direct.bpf.o"),
+        .embedInCode("Resources/steer.bpf.o"), .embedInCode("Resources/rules.bpf.o"),
+        .embedInCode("Resources/direct.bpf.o"),
       ], swiftSettings: library),
     .target(
       name: "Martlet",

@@ -33,6 +33,7 @@ typedef unsigned long long u64;
 /* enum xdp_action */
 #define XDP_DROP 1
 #define XDP_PASS 2
+#define XDP_TX 3
 #define XDP_REDIRECT 4
 
 /* The context of an XDP program. The verifier rewrites each access. */
@@ -47,7 +48,14 @@ struct xdp_md {
 
 /* Helpers by the numbers of enum bpf_func_id. */
 static void *(*const map_lookup)(void *map, const void *key) = (void *)1;
+static u32 (*const random)(void) = (void *)7;
+static u32 (*const processor)(void) = (void *)8;
+static long (*const redirect)(u32 interface, u64 flags) = (void *)23;
 static long (*const redirect_map)(void *map, u64 key, u64 flags) = (void *)51;
+static long (*const adjust_metadata)(struct xdp_md *context, int delta) = (void *)54;
+static u64 (*const jiffies)(void) = (void *)118;
+static long (*const loop)(u32 count, void *step, void *state, u64 flags) = (void *)181;
+static u64 (*const packet_length)(struct xdp_md *context) = (void *)188;
 
 INLINE u16 swap16(u16 value) {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

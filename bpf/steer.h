@@ -1,45 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * What the steering program and the library agree on. RuleEntry.swift and SettingsPage.swift write
- * the same layout by hand. Numbers are in host order, packet fields in network order.
+ * What the steering programs and the library agree on, whatever the rules. SettingsPage.swift and
+ * PacketFacts.swift write and read the same layout by hand. Numbers are in host order.
  */
 #pragma once
 
-/* Rules of one set. There are two sets: one in use, one to be written. */
-#define RULES_PER_SET 64
 /* Interfaces of one program: attaching a further one is cheap, a further program is not. */
 #define PORTS 16
 
-enum action { TO_KERNEL = 0, TO_SOCKET = 1, TO_NOBODY = 2 };
-
-/* Which fields of a packet_key were really in the packet. */
-enum known {
-  KNOWN_ETHER_TYPE = 1,
-  KNOWN_IP = 2,
-  KNOWN_PROTOCOL = 4,
-  KNOWN_PORTS = 8,
-  KNOWN_DESTINATION = 16,
-};
-
-/* What a rule may ask about a packet: what was not there is zero and not `known`. */
-struct packet_key {
-  u8 known;
-  u8 ip_version;
-  u8 protocol;
-  u8 zero;
-  u16 ether_type;
-  u16 destination_port;
-  u32 interface;
-  u32 queue;
-  u8 destination[16]; /* an IPv4 address, or whom ARP asks for, stands in the first four bytes */
-};
-
-/* A packet matches if it equals `value` in every bit that `mask` has. */
-struct rule {
-  struct packet_key value;
-  struct packet_key mask;
-  u32 action;
-  u32 zero;
+/* TO_GROUP and further are a rule's only: the default action is one of the first three. */
+enum action {
+  TO_KERNEL = 0,
+  TO_SOCKET = 1,
+  TO_NOBODY = 2,
+  TO_GROUP = 3,
+  TO_INTERFACE = 4,
+  TO_SENDER = 5,
+  COUNT_ONLY = 6,
 };
 
 /* An interface the program is attached to, and where its queues stand among the sockets. */
@@ -50,18 +27,46 @@ struct port {
   u32 zero;
 };
 
+/* Of settings.flags. */
+enum flags {
+  SEVERAL_PIECES = 1, /* packets may have several fragments, so their length has to be asked for */
+};
+
+/* What is in force. One word, so that a packet sees the old rules or the new ones and never a
+   mixture: bit 0: there are rules to ask, bit 1: which of the two sets, bits 4...7: the action for
+   what no rule names, bits 8...31: a number that no other set has had. */
+#define ASKS_RULES(word) ((word) & 1)
+#define SET_OF(word) ((word) >> 1 & 1)
+#define DEFAULT_OF(word) ((word) >> 4 & 15)
+
 struct settings {
-  /* bits 0...7: count, bits 8...15: which set, bits 16...23: action for what no rule names.
-     One word, so that a packet sees the old rules or the new ones and never a mixture. */
   u32 rules;
-  u32 zero;
+  u32 fallback; /* the word in force instead once `deadline` has passed */
+  u32 flags;
+  u32 beat_limit; /* jiffies; 0: no heartbeat is asked for */
+  u64 beat;       /* when the application was last known to be alive, in jiffies */
+  u64 deadline;   /* until when the rules have to be confirmed, in jiffies; 0: they need not be */
   struct port ports[PORTS];
 };
 
 /* Packets by what became of them, for one port on one CPU. */
 struct counters {
   u64 kernel;    /* by a rule or because no rule names them */
-  u64 socket;    /* redirected to the socket of their queue */
+  u64 socket;    /* redirected to a socket */
   u64 no_socket; /* meant for a socket, but their queue has none: to the kernel */
   u64 dropped;
+  u64 forwarded; /* to another interface, in the kernel */
+  u64 returned;  /* to their sender */
+  u64 hung;      /* to the kernel, because the application's heart does not beat */
+  u64 zero;
 };
+
+/* What stands in front of a packet that goes to a socket, if the settings ask for it: the last
+   bytes before its first. */
+struct facts {
+  u32 rule;  /* the rule's number, 0: none named the packet */
+  u32 hash;  /* of its flow */
+  u32 group; /* the group's number, 0: none */
+  u32 magic; /* FACTS_MAGIC */
+};
+#define FACTS_MAGIC 0x4d617274

@@ -274,3 +274,51 @@ static inline int cxdp_try_frame(
   *result = options.retval;
   return failure;
 }
+
+// The kernel's tick counter, by a program that returns half of it at a time; 0 or a negative errno.
+#include <linux/bpf.h>
+static inline int cxdp_jiffies_half(int shift, unsigned int *half) {
+  struct bpf_insn program[] = {
+      {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_jiffies64},
+      {.code = BPF_ALU64 | BPF_RSH | BPF_K, .dst_reg = BPF_REG_0, .imm = shift},
+      {.code = BPF_JMP | BPF_EXIT},
+  };
+  char packet[64] = {0};
+  int descriptor = bpf_prog_load(BPF_PROG_TYPE_XDP, "martlet_clock", "GPL", program, 3, NULL);
+  if (descriptor < 0)
+    return descriptor;
+  LIBBPF_OPTS(
+      bpf_test_run_opts, options, .data_in = packet, .data_size_in = sizeof packet, .repeat = 1);
+  int result = bpf_prog_test_run_opts(descriptor, &options);
+  close(descriptor);
+  *half = options.retval;
+  return result;
+}
+static inline int cxdp_jiffies(uint64_t *jiffies) {
+  unsigned int high = 0, low = 0, again = 0;
+  int result;
+  do {
+    if ((result = cxdp_jiffies_half(32, &high)) || (result = cxdp_jiffies_half(0, &low)) ||
+        (result = cxdp_jiffies_half(32, &again)))
+      return result;
+  } while (again != high);
+  *jiffies = (uint64_t)high << 32 | low;
+  return 0;
+}
+
+// What a program made of a packet: tries it, and gives the packet back as it came out.
+static inline int cxdp_run_packet(
+    int program, const void *packet, unsigned int size, unsigned int interface, unsigned int queue,
+    void *changed, unsigned int *changed_size, unsigned int repeat, unsigned int *nanoseconds) {
+  struct xdp_md context = {.data_end = size, .ingress_ifindex = interface, .rx_queue_index = queue};
+  LIBBPF_OPTS(
+      bpf_test_run_opts, options, .data_in = packet, .data_size_in = size, .ctx_in = &context,
+      .ctx_size_in = sizeof context, .data_out = changed,
+      .data_size_out = changed_size ? *changed_size : 0, .repeat = repeat);
+  int result = bpf_prog_test_run_opts(program, &options);
+  if (changed_size)
+    *changed_size = options.data_size_out;
+  if (nanoseconds)
+    *nanoseconds = options.duration;
+  return result ? result : (int)options.retval;
+}

@@ -21,11 +21,7 @@ extension Engine {
   }
 
   private mutating func append(_ rule: Rule) throws(XDPError) {
-    guard control.steering != nil else {
-      throw XDPError(
-        .configuration, operation: "steer packets", reason: "no interface is bound",
-        remedy: "bind a port first")
-    }
+    try requireSteering("steer packets")
     try control.steering?.append(rule)
   }
 }

@@ -5,10 +5,12 @@ extension Engine {
   /// packets are there already, and always in spin mode. Before it sleeps, completions are drained,
   /// fill rings topped up and taken receive entries given back on every port. Where a port's kernel
   /// would not take everything, or a port can receive nothing until something was sent, it returns
-  /// after a millisecond. Nil waits for ever. Throws when an interface has vanished, its frames
+  /// after a millisecond, and with a heartbeat
+  /// after half of its limit. Nil waits for ever. Throws when an interface has vanished, its frames
   /// having come home, unless the configuration says to go on. Costs what the flush costs, and one
   /// system call when it sleeps.
   public mutating func wait(timeout: Duration? = nil) throws(XDPError) -> Bool {
+    if control.longestSleep != nil { control.steering?.beat() }
     allocator.collect()
     serveExports()
     flush()
@@ -36,6 +38,7 @@ extension Engine {
     let maySleep = sleepExports()
     if control.poller.wait(timeout: maySleep ? limit : .zero) != 0 { try look() }
     wakeExports()
+    if control.longestSleep != nil { control.steering?.beat() }
     return !control.stop.isRequested
   }
 
@@ -64,9 +67,11 @@ extension Engine {
   /// What is stuck in a transmit ring has no event, and no completion has one: it is tried again
   /// after a millisecond.
   private func sleepLimit(_ timeout: Duration?, _ areSlotsOut: Bool) -> Duration? {
-    guard !dirty.isEmpty || needsCompletions || areSlotsOut else { return timeout }
+    var limit = timeout
+    if let longest = control.longestSleep { limit = min(limit ?? longest, longest) }
+    guard !dirty.isEmpty || needsCompletions || areSlotsOut else { return limit }
     let retry = Duration.milliseconds(1)
-    return min(timeout ?? retry, retry)
+    return min(limit ?? retry, retry)
   }
 
   /// Whether a port has no frame to receive into while frames are on their way out.

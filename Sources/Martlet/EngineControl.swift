@@ -15,6 +15,8 @@ struct EngineControl: ~Copyable {
   var transparency: TransparencyList
   /// What a driver said to unaligned chunks when aligned ones were taken in their stead.
   var alignmentFallback: String?
+  /// The longest that `wait` may sleep, so that the heart beats in time; nil without a heartbeat.
+  var longestSleep: Duration?
   /// Calls of `wait` that did not look at the file descriptors.
   var skippedPolls = 0
 

@@ -12,7 +12,7 @@ final class AttachedPort {
   let mode: AttachMode
   let attachment: Attachment
 
-  private let hold: Hold
+  private(set) var hold: Hold
   private let lock: InterfaceLock
 
   /// What keeps the program on the interface.
@@ -35,6 +35,9 @@ final class AttachedPort {
     self.lock = lock
     attachment = if case .link = hold { .link } else { .dispatcher }
   }
+
+  /// Another of our programs holds it from now on.
+  func change(to hold: Hold) { self.hold = hold }
 
   /// Detaches; the lock goes afterwards.
   deinit {

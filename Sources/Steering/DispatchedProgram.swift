@@ -10,8 +10,17 @@ import XSK
   /// A handle of the object's program, which must not be loaded yet.
   ///
   /// The object must live as long as the program is attached to further interfaces.
-  init(of object: borrowing ProgramObject) throws(XDPError) {
-    let made = unsafe xdp_program__from_bpf_obj(object.object, "xdp")
+  convenience init(of object: borrowing ProgramObject) throws(XDPError) {
+    try unsafe self.init(object.object, section: "xdp")
+  }
+
+  /// The same of the one with rules.
+  convenience init(of object: borrowing RuleObject) throws(XDPError) {
+    try unsafe self.init(object.object, section: object.kind.section)
+  }
+
+  private init(_ object: OpaquePointer, section: String) throws(XDPError) {
+    let made = unsafe xdp_program__from_bpf_obj(object, section)
     let failure = unsafe libxdp_get_error(UnsafeRawPointer(made))
     guard failure == 0, let handle = unsafe made else {
       throw loadError(Errno(rawValue: Int32(-failure)), log: "")

@@ -1,29 +1,55 @@
 public import Wire
 
-/// Which packets a rule is about.
+/// Which packets a rule is about: those that meet every condition.
 ///
-/// What is nil is not asked for; what is asked for must be in the packet. Up to two VLAN tags are
-/// skipped. A packet whose headers are cut short or broken matches only what its intact headers
-/// answer; a fragment has no ports, not even the first one.
+/// What is nil is not asked for; what is asked for must be in the packet. A packet whose headers
+/// are cut short or broken has only what its intact headers say; a fragment has no ports, not even
+/// the first one.
 public struct Match: Sendable, Hashable {
-  /// The EtherType behind the VLAN tags.
+  /// The interface on which it arrives.
+  public var interface: Condition<InterfaceName>?
+  /// The queue on which it arrives.
+  public var queue: Condition<Int>?
+  /// The outer VLAN tag.
+  public var vlan: Condition<VLANTag>?
+  /// The second VLAN tag.
+  public var innerVLAN: Condition<VLANTag>?
+  /// Who sent the frame.
+  public var sourceMAC: Condition<MACAddress>?
+  /// Whom the frame is for.
+  public var destinationMAC: Condition<MACAddress>?
+  /// The EtherType behind up to two VLAN tags.
   ///
   /// Below 0x600 the field is the length of an LLC frame, which has no EtherType.
-  public var etherType: UInt16?
-  /// 4 or 6.
-  public var ipVersion: UInt8?
+  public var type: Condition<EtherType>?
+  /// The IP version, 4 or 6, of an intact IP header.
+  public var version: Condition<UInt8>?
+  /// Who sent the packet.
+  ///
+  /// Of IPv4 and IPv6; of ARP, if that is asked for, who speaks.
+  public var source: Condition<AddressPrefix>?
+  /// Whom the packet is for.
+  ///
+  /// Of IPv4 and IPv6; of ARP, if that is asked for, whom it asks for or answers to.
+  public var destination: Condition<AddressPrefix>?
   /// The protocol above IP.
   ///
   /// Of IPv6 the one behind the extension headers, at most six of which are followed.
-  public var ipProtocol: UInt8?
-  /// The destination port of UDP or TCP.
-  public var destinationPort: UInt16?
-  /// The destination address in network order: four bytes with IP version 4 and ARP, sixteen with
-  /// 6.
-  var destination: [UInt8] = []
+  public var upperProtocol: Condition<IPProtocol>?
+  /// The sender's port: UDP, TCP or SCTP.
+  public var sourcePorts: Condition<ClosedRange<UInt16>>?
+  /// The receiver's port: UDP, TCP or SCTP.
+  public var destinationPorts: Condition<ClosedRange<UInt16>>?
+  /// The flags of a TCP header.
+  public var tcpFlags: Condition<TCPFlagMatch>?
+  /// Whether it is a fragment of an IP packet, the first one too.
+  public var fragment: Condition<Fragments>?
 
   /// Every packet: refine it by setting fields.
   public init() {}
+
+  /// Whether ARP is asked for, whose addresses are meant then.
+  var isARP: Bool { type == .is(.arp) }
 }
 
 extension Match {
@@ -76,14 +102,12 @@ extension Match {
     match.ipProtocol = number
     return match
   }
-}
 
-extension Match {
   /// The same, but only to one IPv4 address; of ARP only what asks for it or answers to it.
   public func to(_ address: IPv4Address) -> Match {
     var match = self
-    if etherType != Match.arp.etherType { match.ipVersion = 4 }
-    match.destination = address.rawValue.networkOrder
+    if !isARP { match.ipVersion = 4 }
+    match.destination = .is(AddressPrefix(address))
     return match
   }
 
@@ -91,19 +115,52 @@ extension Match {
   public func to(_ address: IPv6Address) -> Match {
     var match = self
     match.ipVersion = 6
-    match.destination = address.high.networkOrder + address.low.networkOrder
+    match.destination = .is(AddressPrefix(address))
     return match
   }
 }
 
-extension FixedWidthInteger {
-  /// Its bytes, the most significant first.
-  var networkOrder: [UInt8] {
-    stride(from: Self.bitWidth - 8, through: 0, by: -8).map {
-      UInt8(truncatingIfNeeded: self >> $0)
-    }
+/// Fields by their plain numbers; nil if they are not asked for, or negated, or more than one
+/// number would do.
+extension Match {
+  /// The EtherType.
+  public var etherType: UInt16? {
+    get { Self.plain(type)?.rawValue }
+    set { type = newValue.map { .is(EtherType(rawValue: $0)) } }
   }
 
+  /// 4 or 6.
+  public var ipVersion: UInt8? {
+    get { Self.plain(version) }
+    set { version = newValue.map { .is($0) } }
+  }
+
+  /// The protocol above IP.
+  public var ipProtocol: UInt8? {
+    get { Self.plain(upperProtocol)?.rawValue }
+    set { upperProtocol = newValue.map { .is(IPProtocol(rawValue: $0)) } }
+  }
+
+  /// The destination port.
+  public var destinationPort: UInt16? {
+    get { Self.plain(destinationPorts).flatMap { $0.count == 1 ? $0.lowerBound : nil } }
+    set { destinationPorts = newValue.map { .is($0...$0) } }
+  }
+
+  /// The source port.
+  public var sourcePort: UInt16? {
+    get { Self.plain(sourcePorts).flatMap { $0.count == 1 ? $0.lowerBound : nil } }
+    set { sourcePorts = newValue.map { .is($0...$0) } }
+  }
+
+  private static func plain<Value>(_ condition: Condition<Value>?) -> Value? {
+    condition.flatMap { $0.isNegated ? nil : $0.value }
+  }
+}
+
+extension FixedWidthInteger {
   /// Its bytes as they lie in this machine's memory.
-  var machineOrder: [UInt8] { bigEndian.networkOrder }
+  var machineOrder: [UInt8] {
+    stride(from: 0, to: Self.bitWidth, by: 8).map { UInt8(truncatingIfNeeded: littleEndian >> $0) }
+  }
 }

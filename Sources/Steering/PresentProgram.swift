@@ -15,7 +15,7 @@ struct PresentProgram {
   /// libxdp's dispatcher, under which programs of several owners may run.
   var isDispatcher: Bool { name == "xdp_dispatcher" }
   /// Ours, attached without a dispatcher.
-  var isOurs: Bool { name == ProgramObject.programName }
+  var isOurs: Bool { ProgramObject.programNames.contains(name) }
 
   /// Asks the kernel; nil if the interface has none.
   ///

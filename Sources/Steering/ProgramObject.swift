@@ -9,16 +9,21 @@ import XSK
 /// Closed with its owner. The maps exist from the start, also where libxdp loads the program only
 /// when it attaches it.
 @safe struct ProgramObject: ~Copyable {
-  /// What the kernel calls the program; by it the next start recognises what a crash left.
+  /// What the kernel calls the program without rules.
   static let programName = "martlet_steer"
+  /// What it calls those of ours that can be attached; by it the next start recognises what a crash
+  /// left.
+  static let programNames = [
+    programName, RuleObject.Program.deciding.rawValue, RuleObject.Program.tellingFacts.rawValue,
+  ]
 
   /// libbpf's object and program; they live as long as this.
   let object: OpaquePointer
   let program: OpaquePointer
-  /// The maps by their names in bpf/steer.bpf.c; libbpf owns the descriptors.
+  /// The maps by their names in bpf/common.h and bpf/steer.bpf.c; libbpf owns the descriptors.
   let sockets: Int32
-  let rules: Int32
   let counters: Int32
+  let settingsMap: Int32
   /// `struct settings`, shared with the program: stores to it need no system call.
   let settings: SettingsPage
 
@@ -40,8 +45,9 @@ import XSK
       throw loadError(code, log: "")
     }
     do throws(XDPError) {
-      for name in ["sockets", "rules", "settings", "counters"] {
-        try unsafe Self.makeMap(name, of: object, socketCount: socketCount)
+      for name in ["sockets", "settings", "counters"] {
+        let size = name == "sockets" ? socketCount : nil
+        try unsafe makeMap(name, of: object, size: size)
       }
       settings = try SettingsPage(map: unsafe Self.map("settings", of: object))
     } catch {
@@ -54,12 +60,14 @@ import XSK
     }
     let flags = acceptsFragments ? UInt32(CXDP_BPF_F_XDP_HAS_FRAGS) : 0
     _ = unsafe bpf_program__set_flags(program, flags)
+    // None, as the one with rules has none: a link takes no other program in its stead.
+    _ = unsafe bpf_program__set_expected_attach_type(program, bpf_attach_type(0))
     unsafe self.object = object
     unsafe self.program = program
     unsafe self.log = log
     sockets = unsafe Self.map("sockets", of: object)
-    rules = unsafe Self.map("rules", of: object)
     counters = unsafe Self.map("counters", of: object)
+    settingsMap = unsafe Self.map("settings", of: object)
   }
 
   deinit {
@@ -69,7 +77,7 @@ import XSK
 
   /// Has the kernel verify and take the program.
   ///
-  /// About 2 ms.
+  /// About 1 ms.
   func load() throws(XDPError) {
     let result = unsafe bpf_object__load(object)
     if result < 0 { throw loadError(Errno(rawValue: -result), log: verifierLog) }
@@ -86,23 +94,22 @@ import XSK
     }
   }
 
-  /// Makes a map as the object describes it and hands it to libbpf, which would only do so at load.
-  private static func makeMap(
-    _ name: String, of object: OpaquePointer, socketCount: Int
-  ) throws(XDPError) {
-    let map = unsafe bpf_object__find_map_by_name(object, name)
-    if name == "sockets" { _ = unsafe bpf_map__set_max_entries(map, UInt32(socketCount)) }
-    let descriptor = unsafe cxdp_create_map(
-      bpf_map__type(map), name, bpf_map__key_size(map), bpf_map__value_size(map),
-      bpf_map__max_entries(map), bpf_map__map_flags(map), 0)
-    if descriptor < 0 { throw loadError(Errno(rawValue: -descriptor), log: "") }
-    // libbpf keeps a duplicate, and the kernel's name for the map.
-    defer { close(descriptor) }
-    let result = unsafe bpf_map__reuse_fd(map, descriptor)
-    if result < 0 { throw loadError(Errno(rawValue: -result), log: "") }
-  }
-
   private static func map(_ name: String, of object: OpaquePointer) -> Int32 {
     unsafe bpf_map__fd(bpf_object__find_map_by_name(object, name))
   }
+}
+
+/// Makes a map as the object describes it, or with another size, and hands it to libbpf, which
+/// would only make it at load.
+func makeMap(_ name: String, of object: OpaquePointer, size: Int?) throws(XDPError) {
+  let map = unsafe bpf_object__find_map_by_name(object, name)
+  if let size { _ = unsafe bpf_map__set_max_entries(map, UInt32(size)) }
+  let descriptor = unsafe cxdp_create_map(
+    bpf_map__type(map), name, bpf_map__key_size(map), bpf_map__value_size(map),
+    bpf_map__max_entries(map), bpf_map__map_flags(map), 0)
+  if descriptor < 0 { throw loadError(Errno(rawValue: -descriptor), log: "") }
+  // libbpf keeps a duplicate, and the kernel's name for the map.
+  defer { close(descriptor) }
+  let result = unsafe bpf_map__reuse_fd(map, descriptor)
+  if result < 0 { throw loadError(Errno(rawValue: -result), log: "") }
 }

@@ -10,6 +10,8 @@ import XSK
 
   private let words: UnsafeMutablePointer<Atomic<UInt32>>
   private static let byteCount = 4096
+  /// Words before the ports, of which each has four.
+  private static let firstPort = 8
 
   /// Maps the settings; `map` may be closed afterwards.
   init(map: Int32) throws(XDPError) {
@@ -25,21 +27,63 @@ import XSK
     _ = unsafe munmap(words, Self.byteCount)
   }
 
-  /// Puts a rule set in force: packets see the one before or this one.
-  func setRules(_ word: UInt32) { store(word, at: 0) }
+  /// Puts rules in force: packets see those before or these.
+  func setRules(_ word: SteeringWord) { store(word.rawValue, at: 0) }
+
+  /// Lets other rules take over once the counter of ticks is beyond `deadline`; 0: never.
+  func setFallback(_ word: SteeringWord, deadline: UInt64) {
+    store(word.rawValue, at: 1)
+    store64(deadline, at: 6)
+  }
+
+  /// Nobody has to confirm anything any more.
+  func clearDeadline() { store64(0, at: 6) }
+
+  /// What the program does besides: `enum flags` of bpf/steer.h.
+  func setFlags(_ flags: UInt32) { store(flags, at: 2) }
+
+  /// After how many ticks without a beat everything goes to the kernel; 0: never.
+  func setBeatLimit(_ ticks: UInt32) { store(ticks, at: 3) }
+
+  /// The application was alive at this tick.
+  func beat(_ tick: UInt64) { store64(tick, at: 4) }
 
   /// Tells the program of an interface, or with `interface` 0 that the port is nobody's.
   func setPort(_ number: Int, interface: UInt32, firstSocket: Int = 0, queueCount: Int = 0) {
-    // Two words of rules, then four of each port; the interface last, as it makes the rest count.
-    let word = 2 + 4 * number
+    // The interface last, as it makes the rest count.
+    let word = Self.firstPort + 4 * number
     store(UInt32(firstSocket), at: word + 1)
     store(UInt32(queueCount), at: word + 2)
     store(interface, at: word)
   }
 
   private func store(_ value: UInt32, at index: Int) {
-    precondition(index < 2 + 4 * Self.portCount, "beyond the settings")
+    precondition(index < Self.firstPort + 4 * Self.portCount, "beyond the settings")
     // In bounds by the line above; the page is mapped as long as this lives.
     unsafe words[index].store(value, ordering: .releasing)
   }
+
+  /// Two words at once; `index` is even.
+  private func store64(_ value: UInt64, at index: Int) {
+    precondition(index < Self.firstPort && index % 2 == 0, "beyond the settings")
+    // In bounds and aligned by the line above; an atomic integer lies like a plain one.
+    unsafe UnsafeMutableRawPointer(words).advanced(by: 4 * index)
+      .assumingMemoryBound(to: Atomic<UInt64>.self).pointee.store(value, ordering: .releasing)
+  }
+}
+
+/// What is in force, in one word: `settings.rules` of bpf/steer.h.
+struct SteeringWord: Hashable {
+  let rawValue: UInt32
+
+  /// - Parameter set: which of the two sets to ask; nil for none.
+  /// - Parameter number: one that no other set has had; its lowest 24 bits count.
+  init(set: Int?, defaultAction: UInt32, number: UInt32) {
+    let asks = set.map { UInt32($0) << 1 | 1 } ?? 0
+    rawValue = asks | defaultAction << 4 | number << 8
+  }
+
+  var asksRules: Bool { rawValue & 1 != 0 }
+  /// The set it asks, if it asks one.
+  var set: Int { Int(rawValue >> 1 & 1) }
 }

@@ -4,12 +4,19 @@
 public struct SteeringCounters: Sendable, Hashable {
   /// To the kernel, because a rule says so or no rule names them.
   public var kernel: UInt64 = 0
-  /// Redirected to the socket of their queue.
+  /// Redirected to a socket.
   public var socket: UInt64 = 0
   /// Meant for a socket, but their queue has none: to the kernel.
   public var noSocket: UInt64 = 0
   /// Dropped by a rule.
   public var dropped: UInt64 = 0
+
+  /// Forwarded to another interface by a rule.
+  public var forwarded: UInt64 = 0
+  /// Sent back by a rule.
+  public var returned: UInt64 = 0
+  /// To the kernel because the application's heart did not beat.
+  public var hung: UInt64 = 0
 
   /// None yet.
   public init() {}

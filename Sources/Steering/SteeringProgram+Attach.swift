@@ -26,6 +26,13 @@ extension SteeringProgram {
     let port = AttachedPort(
       interface: interface, number: number, sockets: sockets, mode: mode, hold: hold, lock: lock)
     ports.append(port)
+    do throws(XDPError) {
+      // Groups may have members there.
+      try renewGroups { _ in true }
+    } catch {
+      detach(from: interface)
+      throw error
+    }
     return port.attachment
   }
 
@@ -38,6 +45,9 @@ extension SteeringProgram {
     }
     let port = ports.remove(at: at)
     for slot in port.sockets { removeSocket(slot) }
+    for name in groups.keys {
+      groups[name]?.members.removeAll { $0.interface.index == interface.index }
+    }
     object.settings.setPort(port.number, interface: 0)
   }
 
@@ -64,7 +74,8 @@ extension SteeringProgram {
     let starts = [0] + ports.map(\.sockets.upperBound).sorted()
     let start = starts.first { start in
       let run = start..<start + queueCount
-      return run.upperBound <= socketCapacity && !ports.contains { $0.sockets.overlaps(run) }
+      return run.upperBound <= furtherSockets.min() ?? socketCapacity
+        && !ports.contains { $0.sockets.overlaps(run) }
     }
     guard queueCount > 0, let start else {
       throw full(
@@ -95,8 +106,7 @@ extension SteeringProgram {
   private func attachByLink(
     _ interface: Interface, _ mode: AttachMode
   ) throws(XDPError) -> Int32 {
-    let program = unsafe bpf_program__fd(object.program)
-    let link = cxdp_link_program(program, Int32(interface.index), mode.flag)
+    let link = cxdp_link_program(programDescriptor, Int32(interface.index), mode.flag)
     guard link >= 0 else {
       throw attachError(Errno(rawValue: -link), to: interface.name, mode: mode)
     }

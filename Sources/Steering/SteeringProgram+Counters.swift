@@ -9,15 +9,18 @@ extension SteeringProgram {
     var sum = SteeringCounters()
     guard let port = port(interface) else { return sum }
     var key = UInt32(port.number)
-    var words = [UInt64](repeating: 0, count: 4 * cpuCount)
-    // The kernel writes four words for each possible CPU.
+    var words = [UInt64](repeating: 0, count: Self.counterWords * cpuCount)
+    // The kernel writes eight words for each possible CPU.
     let result = unsafe bpf_map_lookup_elem(object.counters, &key, &words)
     guard result == 0 else { throw mapError("read the counters of \(interface.name)", result) }
-    for first in stride(from: 0, to: words.count, by: 4) {
+    for first in stride(from: 0, to: words.count, by: Self.counterWords) {
       sum.kernel += words[first]
       sum.socket += words[first + 1]
       sum.noSocket += words[first + 2]
       sum.dropped += words[first + 3]
+      sum.forwarded += words[first + 4]
+      sum.returned += words[first + 5]
+      sum.hung += words[first + 6]
     }
     return sum
   }
@@ -25,10 +28,28 @@ extension SteeringProgram {
   /// A port starts from zero, also when another interface had its number before.
   func resetCounters(_ number: Int) {
     var key = UInt32(number)
-    let zeros = [UInt64](repeating: 0, count: 4 * cpuCount)
-    // The kernel reads four words for each possible CPU.
+    let zeros = [UInt64](repeating: 0, count: Self.counterWords * cpuCount)
+    // The kernel reads eight words for each possible CPU.
     _ = unsafe bpf_map_update_elem(object.counters, &key, zeros, 0)
   }
 
-  private var cpuCount: Int { max(1, Int(libbpf_num_possible_cpus())) }
+  /// `struct counters` of bpf/steer.h.
+  private static var counterWords: Int { 8 }
+
+  var cpuCount: Int { max(1, Int(libbpf_num_possible_cpus())) }
+
+  /// What a rule has named since it was added; nil if there is no such rule, or if it is the first
+  /// of all and names every packet: then no packet is looked at, and `counters(of:)` of the
+  /// interfaces says it all.
+  ///
+  /// No system call.
+  public func counters(of rule: RuleID) -> RuleCounters? {
+    guard let stored = book[rule], stored.slot != 0 || word.asksRules else { return nil }
+    var sum = stored.carried
+    for slot in stored.earlier + [stored.slot] where slot != 0 {
+      if let counted = engine?.counters(of: slot) { sum.add(counted) }
+    }
+    if sum.packets > 0, let clock { sum.lastSeen = clock.age(of: sum.lastTick) }
+    return sum
+  }
 }

@@ -22,10 +22,10 @@ extension SteeringProgram {
     _ interface: Interface, _ mode: AttachMode
   ) throws(XDPError) -> AttachedPort.Hold? {
     // Kept also if this attempt fails: libxdp loads an object once.
-    if dispatched == nil { dispatched = try DispatchedProgram(of: object) }
+    if dispatched == nil { dispatched = try dispatchedProgram() }
     guard let program = dispatched else { return nil }
     if let code = program.attach(to: interface, mode) {
-      if code == .noSuchFileOrDirectory || !object.verifierLog.isEmpty { return nil }
+      if code == .noSuchFileOrDirectory || isRefused { return nil }
       throw attachError(code, to: interface.name, mode: mode)
     }
     guard let present = try PresentProgram(on: interface), present.isDispatcher else {
@@ -47,9 +47,14 @@ extension SteeringProgram {
     try fresh.load()
     dispatched = nil
     usesDispatcher = false
+    engine = nil
     object = fresh
-    for (index, entry) in rules.entries.enumerated() { try write(entry, at: index, of: place) }
-    object.settings.setRules(rules.word(place: place))
+    setFlags()
+    isLookedAt = false
+    unconfirmed = nil
+    book.renewAll()
+    try publish(book)
+    try setHeartbeat(heartbeat)
   }
 
   /// Removes what a crashed process of ours left on the interface; refuses if it is anybody else's.
@@ -98,9 +103,8 @@ extension SteeringProgram {
     var isOurs = true
     var program = unsafe xdp_multiprog__next_prog(nil, multiprog)
     while let current = unsafe program {
-      if unsafe String(cString: xdp_program__name(current)) != ProgramObject.programName {
-        isOurs = false
-      }
+      let name = unsafe String(cString: xdp_program__name(current))
+      if !ProgramObject.programNames.contains(name) { isOurs = false }
       unsafe program = unsafe xdp_multiprog__next_prog(current, multiprog)
     }
     if isOurs { return unsafe multiprog }

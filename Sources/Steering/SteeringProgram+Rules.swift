@@ -2,53 +2,193 @@ import CXDP
 import SystemPackage
 public import XSK
 
+/// Rules that come back unless those in force are confirmed in time.
+struct Unconfirmed {
+  let book: RuleBook
+  let word: SteeringWord
+  /// In ticks: the program itself goes back once they are beyond it.
+  let deadline: UInt64
+}
+
 extension SteeringProgram {
-  /// Replaces all rules.
+  /// The rules in force, in the order in which they were added.
   ///
-  /// Of several rules that match a packet the first decides; what none names goes to the kernel.
+  /// Those before an unconfirmed change whose time is over.
+  public var rules: [(id: RuleID, rule: Rule)] { allRules() }
+
+  /// The same, for whoever has the program in an optional.
+  package func allRules() -> [(id: RuleID, rule: Rule)] {
+    let book = isOverdue ? unconfirmed?.book ?? book : book
+    return book.rules.map { ($0.id, $0.rule) }
+  }
+
+  /// Changes the rules, all or nothing: each packet sees those before or those after.
   ///
-  /// Atomic: the new rules are written where no packet looks, then put in force by one store. From
-  /// the second change on it waits until no packet looks at the place that is to be written (some
-  /// 10 ms). Throws `.configuration` if there are more than 64 rules before one that names
-  /// everything.
+  /// Answers with the numbers of the added rules. What no rule names goes to the kernel. With
+  /// `confirmWithin` the program itself goes back to the rules before, unless `confirm` is called
+  /// in time: also if the application never runs again. The tables are built where no packet looks
+  /// and put in force by one store; from the second change on it first waits until no packet looks
+  /// at what is to be written (some 10 ms).
+  ///
+  /// Throws `.configuration` for an unknown rule or group, for more than 4,096 rules and while a
+  /// change is unconfirmed; `.noSuchInterface` or `.interfaceDown` for an interface that is named.
+  /// Nothing is changed then.
+  @discardableResult
+  public mutating func apply(_ change: RuleChange) throws(XDPError) -> [RuleID] {
+    try settle()
+    guard unconfirmed == nil else {
+      throw XDPError(
+        .configuration, operation: "change the rules",
+        reason: "the change before is not confirmed yet", remedy: "confirm it or roll it back")
+    }
+    var next = book
+    var number = nextRule
+    var interfaces = InterfaceNumbers()
+    let added = try next.apply(change, next: &number, interfaces: &interfaces)
+    try publish(next, confirmWithin: change.confirmWithin)
+    nextRule = number
+    return added
+  }
+
+  /// Replaces all rules: of those that match a packet, the first of the list decides.
   public mutating func setRules(_ list: [Rule]) throws(XDPError) {
-    let next = try RuleSet(list)
-    if otherPlaceWasUsed { try waitForPackets() }
-    let other = 1 - place
-    for (index, entry) in next.entries.enumerated() { try write(entry, at: index, of: other) }
-    object.settings.setRules(next.word(place: other))
-    (rules, place, otherPlaceWasUsed) = (next, other, !rules.entries.isEmpty)
+    try apply(RuleChange([.removeAll] + list.map { .add($0) }))
   }
 
   /// Adds a rule behind the others.
   ///
-  /// The entry is written first, then the count that makes it valid. Has no effect behind a rule
-  /// that names everything.
+  /// Throws `.configuration` if a rule before it leaves nothing over.
   public mutating func append(_ rule: Rule) throws(XDPError) {
-    var next = rules
-    try next.append(rule)
-    if next.entries.count > rules.entries.count, let entry = next.entries.last {
-      try write(entry, at: rules.entries.count, of: place)
+    let first = book.rules.contains { $0.rule.namesAll && $0.rule.priority >= rule.priority }
+    if first {
+      throw XDPError(
+        .configuration, operation: "steer", reason: "a rule before it names every packet",
+        remedy: "steer everything last")
     }
-    object.settings.setRules(next.word(place: place))
-    rules = next
+    try apply(RuleChange([.add(rule)]))
   }
 
-  func write(_ entry: RuleEntry, at index: Int, of place: UInt32) throws(XDPError) {
-    var key = place * UInt32(RuleSet.capacity) + UInt32(index)
-    let bytes = entry.bytes
-    // The kernel reads four and `RuleEntry.size` bytes, and the entry has just that many.
-    let result = unsafe bytes.withUnsafeBytes {
-      unsafe bpf_map_update_elem(object.rules, &key, $0.baseAddress, 0)
+  /// Makes the change that waits for it final.
+  ///
+  /// Throws `.configuration` if its time was over: the rules before it are in force then.
+  public mutating func confirm() throws(XDPError) {
+    try settle()
+    guard unconfirmed != nil else {
+      throw XDPError(
+        .configuration, operation: "confirm the rules",
+        reason: "no change waits for it, or its time is over",
+        remedy: "look at `rules` for what is in force")
     }
-    guard result == 0 else { throw mapError("write a rule", result) }
+    unconfirmed = nil
+    object.settings.clearDeadline()
+  }
+
+  /// Undoes the change that waits to be confirmed; nothing happens if none does.
+  public mutating func rollBack() {
+    guard let before = unconfirmed else { return }
+    object.settings.setRules(before.word)
+    object.settings.clearDeadline()
+    isLookedAt = isLookedAt || word.asksRules
+    (book, word, unconfirmed) = (before.book, before.word, nil)
+  }
+
+  /// Whether the time to confirm is over, so that the program went back to the rules before.
+  ///
+  /// Early by two ticks, as the clocks may differ by that.
+  private var isOverdue: Bool {
+    guard let unconfirmed, let clock else { return false }
+    return Int64(bitPattern: clock.ticks &- unconfirmed.deadline) >= -2
+  }
+
+  /// Notes that the program went back to the rules before.
+  private mutating func settle() throws(XDPError) {
+    if isOverdue { rollBack() }
+  }
+
+  /// Puts rules in force.
+  mutating func publish(
+    _ wanted: RuleBook, confirmWithin: Duration? = nil
+  ) throws(XDPError) {
+    var next = wanted
+    let order = next.ranked
+    try check(next)
+    if confirmWithin != nil { try startClock() }
+    // What no packet escapes and asks no further question needs no look at the packet.
+    let first = order.first.map { next.rules[$0].rule }
+    let plain = first.flatMap { $0.namesAll && !writesFacts ? $0.action.plain : nil }
+    var set: Int?
+    if plain == nil && (!order.isEmpty || writesFacts) {
+      set = try write(&next, order)
+    }
+    let following = SteeringWord(
+      set: set, defaultAction: plain?.rawValue ?? 0, number: nextWord)
+    nextWord = (nextWord + 1) & 0xFF_FFFF
+    // Numbers begin anew: nothing that the cache keeps under one may be taken for the new set's.
+    if nextWord == 0 { try engine?.forgetFlows() }
+    if let confirmWithin, let clock {
+      let deadline = clock.ticks &+ clock.ticks(in: confirmWithin)
+      unconfirmed = Unconfirmed(book: book, word: word, deadline: deadline)
+      object.settings.setFallback(word, deadline: deadline)
+    }
+    object.settings.setRules(following)
+    isLookedAt = isLookedAt || word.asksRules
+    (book, word) = (next, following)
+  }
+
+  /// Writes the rules' tables into the set that is not in force, and answers which that is.
+  private mutating func write(_ next: inout RuleBook, _ order: [Int]) throws(XDPError) -> Int {
+    let targets = try targets(of: next)
+    if engine == nil { try makeEngine() }
+    if isLookedAt { try waitForPackets() }
+    isLookedAt = false
+    let set = word.asksRules ? 1 - word.set : 0
+    next.fold { engine?.counters(of: $0) ?? RuleCounters() }
+    // Those of the rules in force stay, and so do those that go on.
+    let slots = (book.rules + next.rules).flatMap { $0.earlier + [$0.slot] }
+    engine?.keep(Set(slots))
+    for (place, target) in targets {
+      guard let slot = try engine?.place(target, id: next.rules[place].id) else { continue }
+      next.setSlot(slot, of: place)
+    }
+    let asked = order.filter { !next.rules[$0].pattern.isImpossible }
+    let entries = asked.map { place in
+      RuleTables.Entry(
+        pattern: next.rules[place].pattern, slot: next.rules[place].slot,
+        counts: !next.rules[place].rule.action.decides)
+    }
+    let hashes = writesFacts || next.rules.contains { hashesFlows($0.rule.action) }
+    let tables = RuleTables(entries, hashesFlows: hashes)
+    engine?.write(tables, set: set, owners: asked.map { next.rules[$0].id })
+    return set
+  }
+
+  /// Whether the hash of the flow chooses, so that the cache has to tell flows apart.
+  private func hashesFlows(_ action: Action) -> Bool {
+    let members = action.groups.flatMap { groups[$0]?.members ?? [] }
+    return Set(members.map { [Int($0.interface.index), $0.queue] }).count < members.count
+  }
+
+  private func check(_ book: RuleBook) throws(XDPError) {
+    guard book.rules.count <= RuleCapacity.rules else {
+      throw XDPError(
+        .configuration, operation: "change the rules",
+        reason: "there would be \(book.rules.count) rules, more than \(RuleCapacity.rules)",
+        remedy: "join some of them by prefixes or ranges of ports")
+    }
+    let clauses = book.rules.reduce(0) { $0 + $1.pattern.clauses.count }
+    guard clauses <= RuleCapacity.clauses else {
+      throw XDPError(
+        .configuration, operation: "change the rules",
+        reason: "\(clauses) negations and ranges are more than \(RuleCapacity.clauses)",
+        remedy: "use fewer of them")
+    }
   }
 
   /// Waits until every packet that the program is looking at is done with.
   ///
   /// The kernel promises this to whoever changes a map of maps, so that the old inner map is free.
   private func waitForPackets() throws(XDPError) {
-    var inner = object.rules
+    var inner = object.settingsMap
     let outer = unsafe cxdp_create_map(
       BPF_MAP_TYPE_ARRAY_OF_MAPS, "martlet_wait", 4, 4, 1, 0, inner)
     guard outer >= 0 else { throw mapError("change the rules", outer) }
@@ -64,5 +204,17 @@ extension SteeringProgram {
       code == .notPermitted ? .notPermitted : .system, operation: operation,
       reason: "the kernel refuses the map's change: \(code)",
       remedy: "run with CAP_BPF and CAP_NET_ADMIN", errno: code)
+  }
+}
+
+extension Action {
+  /// What the attached program does by itself, for every packet.
+  fileprivate var plain: RuleTarget.Action? {
+    switch self {
+    case .kernel: .kernel
+    case .socket: .socket
+    case .drop: .drop
+    default: nil
+    }
   }
 }

@@ -38,7 +38,7 @@ extension SteeringProgram {
     let attached = usesDispatcher ? try PresentProgram(on: interface)?.identifier : nil
     let value =
       if let attached { bpf_prog_get_fd_by_id(attached) } else {
-        fcntl(unsafe bpf_program__fd(object.program), F_DUPFD_CLOEXEC, 0)
+        fcntl(programDescriptor, F_DUPFD_CLOEXEC, 0)
       }
     guard value >= 0 else {
       throw refusal(.system, "\(Errno(rawValue: errno))", "attach the program first")

@@ -3,7 +3,7 @@ public import XSK
 /// The eBPF program that decides which packets reach the application, and the interfaces it is
 /// attached to.
 ///
-/// One program serves all interfaces of an application: loading takes a few milliseconds, attaching
+/// One program serves all interfaces of an application: loading takes a millisecond, attaching
 /// it to the first interface waits for the kernel (10-30 ms), attaching the same program to a
 /// further one does not wait again. All interfaces must be of one network namespace.
 ///
@@ -18,41 +18,61 @@ public struct SteeringProgram: ~Copyable {
   /// From the first attempt to attach under the dispatcher on.
   var dispatched: DispatchedProgram?
   var object: ProgramObject
+  /// The rules and what they stand in: made when the first rule comes.
+  var engine: RuleEngine?
   /// Rules in force.
-  var rules: RuleSet
-  /// Which of the two places in the rules map they stand in.
-  var place: UInt32 = 0
-  /// Whether the other place was in force before, so that a packet may still be looking at it.
-  var otherPlaceWasUsed = false
+  var book = RuleBook()
+  /// What says that they are in force.
+  var word: SteeringWord
+  /// The rules that come back unless those in force are confirmed.
+  var unconfirmed: Unconfirmed?
+  /// Whether a packet may still be looking at tables that are no longer in force.
+  var isLookedAt = false
+  var nextRule: UInt32 = 1
+  var nextWord: UInt32 = 1
+  var groups: [String: SocketGroup] = [:]
+  /// Places among the sockets that are no queue's own.
+  var furtherSockets: Set<Int> = []
+  /// The kernel's clock, once somebody asked for it.
+  var clock: JiffiesClock?
+  var heartbeat: Duration?
   /// Whether the dispatcher holds all of it or links do: known before anything is attached.
   var usesDispatcher: Bool
   let socketCapacity: Int
   let acceptsFragments: Bool
+  let flowCacheSize: Int
+  /// Whether facts are written in front of what goes to a socket.
+  var writesFacts = false
 
   /// Prepares the program, attached to nothing yet.
   ///
   /// - Parameter socketCapacity: queues of all interfaces together.
+  /// - Parameter flowCacheSize: flows that each processor remembers once there are rules, 64 bytes
+  ///   each; a flow that finds no place is classified packet by packet.
   /// - Parameter acceptsFragments: whether packets of several fragments reach the program; MTUs
   ///   beyond one page need it, Linux before 5.18 does not have it.
   ///
   /// Throws `.notPermitted`, `.unsupported` or `.memoryLimit`.
-  public init(socketCapacity: Int = 256, acceptsFragments: Bool = false) throws(XDPError) {
+  public init(
+    socketCapacity: Int = 256, acceptsFragments: Bool = false, flowCacheSize: Int = 16_384
+  ) throws(XDPError) {
     guard (1...65_536).contains(socketCapacity) else {
       throw XDPError(
         .configuration, operation: "load the steering program",
         reason: "there cannot be \(socketCapacity) sockets", remedy: "ask for 1 to 65536")
     }
-    let rules = try RuleSet()
     let object = try ProgramObject(socketCount: socketCapacity, acceptsFragments: acceptsFragments)
     let usesDispatcher = Self.kernelHasDispatcher()
     // Under the dispatcher libxdp loads the program, for the dispatcher it goes with.
     if !usesDispatcher { try object.load() }
-    object.settings.setRules(rules.word(place: 0))
+    word = SteeringWord(set: nil, defaultAction: 0, number: 0)
+    object.settings.setRules(word)
     self.object = object
-    self.rules = rules
+    self.flowCacheSize = flowCacheSize
     self.usesDispatcher = usesDispatcher
     self.socketCapacity = socketCapacity
     self.acceptsFragments = acceptsFragments
+    setFlags()
   }
 
   // What it owns is let go by the owners: ports detach before the object closes.

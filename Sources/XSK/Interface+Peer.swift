@@ -36,4 +36,18 @@ extension Interface {
     let named = Interface(name: "", index: peer).currentName()
     return named.map { .here(Interface(name: $0, index: peer)) } ?? .elsewhere
   }
+
+  /// The other end of this interface's cable, if it is a veth and that is in the same network
+  /// namespace.
+  public var peer: Interface? {
+    guard let end = try? cablePeer(), case .here(let interface) = end else { return nil }
+    return interface
+  }
+
+  /// Whether the kernel joins received packets (`ethtool -K IF gro on`); false if it cannot say.
+  public var hasGRO: Bool {
+    // struct ethtool_value: the command, then the answer.
+    var command = [UInt8](native: UInt32(ETHTOOL_GGRO)) + [UInt8](native: UInt32(0))
+    return ethtool(&command) == nil && command[...].native(UInt32.self, at: 4) != 0
+  }
 }

@@ -12,7 +12,7 @@ struct DirectorTests {
   @Test func itReadsFlowsAsFlowKeyDoes() async throws {
     try await withNetworkNamespace {
       var director = try Cable(queueCount: 4).director()
-      var random = SplitMix(state: 11)
+      var random = SeededGenerator(seed: 11)
       var known = 0
       for frame in Frames.all + (0..<400).map({ _ in Frames.random(&random) }) {
         guard let key = flow(of: frame) else {

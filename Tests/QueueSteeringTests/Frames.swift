@@ -82,7 +82,7 @@ enum Frames {
   }
 
   /// One of them with some bytes of its headers changed, or cut off.
-  static func random(_ random: inout SplitMix) -> [UInt8] {
+  static func random(_ random: inout SeededGenerator) -> [UInt8] {
     var frame = all[Int.random(in: 0..<all.count, using: &random)]
     for _ in 0..<Int.random(in: 0...3, using: &random) {
       let index = Int.random(in: 12..<min(frame.count, 70), using: &random)

@@ -81,7 +81,7 @@ import Testing
       #expect(try found().left == nil, "\(count)")
     }
     #expect(try found().ignored?.contains("not whole") == true)
-    var random = SplitMix(state: 5)
+    var random = SeededGenerator(seed: 5)
     for _ in 0..<200 {
       let garbage = (0..<Int.random(in: 1...300, using: &random)).map { _ in
         UInt8.random(in: 0...255, using: &random)

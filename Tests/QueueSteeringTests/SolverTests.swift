@@ -1,3 +1,4 @@
+import MartletTestKit
 import Steering
 import Testing
 
@@ -9,7 +10,7 @@ import Testing
   }
 
   @Test func wishesAgainstBruteForce() {
-    var random = SplitMix(state: 1)
+    var random = SeededGenerator(seed: 1)
     let solver = HashKeySolver(tableSize: 4, keyByteCount: 5)
     var possible = 0
     for _ in 0..<2_000 {
@@ -32,7 +33,7 @@ import Testing
   }
 
   @Test func separationAgainstBruteForce() {
-    var random = SplitMix(state: 2)
+    var random = SeededGenerator(seed: 2)
     let solver = HashKeySolver(tableSize: 4, keyByteCount: 5)
     var possible = 0
     for _ in 0..<2_000 {
@@ -57,7 +58,7 @@ import Testing
 
   @Test(arguments: [(12, 40, 128), (36, 40, 128), (12, 52, 512), (36, 52, 2048)])
   func manyFlowsGetTheirBuckets(byteCount: Int, keyByteCount: Int, tableSize: Int) throws {
-    var random = SplitMix(state: UInt64(byteCount + tableSize))
+    var random = SeededGenerator(seed: UInt64(byteCount + tableSize))
     let solver = HashKeySolver(tableSize: tableSize, keyByteCount: keyByteCount)
     let key = bytes(keyByteCount, &random)
     let wishes = (0..<8).map { _ in
@@ -131,20 +132,7 @@ import Testing
     }
   }
 
-  private func bytes(_ count: Int, _ random: inout SplitMix) -> [UInt8] {
+  private func bytes(_ count: Int, _ random: inout SeededGenerator) -> [UInt8] {
     (0..<count).map { _ in .random(in: 0...255, using: &random) }
-  }
-}
-
-/// The same numbers in every run.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

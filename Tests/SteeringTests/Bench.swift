@@ -11,12 +11,14 @@ struct Bench: ~Copyable {
   let socket: Socket
 
   /// Everything in the current namespace.
-  init(queueCount: Int = 2, mode: AttachMode = .native) throws {
+  init(
+    queueCount: Int = 2, mode: AttachMode = .native, flowCacheSize: Int = 16_384
+  ) throws {
     let pair = try VethPair("near", "far") { $0.queueCount = queueCount }
     let near = try Interface(named: "near")
     let umem = try UMEM(region: MemoryRegion(byteCount: 1 << 20))
     let socket = try umem.bind(near, queue: 0, mode: .copy)
-    var program = try SteeringProgram(socketCapacity: 8)
+    var program = try SteeringProgram(socketCapacity: 8, flowCacheSize: flowCacheSize)
     try program.attach(to: near, mode: mode)
     try program.register(socket: socket.fileDescriptor, interface: near, queue: 0)
     self.program = program

@@ -102,15 +102,11 @@ struct ClassifierTests {
   }
 
   static func address(_ match: Match, _ address: IPv4Address) -> ReferenceRule {
-    let bytes = (0..<4).map { UInt8(truncatingIfNeeded: address.rawValue >> (24 - 8 * $0)) }
-    return ReferenceRule(match: match.to(address), address: bytes, action: .socket)
+    ReferenceRule(match: match.to(address), action: .socket)
   }
 
   static func address(_ match: Match, _ address: IPv6Address) -> ReferenceRule {
-    let bytes = [address.high, address.low].flatMap { half in
-      (0..<8).map { UInt8(truncatingIfNeeded: half >> (56 - 8 * UInt64($0))) }
-    }
-    return ReferenceRule(match: match.to(address), address: bytes, action: .socket)
+    ReferenceRule(match: match.to(address), action: .socket)
   }
 
   static func rule(_ rule: ReferenceRule) -> Rule {

@@ -54,22 +54,28 @@ struct RuleTests {
     }
   }
 
-  @Test func sixtyFourRulesAndNoMore() async throws {
+  @Test func fourThousandAndNinetySixRulesAndNoMore() async throws {
     try await withNetworkNamespace {
       var bench = try Bench()
-      var rules = (0..<63).map { Rule(.udp(destinationPort: UInt16($0)), .kernel) }
+      var rules = (0..<4094).map { Rule(.udp(destinationPort: UInt16($0)), .kernel) }
       rules.append(Rule(.arp, .drop))
       // Twice: the last entry of either place.
       for _ in 0..<2 {
         try bench.program.setRules(rules)
         #expect(try bench.trial(Self.arp) == .drop)
       }
-      // A rule for everything takes no room.
       try bench.program.append(Rule(.everything, .socket))
-      #expect(try bench.trial(Self.udp) == .socket)
+      #expect(try bench.trial(Self.udp) == .kernel && bench.trial(Self.arp) == .drop)
+      #expect(try bench.trial(PacketBuilder().tcp()) == .socket)
       var isRefused = false
       do throws(XDPError) {
         try bench.program.setRules(rules + [Rule(.icmp, .drop)])
+      } catch {
+        isRefused = error.kind == .configuration
+      }
+      #expect(!isRefused, "as many as there were")
+      do throws(XDPError) {
+        try bench.program.apply(RuleChange([.add(Rule(.icmp, .drop)), .add(Rule(.icmp, .drop))]))
       } catch {
         isRefused = error.kind == .configuration
       }
@@ -131,7 +137,7 @@ struct RuleTests {
   @Test func noPacketSeesAMixtureOfRules() async throws {
     try await withNetworkNamespace {
       var bench = try Bench(queueCount: 1)
-      let filler = (0..<63).map { Rule(.tcp(destinationPort: UInt16($0)), .socket) }
+      let filler = (0..<999).map { Rule(.tcp(destinationPort: UInt16($0)), .socket) }
       let first = [Rule(.ipProtocol(17), .drop)] + filler
       let last = filler + [Rule(.ipProtocol(17), .drop)]
       try bench.program.setRules(first)

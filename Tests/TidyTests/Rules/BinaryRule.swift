@@ -2,7 +2,7 @@ import Testing
 
 /// No binaries but the compiled programs that Steering embeds and small test data.
 @Suite struct BinaryRule {
-  private static let programs = ["steer", "direct"].map {
+  private static let programs = ["steer", "rules", "direct"].map {
     "Sources/Steering/Resources/\($0).bpf.o"
   }
 

@@ -1,0 +1,208 @@
+import CXDP
+import Glibc
+import SystemPackage
+import Wire
+import XSK
+
+/// The program with the rules, its memory, and which of the rules' places are taken.
+struct RuleEngine: ~Copyable {
+  private(set) var object: RuleObject
+  let memory: RuleMemory
+  /// Actions, by slot.
+  private let records: MappedArray
+  private let members: MappedArray
+  private let tallies: MappedArray
+  private let cacheBits: Int
+  private let cpuCount: Int
+
+  /// Slots that no set has.
+  private var freeSlots: [UInt32]
+  /// Members that each slot has.
+  private var memberRuns: [UInt32: Range<Int>] = [:]
+  private var memberEnd = 0
+  /// Whose each entry of a set is, by rank.
+  private var owners: [[RuleID]] = [[], []]
+
+  /// Opens the program and makes its maps.
+  ///
+  /// - Parameter cacheSize: flows that each processor's cache has places for, rounded up to a power
+  ///   of two.
+  init(
+    _ kind: RuleObject.Program, over plain: borrowing ProgramObject, cacheSize: Int, cpuCount: Int,
+    acceptsFragments: Bool
+  ) throws(XDPError) {
+    let bits = min(20, max(4, Int.bitWidth - (cacheSize - 1).leadingZeroBitCount))
+    let object = try RuleObject(
+      kind, over: plain, sizes: Self.sizes(bits, cpuCount),
+      acceptsFragments: acceptsFragments)
+    let memory = try RuleMemory(of: object)
+    let records = try object.map("rules")
+    let members = try object.map("members")
+    let tallies = try object.map("tallies")
+    // Nothing fails from here on.
+    cacheBits = bits
+    self.cpuCount = cpuCount
+    self.object = object
+    self.memory = memory
+    self.records = records
+    self.members = members
+    self.tallies = tallies
+    freeSlots = (1..<UInt32(RuleCapacity.slots)).reversed()
+  }
+
+  private static func sizes(_ cacheBits: Int, _ cpuCount: Int) -> [String: Int] {
+    [
+      "sets": 2, "shapes": 2 * RuleCapacity.shapes, "heads": 2 * RuleCapacity.heads,
+      "entries": 1 + 2 * RuleCapacity.entries, "clauses": 2 * RuleCapacity.clauses,
+      "rules": RuleCapacity.slots, "members": RuleCapacity.members,
+      "tallies": cpuCount * RuleCapacity.slots, "flows": cpuCount << cacheBits,
+      "rare_keys": cpuCount << cacheBits,
+    ]
+  }
+
+  /// Another of the programs over the same maps.
+  mutating func take(_ object: consuming RuleObject) { self.object = object }
+
+  /// Every map but those that the program without rules has.
+  func maps() -> [String: Int32] {
+    Self.sizes(cacheBits, cpuCount).keys.reduce(into: [:]) { $0[$1] = object.descriptor(of: $1) }
+  }
+
+  /// The program's descriptor, once it is loaded.
+  func programDescriptor() -> Int32 { object.program }
+  /// What the verifier said when it refused the program.
+  func refusal() -> String { object.verifierLog }
+
+  /// libbpf's object, which lives as long as this.
+  @unsafe func programObject() -> OpaquePointer { unsafe object.object }
+
+  func dispatchedProgram() throws(XDPError) -> DispatchedProgram {
+    try DispatchedProgram(of: object)
+  }
+
+  /// Has the kernel take the program.
+  func load() throws(XDPError) { try object.load() }
+
+  /// Writes the tables of a set that no packet is looking at.
+  mutating func write(_ tables: borrowing RuleTables, set: Int, owners: [RuleID]) {
+    memory.write(tables, set: set, cacheBits: cacheBits)
+    self.owners[set] = owners
+  }
+
+  func owners(ofSet set: Int) -> [RuleID] { owners[set] }
+
+  /// A map's descriptor.
+  func descriptor(of map: String) -> Int32 { object.descriptor(of: map) }
+
+  /// Empties the cache.
+  func forgetFlows() throws(XDPError) {
+    let flows = try object.map("flows")
+    for place in 0..<flows.count { flows.store(UInt32(0), place, 0) }
+  }
+
+  /// What was counted in one slot, over all processors.
+  func counters(of slot: UInt32) -> RuleCounters {
+    var sum = RuleCounters()
+    for cpu in 0..<cpuCount {
+      let index = cpu * RuleCapacity.slots + Int(slot)
+      sum.packets += tallies.load(index, 0)
+      sum.bytes += tallies.load(index, 8)
+      sum.lastTick = max(sum.lastTick, tallies.load(index, 16))
+    }
+    return sum
+  }
+
+  /// Frees all slots but these; no packet may be looking at the others.
+  mutating func keep(_ slots: Set<UInt32>) {
+    freeSlots = (1..<UInt32(RuleCapacity.slots)).reversed().filter { !slots.contains($0) }
+    memberRuns = memberRuns.filter { slots.contains($0.key) }
+    memberEnd = memberRuns.values.map(\.upperBound).max() ?? 0
+  }
+
+  /// Whether so many rules find room beside those that have a slot.
+  func hasRoom(for count: Int) -> Bool { count <= freeSlots.count }
+
+  /// Gives a rule a slot: its action, and counters at zero.
+  mutating func place(_ target: RuleTarget, id: RuleID) throws(XDPError) -> UInt32 {
+    guard let slot = freeSlots.popLast() else {
+      preconditionFailure("there are two slots for each rule")
+    }
+    var first = 0
+    if let table = target.members {
+      let run = try freeRun(table.sockets.count)
+      memberRuns[slot] = run
+      first = run.lowerBound
+      for (at, socket) in table.sockets.enumerated() { members.store(socket, first + at, 0) }
+    }
+    write(target, id: id, firstMember: first, at: Int(slot))
+    for cpu in 0..<cpuCount {
+      for offset in [0, 8, 16] {
+        tallies.store(UInt64(0), cpu * RuleCapacity.slots + Int(slot), offset)
+      }
+    }
+    return slot
+  }
+
+  /// `struct rule` of bpf/rules.h.
+  private func write(_ target: RuleTarget, id: RuleID, firstMember: Int, at slot: Int) {
+    records.store(id.rawValue, slot, 0)
+    records.store(
+      target.action.rawValue | (target.isSymmetric ? 1 << 8 : 0)
+        | (target.rewrite == nil ? 0 : 1 << 16) | (target.decrementsTTL ? 1 << 24 : 0), slot, 4)
+    records.store(target.group, slot, 8)
+    records.store(UInt32(firstMember), slot, 12)
+    records.store(UInt32(target.members?.first ?? 0), slot, 16)
+    records.store(UInt32(target.members?.places ?? 0), slot, 20)
+    records.store(UInt32(target.members?.ways ?? 0), slot, 24)
+    records.store(target.interface, slot, 28)
+    // Twelve bytes as they stand in a packet: destination, then source.
+    let destination = (target.rewrite?.destination.rawValue ?? 0).byteSwapped >> 16
+    let source = (target.rewrite?.source.rawValue ?? 0).byteSwapped >> 16
+    records.store(destination | source << 48, slot, 32)
+    records.store(UInt32(truncatingIfNeeded: source >> 16), slot, 40)
+  }
+
+  /// Behind the last run, or in the first gap that is large enough.
+  private mutating func freeRun(_ count: Int) throws(XDPError) -> Range<Int> {
+    if memberEnd + count <= RuleCapacity.members {
+      memberEnd += count
+      return memberEnd - count..<memberEnd
+    }
+    var start = 0
+    for run in memberRuns.values.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      if run.lowerBound - start >= count { break }
+      start = run.upperBound
+    }
+    guard start + count <= RuleCapacity.members else {
+      throw XDPError(
+        .configuration, operation: "change the rules",
+        reason: "the rules' groups have more than \(RuleCapacity.members) sockets together",
+        remedy: "make smaller groups, or fewer rules for them")
+    }
+    return start..<start + count
+  }
+}
+
+/// A rule's action as the program reads it.
+struct RuleTarget {
+  /// `enum action` of bpf/steer.h.
+  enum Action: UInt32 {
+    case kernel = 0
+    case socket = 1
+    case drop = 2
+    case group = 3
+    case forward = 4
+    case back = 5
+    case count = 6
+  }
+
+  var action: Action
+  var members: MemberTable?
+  var group: UInt32 = 0
+  var isSymmetric = false
+  var interface: UInt32 = 0
+  var rewrite: Forwarding.Rewrite?
+  var decrementsTTL = false
+
+  init(_ action: Action) { self.action = action }
+}

@@ -1,0 +1,127 @@
+import CXDP
+import Glibc
+import SystemPackage
+import XSK
+
+/// The program with the rules and its maps, as libbpf holds them: made when the first rule comes.
+///
+/// Closed with its owner.
+@safe struct RuleObject: ~Copyable {
+  /// The programs by what the kernel calls them.
+  enum Program: String, CaseIterable {
+    case deciding = "martlet_rules"
+    /// The same, and writes facts in front of packets.
+    case tellingFacts = "martlet_facts"
+    case explaining = "martlet_explain"
+
+    /// Where the object has it, by which libxdp finds it.
+    var section: String {
+      switch self {
+      case .deciding: "xdp"
+      case .tellingFacts: "facts"
+      case .explaining: "explain"
+      }
+    }
+  }
+
+  /// Which of the programs it is.
+  let kind: Program
+  /// libbpf's object; it lives as long as this.
+  let object: OpaquePointer
+  private let log: UnsafeMutablePointer<CChar>
+  private static let logSize = 1 << 20
+
+  /// Opens the object and makes its maps, over those of the program without rules and, if given,
+  /// those of another with rules.
+  init(
+    _ kind: Program, over plain: borrowing ProgramObject, sizes: [String: Int],
+    sharing maps: [String: Int32] = [:], acceptsFragments: Bool
+  ) throws(XDPError) {
+    let log = UnsafeMutablePointer<CChar>.allocate(capacity: Self.logSize)
+    unsafe log.initialize(to: 0)
+    let bytes = PackageResources.rules_bpf_o
+    // libbpf copies what it keeps of the bytes and the name before it returns.
+    let opened = unsafe bytes.withUnsafeBytes {
+      unsafe cxdp_open_object($0.baseAddress, $0.count, "martlet_rules", log, Self.logSize)
+    }
+    guard let object = unsafe opened else {
+      let code = Errno(rawValue: errno)
+      unsafe log.deallocate()
+      throw loadError(code, log: "")
+    }
+    var shared = maps
+    shared["sockets"] = plain.sockets
+    shared["settings"] = plain.settingsMap
+    shared["counters"] = plain.counters
+    do throws(XDPError) {
+      for (name, descriptor) in shared {
+        _ = unsafe bpf_map__reuse_fd(bpf_object__find_map_by_name(object, name), descriptor)
+      }
+      for (name, size) in sizes where shared[name] == nil {
+        try unsafe makeMap(name, of: object, size: size)
+      }
+    } catch {
+      unsafe bpf_object__close(object)
+      unsafe log.deallocate()
+      throw error
+    }
+    if sizes["findings"] == nil {
+      _ = unsafe bpf_map__set_autocreate(
+        bpf_object__find_map_by_name(object, "findings"), false)
+    }
+    unsafe Self.choose(kind, of: object, acceptsFragments)
+    self.kind = kind
+    unsafe self.object = object
+    unsafe self.log = log
+  }
+
+  deinit {
+    unsafe bpf_object__close(object)
+    unsafe log.deallocate()
+  }
+
+  /// Has the kernel verify and take the program; under the dispatcher libxdp does.
+  ///
+  /// About 10 ms.
+  func load() throws(XDPError) {
+    let result = unsafe bpf_object__load(object)
+    if result < 0 { throw loadError(Errno(rawValue: -result), log: verifierLog) }
+  }
+
+  /// What the verifier said when it refused the program.
+  var verifierLog: String { unsafe String(cString: log) }
+
+  /// The program's descriptor, owned by the object, once it is loaded.
+  var program: Int32 {
+    unsafe bpf_program__fd(bpf_object__find_program_by_name(object, kind.rawValue))
+  }
+
+  /// A map's descriptor, owned by the object.
+  func descriptor(of map: String) -> Int32 {
+    unsafe bpf_map__fd(bpf_object__find_map_by_name(object, map))
+  }
+
+  /// A map, mapped.
+  func map(_ name: String) throws(XDPError) -> MappedArray {
+    let map = unsafe bpf_object__find_map_by_name(object, name)
+    return try unsafe MappedArray(
+      map: bpf_map__fd(map), size: Int(bpf_map__value_size(map)),
+      count: Int(bpf_map__max_entries(map)))
+  }
+
+  private static func choose(
+    _ kind: Program, of object: OpaquePointer, _ acceptsFragments: Bool
+  ) {
+    for each in Program.allCases {
+      guard let found = unsafe bpf_object__find_program_by_name(object, each.rawValue) else {
+        preconditionFailure("the embedded object has no program \(each.rawValue)")
+      }
+      _ = unsafe bpf_program__set_type(found, BPF_PROG_TYPE_XDP)
+      _ = unsafe bpf_program__set_autoload(found, each == kind)
+      // None, as the one without rules has none.
+      _ = unsafe bpf_program__set_expected_attach_type(found, bpf_attach_type(0))
+      let flags = acceptsFragments ? UInt32(CXDP_BPF_F_XDP_HAS_FRAGS) : 0
+      _ = unsafe bpf_program__set_flags(found, flags)
+    }
+  }
+}

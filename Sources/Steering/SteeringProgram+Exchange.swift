@@ -1,0 +1,119 @@
+import CXDP
+import SystemPackage
+public import XSK
+
+/// Which of the programs is attached: the one without rules, until the first rule comes.
+extension SteeringProgram {
+  /// The program that links hold, once it is loaded.
+  var programDescriptor: Int32 {
+    if let program = engine?.programDescriptor() { return program }
+    return unsafe bpf_program__fd(object.program)
+  }
+
+  /// What the verifier said when it refused it.
+  var isRefused: Bool {
+    !object.verifierLog.isEmpty || engine?.refusal().isEmpty == false
+  }
+
+  /// libxdp's handle of it.
+  func dispatchedProgram() throws(XDPError) -> DispatchedProgram {
+    if let program = try engine?.dispatchedProgram() { return program }
+    return try DispatchedProgram(of: object)
+  }
+
+  /// Makes the program with the rules and puts it in the place of the one without, on every
+  /// interface.
+  ///
+  /// No packet goes by in between: a link exchanges its program at once, and under the dispatcher
+  /// both run until the one without rules, which then only passes on, is gone.
+  mutating func makeEngine() throws(XDPError) {
+    let made = try RuleEngine(
+      writesFacts ? .tellingFacts : .deciding, over: object, cacheSize: flowCacheSize,
+      cpuCount: cpuCount, acceptsFragments: acceptsFragments)
+    if !usesDispatcher { try made.load() }
+    engine = consume made
+    do throws(XDPError) {
+      try exchange()
+    } catch {
+      engine = nil
+      throw error
+    }
+  }
+
+  /// Whether each packet that goes to a socket has `PacketFacts` in front of it.
+  ///
+  /// With them every packet is looked at, and the cache tells all flows apart. Off, which it is at
+  /// first, not a byte is written. A driver that keeps no metadata has packets without facts.
+  /// libxdp's dispatcher permits no such program: turn facts on before anything is attached, and
+  /// links are used instead. Throws `.unsupported` if the dispatcher has it already, and
+  /// `.configuration` while a change is unconfirmed.
+  public mutating func setFacts(_ areWritten: Bool) throws(XDPError) {
+    guard areWritten != writesFacts else { return }
+    guard unconfirmed == nil else {
+      throw XDPError(
+        .configuration, operation: "turn the packets' facts on or off",
+        reason: "a change of rules is not confirmed yet", remedy: "confirm it or roll it back")
+    }
+    if areWritten && usesDispatcher {
+      guard ports.isEmpty else {
+        throw XDPError(
+          .unsupported, operation: "write facts in front of packets",
+          reason: "libxdp's dispatcher permits no program that does",
+          remedy: "turn them on before the first interface is attached; then links are used")
+      }
+      try useLinks()
+    }
+    writesFacts = areWritten
+    do throws(XDPError) {
+      try exchangeForFacts()
+      try publish(book)
+    } catch {
+      writesFacts = !areWritten
+      throw error
+    }
+  }
+
+  /// The program that writes facts takes the place of the one that does not, or the other way
+  /// round.
+  private mutating func exchangeForFacts() throws(XDPError) {
+    guard engine != nil else { return }
+    let next = try RuleObject(
+      writesFacts ? .tellingFacts : .deciding, over: object, sizes: [:],
+      sharing: engine?.maps() ?? [:], acceptsFragments: acceptsFragments)
+    if !usesDispatcher { try next.load() }
+    engine?.take(next)
+    try exchange()
+  }
+
+  /// Puts the program in the place of the one that the interfaces have.
+  private mutating func exchange() throws(XDPError) {
+    let before = dispatched
+    dispatched = nil
+    if usesDispatcher, !ports.isEmpty { dispatched = try dispatchedProgram() }
+    for port in ports {
+      switch port.hold {
+      case .link(let link):
+        // The kernel changes one pointer.
+        let result = bpf_link_update(link, programDescriptor, nil)
+        guard result == 0 else { throw refusal(port, Errno(rawValue: -result)) }
+      case .dispatcher(let old, _):
+        guard let next = dispatched else { continue }
+        if let code = next.attach(to: port.interface, port.mode) { throw refusal(port, code) }
+        old.detach(from: port.interface, port.mode)
+        let number = try PresentProgram(on: port.interface)?.identifier ?? 0
+        port.change(to: .dispatcher(next, number: number))
+      }
+    }
+    // Until here it was the one to detach.
+    _ = before
+  }
+
+  private func refusal(_ port: AttachedPort, _ code: Errno) -> XDPError {
+    let said = engine?.refusal() ?? ""
+    return said.isEmpty
+      ? attachError(code, to: port.interface.name, mode: port.mode) : loadError(code, log: said)
+  }
+
+  /// `enum flags` of bpf/steer.h.
+  func setFlags() { object.settings.setFlags(acceptsFragments ? 1 : 0) }
+}

@@ -1,0 +1,128 @@
+public import XSK
+
+extension SteeringProgram {
+  /// Gives sockets a name that rules steer to.
+  ///
+  /// A packet goes to a member that belongs to the queue on which it arrived; if there are several,
+  /// the hash of its flow chooses. Where rules steer to the group already they steer to the new
+  /// members at once, for all packets or none. Throws `.configuration` while a change is
+  /// unconfirmed.
+  public mutating func setGroup(_ name: String, _ members: [SocketSlot]) throws(XDPError) {
+    let before = groups[name]
+    let number = before?.number ?? UInt32(groups.count + 1)
+    groups[name] = SocketGroup(number: number, members: members)
+    do throws(XDPError) {
+      try renewGroups { $0 == name }
+    } catch {
+      groups[name] = before
+      throw error
+    }
+  }
+
+  /// The number that stands for a group in the facts of its packets; nil if there is no such group.
+  public func number(ofGroup name: String) -> UInt32? { groups[name]?.number }
+
+  /// Puts the rules that steer to groups in force anew.
+  mutating func renewGroups(_ isMeant: (String) -> Bool) throws(XDPError) {
+    var next = book
+    var isNeeded = false
+    for place in next.rules.indices
+    where next.rules[place].rule.action.groups.contains(where: isMeant) {
+      next.renew(place)
+      isNeeded = true
+    }
+    guard isNeeded else { return }
+    guard unconfirmed == nil else {
+      throw XDPError(
+        .configuration, operation: "change a group",
+        reason: "a change of rules is not confirmed yet",
+        remedy: "confirm it or roll it back")
+    }
+    try publish(next)
+  }
+
+  /// What becomes of the packets of each rule that has no slot yet.
+  func targets(of book: RuleBook) throws(XDPError) -> [(place: Int, RuleTarget)] {
+    var targets: [(Int, RuleTarget)] = []
+    var interfaces = InterfaceNumbers()
+    var checked: Set<UInt32> = []
+    for (place, stored) in book.rules.enumerated() where stored.slot == 0 {
+      targets.append((place, try target(of: stored.rule.action, &interfaces, &checked)))
+    }
+    return targets
+  }
+
+  private func target(
+    of action: Action, _ interfaces: inout InterfaceNumbers, _ checked: inout Set<UInt32>
+  ) throws(XDPError) -> RuleTarget {
+    switch action {
+    case .kernel: return RuleTarget(.kernel)
+    case .socket: return RuleTarget(.socket)
+    case .drop: return RuleTarget(.drop)
+    case .count: return RuleTarget(.count)
+    case .back: return RuleTarget(.back)
+    case .group(let name): return try target(of: [name], .directed)
+    case .sockets(let names, let kind): return try target(of: names, kind)
+    case .forward(let forwarding):
+      var target = RuleTarget(.forward)
+      target.interface = try interfaces.number(of: forwarding.interface)
+      target.rewrite = forwarding.rewrite
+      target.decrementsTTL = forwarding.decrementsTTL
+      if checked.insert(target.interface).inserted {
+        try checkForwarding(to: forwarding.interface)
+      }
+      return target
+    }
+  }
+
+  private func target(of names: [String], _ kind: FlowHashKind) throws(XDPError) -> RuleTarget {
+    var target = RuleTarget(.group)
+    var members: [SocketSlot] = []
+    for name in names {
+      guard let group = groups[name] else {
+        let known = groups.keys.sorted().joined(separator: ", ")
+        throw XDPError(
+          .configuration, operation: "change the rules", reason: "there is no group \(name)",
+          remedy: known.isEmpty
+            ? "name its sockets first" : "name its sockets first, or use \(known)")
+      }
+      members += group.members
+      target.group = names.count == 1 ? group.number : 0
+    }
+    target.isSymmetric = kind == .symmetric
+    target.members = MemberTable(members) { member in
+      port(member.interface).map { $0.sockets.lowerBound + member.queue }
+    }
+    return target
+  }
+
+  /// Whether what the kernel forwards to an interface will arrive.
+  private func checkForwarding(to name: InterfaceName) throws(XDPError) {
+    let operation = "forward to \(name.name)"
+    let interface = try Interface(named: name.name)
+    guard interface.state() == .up else {
+      throw XDPError(
+        .interfaceDown, operation: operation, reason: "the interface is down",
+        remedy: "ip link set \(name.name) up")
+    }
+    // A veth hands frames over only to a peer that polls, and drops them without a count otherwise.
+    guard interface.driver() == "veth", let peer = interface.peer else { return }
+    if peer.hasGRO { return }
+    if let present = try PresentProgram(on: peer), present.mode == .native { return }
+    throw XDPError(
+      .configuration, operation: operation,
+      reason: "its peer \(peer.name) has neither a native XDP program nor GRO, and would lose all",
+      remedy: "ethtool -K \(peer.name) gro on")
+  }
+}
+
+extension Action {
+  /// The groups that it steers to.
+  var groups: [String] {
+    switch self {
+    case .group(let name): [name]
+    case .sockets(let names, _): names
+    default: []
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import Expectations
+import Martlet
+import MartletTestKit
+import Testing
+
+private let sockets = KernelFeature.sockets
+
+@Suite(.enabled(if: sockets.isExpected, Comment(rawValue: sockets.reason)), .timeLimit(.minutes(5)))
+struct EngineRuleTests {
+  @Test("Rules as text steer to named ports, are counted and explained")
+  func rulesAsText() async throws {
+    try await withNetworkNamespace {
+      _ = try VethPair("near", "far")
+      let tap = try PacketTap("far")
+      var engine = try Engine()
+      let port = try engine.bind("near", queue: 0)
+      try engine.setGroup("video", ports: [port])
+      let text = "udp dst port 4789 and src net 192.0.2.0/24 -> group video\narp -> drop"
+      let ids = try engine.apply(try RuleText.parseChange(text))
+      let wanted = (0..<20).map { datagram(number: $0) }
+      for packet in wanted {
+        try tap.send(packet)
+        try tap.send(datagram(number: 99, port: 4790))
+      }
+      expectSame(try engine.collect(20, from: port), wanted)
+      let counters = engine.counters(of: ids[0])
+      expectEqual(counters?.packets ?? 0, 20)
+      let explanation = try engine.explain(datagram(number: 1, port: 4790), at: port)
+      #expect(explanation.winner == nil)
+      #expect(explanation.rules.first?.outcome == .differs([.destinationPort]))
+      let names = engine.rules.map(\.rule.description)
+      #expect(names.last == "arp -> drop")
+    }
+  }
+
+  @Test("An application that hangs leaves its packets to the kernel; one that waits does not")
+  func heartbeat() async throws {
+    try await withNetworkNamespace {
+      _ = try VethPair("near", "far")
+      let tap = try PacketTap("far")
+      let kernel = try PacketTap("near")
+      var engine = try Engine()
+      let port = try engine.bind("near", queue: 0)
+      try engine.steer(.everything)
+      try engine.setHeartbeat(.milliseconds(80))
+      // Idle for several times the limit, in one `wait` after the other.
+      let end = ContinuousClock.now + .milliseconds(400)
+      while ContinuousClock.now < end { expect(try engine.wait(timeout: .seconds(5))) }
+      try tap.send(datagram(number: 1))
+      expectSame(try engine.collect(1, from: port), [datagram(number: 1)])
+      // Hanging: what is sent by then is the kernel's.
+      var arrived: [UInt8]?
+      let patience = ContinuousClock.now + .seconds(5)
+      while arrived == nil, ContinuousClock.now < patience {
+        try tap.send(datagram(number: 2))
+        arrived = try kernel.receive(timeout: .milliseconds(20))
+      }
+      #expect(arrived == datagram(number: 2))
+    }
+  }
+}

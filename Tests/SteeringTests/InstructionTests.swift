@@ -1,0 +1,40 @@
+import MartletTestKit
+import Testing
+import Wire
+import XSK
+
+@testable import Steering
+
+/// How many instructions a packet costs: exact, so that a few more are seen.
+@Suite(.enabled(if: sockets.isExpected, needsSockets))
+struct InstructionTests {
+  @Test func knownFlowsAndNewOnes() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench(queueCount: 1)
+      let packet = PacketBuilder().udp(payload: [1, 2])
+      let six = {
+        var builder = PacketBuilder()
+        builder.version = .v6
+        return builder.udp()
+      }()
+      for (count, shapes) in [(1, 1), (4096, 1), (4, 4), (8, 8)] {
+        let rules = shapes == 1 ? CostTests.rules(count) : CostTests.shapes(shapes)
+        try bench.program.setRules(rules)
+        let interpreter = try Interpreter(bench.program, packet, bench.near)
+        #expect(try interpreter.run() == 4)
+        let new = interpreter.executed
+        #expect(try interpreter.run() == 4)
+        let known = interpreter.executed
+        print("instructions, \(count) rules, \(shapes) shapes: known \(known), new \(new)")
+        #expect(known <= 300, "a known flow")
+        #expect(new <= 650 + 95 * shapes, "a new flow")
+      }
+      try bench.program.setRules([Rule(.ipProtocol(17), .socket), Rule(.arp, .drop)])
+      let interpreter = try Interpreter(bench.program, six, bench.near)
+      _ = try interpreter.run()
+      #expect(try interpreter.run() == 4)
+      print("instructions, IPv6: known \(interpreter.executed)")
+      #expect(interpreter.executed <= 330)
+    }
+  }
+}

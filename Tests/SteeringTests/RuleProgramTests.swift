@@ -1,0 +1,86 @@
+import MartletTestKit
+import Testing
+import Wire
+import XSK
+
+@testable import Steering
+
+/// The program with rules as the kernel takes it, and its change under traffic.
+@Suite(.enabled(if: sockets.isExpected, needsSockets))
+struct RuleProgramTests {
+  /// With and without fragments, native and generic, facts and none: the verifier takes all.
+  @Test(arguments: [false, true], [AttachMode.native, .generic]) func theVerifierTakesIt(
+    _ acceptsFragments: Bool, _ mode: AttachMode
+  ) async throws {
+    try await withNetworkNamespace {
+      _ = try VethPair("near", "far")
+      let near = try Interface(named: "near")
+      var program = try SteeringProgram(socketCapacity: 8, acceptsFragments: acceptsFragments)
+      try program.attach(to: near, mode: mode)
+      try program.setRules([Rule(.arp, .drop)])
+      for isOn in [true, false] {
+        try program.setFacts(isOn)
+        #expect(
+          try program.trial(of: PacketBuilder().arpRequest(), interface: near) == .drop)
+        #expect(program.attachment(to: near) != nil)
+      }
+      #expect(
+        try program.explain(PacketBuilder().arpRequest(), interface: near).action == .drop)
+    }
+  }
+
+  /// A chain of 4,000 entries with one hash, of which the last matches.
+  @Test func rulesThatOnlyClausesTellApart() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      var rules = (0..<4000).map { number in
+        var match = Match()
+        match.sourcePorts = .is(UInt16(2000 + number)...UInt16(40_001 + number))
+        return Rule(match, .drop)
+      }
+      rules.append(Rule(.ipProtocol(17), .socket))
+      try bench.program.setRules(rules)
+      #expect(try bench.trial(PacketBuilder().udp()) == .socket)
+    }
+  }
+
+  /// However many masks there are, there are few shapes, and the reference agrees.
+  @Test func masksOfEveryLength() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      let rules = (0..<1000).map { number in
+        var match = Match()
+        let bits = number % 33
+        match.source = .is(AddressPrefix.v4(.any, length: bits).canonical)
+        match.destination = .is(
+          AddressPrefix.v4(IPv4Address(192, 0, 2, 3), length: 32 - number / 32).canonical)
+        return Rule(match, number % 2 == 0 ? .drop : .socket)
+      }
+      try bench.program.setRules(rules)
+      for host in UInt8(0)...8 {
+        var builder = PacketBuilder()
+        builder.source.ipv4 = [0, 0, 0, host]
+        builder.destination.ipv4[3] = host
+        let winner = reference(rules, builder.udp(), queue: 0).winner
+        #expect(try bench.trial(builder.udp()) == winner.map { rules[$0].action } ?? .kernel)
+      }
+      let patterns = rules.map { KeyPattern($0.match, interface: nil) }
+      #expect(Set(RuleShapes.masks(of: patterns, limit: 48)).count <= 12)
+    }
+  }
+
+  /// Numbers of sets begin anew after 16 million: what the cache kept is not taken for the new
+  /// one's.
+  @Test func numbersOfSetsWrapAround() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      let arp = PacketBuilder().arpRequest()
+      bench.program.nextWord = 0xFF_FFFE
+      for round in 0..<6 {
+        let action: Action = round % 2 == 0 ? .drop : .kernel
+        try bench.program.setRules([Rule(.arp, action)])
+        for _ in 0..<2 { #expect(try bench.trial(arp) == action) }
+      }
+    }
+  }
+}

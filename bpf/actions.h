@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* What becomes of a packet whose rule is known. */
+#pragma once
+#include "search.h"
+
+/* Lowers an IP packet's time to live by one; 0 if it has come to its end, or is not there. */
+INLINE int age(struct xdp_md *context, u32 known, u32 family) {
+  u32 at = ETHERNET_HEADER + (known & KNOWN_VLAN ? VLAN_TAG : 0) +
+           (known & KNOWN_INNER_VLAN ? VLAN_TAG : 0);
+  if (family == IPV4) {
+    struct ipv4_header *ip = bytes_at(context, at, sizeof *ip);
+    if (!ip || ip->time_to_live <= 1)
+      return 0;
+    ip->time_to_live--;
+    /* RFC 1624: the sum's complement grows by what the word lost, with the carry. */
+    u32 sum = ip->checksum + swap16(0x0100);
+    ip->checksum = sum + (sum >= 0xffff);
+  } else if (family == IPV6) {
+    struct ipv6_header *ip = bytes_at(context, at, sizeof *ip);
+    if (!ip || ip->hop_limit <= 1)
+      return 0;
+    ip->hop_limit--;
+  }
+  return 1;
+}
+
+/* Sends the packet out of another interface, changed as the rule says. */
+GLOBAL int forward(struct xdp_md *context, const struct rule *rule, u32 known_family) {
+  if (!rule)
+    return XDP_PASS;
+  if (rule->decrements_ttl && !age(context, known_family & 255, known_family >> 8 & 255))
+    return XDP_PASS;
+  if (rule->rewrites_macs) {
+    u8 *macs = bytes_at(context, 0, ETHERNET_HEADER);
+    if (!macs)
+      return XDP_PASS;
+    __builtin_memcpy(macs, rule->destination_mac, 6);
+    __builtin_memcpy(macs + 6, rule->source_mac, 6);
+  }
+  return redirect(rule->interface, 0);
+}
+
+/* Sends the packet back to where it came from, its MAC addresses exchanged. */
+GLOBAL int send_back(struct xdp_md *context) {
+  u16 *macs = bytes_at(context, 0, ETHERNET_HEADER);
+  if (!macs)
+    return XDP_PASS;
+  for (int i = 0; i < 3; i++) {
+    u16 mine = macs[i];
+    macs[i] = macs[i + 3];
+    macs[i + 3] = mine;
+  }
+  return XDP_TX;
+}
+
+/* The socket of the rule's group for the queue that a packet arrived on, or NO_SOCKET. */
+INLINE u32 member(const struct rule *rule, u32 place, u32 hash) {
+  u32 at = place - rule->place;
+  if (at >= rule->places)
+    return NO_SOCKET;
+  at = rule->first + at * rule->ways + (u32)((u64)hash * rule->ways >> 32);
+  u32 *socket = map_lookup(&members, &at);
+  return socket ? *socket : NO_SOCKET;
+}
+
+/* Writes what was found out in front of the packet; says whether it did. */
+GLOBAL int write_facts(struct xdp_md *context, const struct rule *rule, u32 hash) {
+  if (!rule || context->data_meta != context->data) /* somebody else's are there */
+    return 0;
+  if (adjust_metadata(context, -(int)sizeof(struct facts)) != 0) /* not with every driver */
+    return 0;
+  struct facts *facts = (void *)(long)context->data_meta;
+  if ((void *)(facts + 1) > (void *)(long)context->data)
+    return 0;
+  facts->rule = rule->number;
+  facts->hash = hash;
+  facts->group = rule->group;
+  facts->magic = FACTS_MAGIC;
+  return 1;
+}
+
+INLINE int hand_over(
+    struct xdp_md *context, struct counters *count, u32 socket, const struct rule *rule, u32 hash,
+    int with_facts) {
+  int has_facts = with_facts && write_facts(context, rule, hash);
+  int verdict = to_socket(count, socket);
+  if (verdict != XDP_REDIRECT && has_facts)
+    adjust_metadata(context, sizeof(struct facts));
+  return verdict;
+}
+
+INLINE int act(
+    struct xdp_md *context, struct counters *count, const struct port *port, u32 action,
+    const struct rule *rule, const struct query *query, int with_facts) {
+  u32 queue = context->rx_queue_index;
+  u32 place = queue < port->queue_count ? port->first_socket + queue : NO_SOCKET;
+  int verdict;
+  switch (action) {
+  case TO_SOCKET:
+    return hand_over(context, count, place, rule, query->hash, with_facts);
+  case TO_GROUP:
+    place = member(rule, place, query->hash);
+    return hand_over(context, count, place, rule, query->hash, with_facts);
+  case TO_NOBODY:
+    count->dropped++;
+    return XDP_DROP;
+  case TO_INTERFACE:
+    verdict = forward(context, rule, (u32)query->key[0]);
+    if (verdict == XDP_REDIRECT)
+      count->forwarded++;
+    else
+      count->kernel++;
+    return verdict;
+  case TO_SENDER:
+    verdict = send_back(context);
+    if (verdict == XDP_TX)
+      count->returned++;
+    else
+      count->kernel++;
+    return verdict;
+  default:
+    count->kernel++;
+    return XDP_PASS;
+  }
+}

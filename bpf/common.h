@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* What the programs have in common: the maps that both see, and what they do with a packet whose
+   action is known. */
+#pragma once
+#include "kernel.h"
+#include "steer.h"
+
+struct {
+  MAP_NUMBER(type, XSKMAP);
+  MAP_NUMBER(max_entries, 1); /* the loader sets it: queues of all ports together, and more */
+  MAP_TYPE(key, u32);
+  MAP_TYPE(value, u32);
+} sockets SECTION(".maps");
+
+struct {
+  MAP_NUMBER(type, ARRAY);
+  MAP_NUMBER(max_entries, 1);
+  MAP_NUMBER(map_flags, MAPPABLE); /* the library writes it by plain stores */
+  MAP_TYPE(key, u32);
+  MAP_TYPE(value, struct settings);
+} settings SECTION(".maps");
+
+struct {
+  MAP_NUMBER(type, PER_CPU_ARRAY);
+  MAP_NUMBER(max_entries, PORTS);
+  MAP_TYPE(key, u32);
+  MAP_TYPE(value, struct counters);
+} counters SECTION(".maps");
+
+/* The rules in force: the new ones only as long as they are confirmed or need not be yet. */
+INLINE u32 word_in_force(const struct settings *current) {
+  u32 word = *(volatile u32 *)&current->rules;
+  u64 deadline = *(volatile u64 *)&current->deadline;
+  if (deadline && (long long)(jiffies() - deadline) > 0)
+    return *(volatile u32 *)&current->fallback;
+  return word;
+}
+
+/* Whether the application has not been heard of for too long. */
+INLINE int is_hung(const struct settings *current) {
+  u32 limit = *(volatile u32 *)&current->beat_limit;
+  return limit && (long long)(jiffies() - *(volatile u64 *)&current->beat) > limit;
+}
+
+/* The number of the port that is this interface, or PORTS. */
+GLOBAL u32 search_port(u32 interface) {
+  u32 zero = 0;
+  struct settings *current = map_lookup(&settings, &zero);
+  if (!current)
+    return PORTS;
+#pragma clang loop unroll(disable)
+  for (u32 i = 0; i < PORTS; i++)
+    if (current->ports[i].interface == interface)
+      return i;
+  return PORTS;
+}
+
+/* The same, at once for the first port. */
+INLINE u32 find_port(const struct settings *current, u32 interface) {
+  return current->ports[0].interface == interface ? 0 : search_port(interface);
+}
+
+/* The port with a number below PORTS. The verifier has to see the bound where it is used. */
+INLINE struct port *port_at(struct settings *current, u32 number) {
+  asm volatile("" : "+r"(number));
+  return &current->ports[number & (PORTS - 1)];
+}
+
+/* A socket takes it; if there is none, the kernel does. */
+INLINE int to_socket(struct counters *count, u32 socket) {
+  /* The last argument is the verdict where the map has no socket. */
+  if (redirect_map(&sockets, socket, XDP_PASS) == XDP_REDIRECT) {
+    count->socket++;
+    return XDP_REDIRECT;
+  }
+  count->no_socket++;
+  return XDP_PASS;
+}
+
+/* The socket of the queue it arrived on. */
+INLINE int to_own_socket(struct xdp_md *context, struct counters *count, struct port *port) {
+  u32 queue = context->rx_queue_index;
+  if (queue < port->queue_count)
+    return to_socket(count, port->first_socket + queue);
+  count->no_socket++;
+  return XDP_PASS;
+}
+
+/* What becomes of a packet that is not looked at. */
+INLINE int act_unseen(
+    struct xdp_md *context, struct counters *count, struct port *port, u32 action) {
+  switch (action) {
+  case TO_SOCKET:
+    return to_own_socket(context, count, port);
+  case TO_NOBODY:
+    count->dropped++;
+    return XDP_DROP;
+  default:
+    count->kernel++;
+    return XDP_PASS;
+  }
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// The rules: what takes the place of the program without them (steer.bpf.c) when the first comes.
+//
+//   headers -> key -> flow cache --known--> what the flow was found to be
+//                         `--new--> shapes, one hash each -> chains of entries -> winner -> cache
+//
+// A set's tables are never written while a packet may look at them: the library writes the other
+// set and then the word that says which is in force, and the cache's places carry that word.
+#include "actions.h"
+#include "search.h"
+
+INLINE int is_in(const struct flow *flow, const struct rare_key *rare, const u64 *key, u32 word) {
+  u64 differs = (flow->word ^ word) | (flow->key[0] ^ key[0]) | (flow->key[1] ^ key[1]) |
+                (flow->key[2] ^ key[2]) | (flow->key[3] ^ key[3]) | (flow->key[4] ^ key[4]) |
+                (flow->key[5] ^ key[5]);
+  if (rare)
+    differs |= (rare->key[0] ^ key[6]) | (rare->key[1] ^ key[7]);
+  return differs == 0;
+}
+
+/* Puts what a search found into the cache, for packets with this masked key. */
+INLINE void remember(
+    const struct query *query, const u64 *key, u32 word, u32 first, u32 second) {
+  if (query->counts > COUNTED) /* more than there is room for: asked anew for each packet */
+    return;
+  struct flow *flow = map_lookup(&flows, &first);
+  struct flow *other = map_lookup(&flows, &second);
+  if (!flow || !other)
+    return;
+  /* A place of another set first. If both are in use, either: whom this drives out may have a free
+     place elsewhere, and always choosing the same could go round in circles. */
+  if (flow->word == word && (other->word != word || random() & 1)) {
+    flow = other;
+    first = second;
+  }
+  struct rare_key *rare = map_lookup(&rare_keys, &first);
+  if (!rare)
+    return;
+  flow->word = word;
+  flow->hash = query->hash;
+  flow->winner = query->winner;
+  flow->counted[0] = query->counted[0];
+  flow->counted[1] = query->counted[1];
+  flow->counted[2] = query->counted[2];
+  for (int i = 0; i < COMMON_WORDS; i++)
+    flow->key[i] = key[i];
+  rare->key[0] = key[6];
+  rare->key[1] = key[7];
+}
+
+/* What the packet's flow was found to be: from the cache, or now. Fills in the query's winner,
+   hash and length, and counts for the rules that only count. */
+INLINE void find(struct query *query, const struct set *set, u32 word) {
+  u64 key[WORDS];
+  for (int i = 0; i < WORDS; i++)
+    key[i] = query->key[i] & set->mask[i];
+  u64 hash = finish(MIX(key));
+  u32 bits = set->cache_bits & 31;
+  u32 base = processor() << bits;
+  u32 first = base + (u32)(hash >> (64 - bits));
+  struct flow *flow = map_lookup(&flows, &first);
+  struct rare_key *rare = 0;
+  int asks_rare = set->mask[6] || set->mask[7];
+  if (asks_rare)
+    rare = map_lookup(&rare_keys, &first);
+  if (!flow)
+    return;
+  if (!is_in(flow, rare, key, word)) {
+    u32 second = base + ((u32)(hash >> 8) & ((1 << bits) - 1));
+    if (asks_rare)
+      rare = map_lookup(&rare_keys, &second);
+    flow = map_lookup(&flows, &second);
+    if (!flow)
+      return;
+    if (!is_in(flow, rare, key, word)) {
+      query->hash = query->winner = query->counts = query->is_silent = query->zero = 0;
+      *(u64 *)query->counted = 0;
+      decide(query, SET_OF(word));
+      remember(query, key, word, first, second);
+      return;
+    }
+  }
+  query->winner = flow->winner;
+  query->hash = flow->hash;
+  u64 counted = *(u64 *)&flow->winner >> 16;
+  if (counted) {
+    for (int i = 0; i < COUNTED; i++)
+      if (flow->counted[i])
+        tally(flow->counted[i], query->length);
+  }
+}
+
+/* Reads the packet into the query's key. */
+INLINE void read(struct xdp_md *context, struct query *query) {
+  if (read_plain(context, query->key))
+    return;
+  __builtin_memset(query->key, 0, sizeof query->key);
+  struct packet_key *fields = (void *)query->key;
+  fields->interface = context->ingress_ifindex;
+  fields->queue = context->rx_queue_index;
+  read_packet(context, fields);
+}
+
+/* What becomes of a packet. */
+INLINE int steer(struct xdp_md *context, int with_facts) {
+  u32 zero = 0;
+  struct settings *current = map_lookup(&settings, &zero);
+  if (!current)
+    return XDP_PASS;
+  u32 word = word_in_force(current);
+  u32 number = find_port(current, context->ingress_ifindex);
+  if (number >= PORTS)
+    return XDP_PASS;
+  struct counters *count = map_lookup(&counters, &number);
+  if (!count)
+    return XDP_PASS;
+  if (is_hung(current)) {
+    count->hung++;
+    return XDP_PASS;
+  }
+  if (!ASKS_RULES(word))
+    return act_unseen(context, count, port_at(current, number), DEFAULT_OF(word));
+  u32 which = SET_OF(word);
+  struct set *set = map_lookup(&sets, &which);
+  if (!set)
+    return XDP_PASS;
+  struct query query; /* `find` fills it in */
+  query.length = current->flags & SEVERAL_PIECES ? packet_length(context)
+                                                 : context->data_end - context->data;
+  read(context, &query);
+  find(&query, set, word);
+  u32 slot = query.winner;
+  struct rule *rule = map_lookup(&rules, &slot);
+  if (!rule)
+    return XDP_PASS;
+  u32 action = DEFAULT_OF(word);
+  if (slot) {
+    tally(slot, query.length);
+    action = rule->action;
+  }
+  return act(context, count, port_at(current, number), action, rule, &query, with_facts);
+}
+
+/* libxdp's dispatcher takes no program that moves a packet's beginning or metadata: so there are
+   two, of which one writes facts. */
+SECTION("xdp") int martlet_rules(struct xdp_md *context) { return steer(context, 0); }
+SECTION("facts") int martlet_facts(struct xdp_md *context) { return steer(context, 1); }
+
+/* Compares one entry of the set with the search's key. */
+static long examine(u32 number, struct search *search) {
+  u32 place = number + 1;
+  u32 at = search->entry + number;
+  struct entry *entry = map_lookup(&entries, &at);
+  struct finding *finding = map_lookup(&findings, &place);
+  if (!entry || !finding)
+    return 1;
+  for (int i = 0; i < WORDS; i++)
+    finding->words[i] = difference(search->key, entry, i);
+  finding->clause = failing_clause(search, entry->first_clause, entry->clauses);
+  finding->winner = entry->slot;
+  return 0;
+}
+
+/* Never attached: tried on a packet, it says of every entry of the set in force why it does or does
+   not match, with the functions that decide about real packets. Counts nothing and sends nothing.
+ */
+SECTION("explain") int martlet_explain(struct xdp_md *context) {
+  u32 zero = 0;
+  struct settings *current = map_lookup(&settings, &zero);
+  struct finding *finding = map_lookup(&findings, &zero);
+  if (!current || !finding)
+    return XDP_PASS;
+  u32 word = word_in_force(current);
+  u32 which = SET_OF(word);
+  struct set *set = map_lookup(&sets, &which);
+  if (!set)
+    return XDP_PASS;
+  struct query query = {.is_silent = 1};
+  read(context, &query);
+  decide(&query, which);
+  struct search search = {.entry = set->first_entry};
+  for (int i = 0; i < WORDS; i++)
+    finding->words[i] = search.key[i] = query.key[i];
+  finding->winner = query.winner;
+  finding->hash = query.hash;
+  finding->clause = word;
+  loop(set->entries, examine, &search, 0);
+  return XDP_PASS;
+}
+
+const char terms[] SECTION("license") = "Dual BSD/GPL";
