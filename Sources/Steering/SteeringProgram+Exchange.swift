@@ -27,6 +27,8 @@ extension SteeringProgram {
   /// No packet goes by in between: a link exchanges its program at once, and under the dispatcher
   /// both run until the one without rules, which then only passes on, is gone.
   mutating func makeEngine() throws(XDPError) {
+    // The counters say when a packet was last seen in the kernel's ticks.
+    try startClock()
     let made = try RuleEngine(
       writesFacts ? .tellingFacts : .deciding, over: object, cacheSize: flowCacheSize,
       cpuCount: cpuCount, acceptsFragments: acceptsFragments)

@@ -42,9 +42,9 @@ struct EngineRuleTests {
       var engine = try Engine()
       let port = try engine.bind("near", queue: 0)
       try engine.steer(.everything)
-      try engine.setHeartbeat(.milliseconds(80))
+      try engine.setHeartbeat(.milliseconds(500))
       // Idle for several times the limit, in one `wait` after the other.
-      let end = ContinuousClock.now + .milliseconds(400)
+      let end = ContinuousClock.now + .milliseconds(1500)
       while ContinuousClock.now < end { expect(try engine.wait(timeout: .seconds(5))) }
       try tap.send(datagram(number: 1))
       expectSame(try engine.collect(1, from: port), [datagram(number: 1)])

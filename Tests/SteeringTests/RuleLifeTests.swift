@@ -56,7 +56,6 @@ struct RuleLifeTests {
   @Test func countersSayWhen() async throws {
     try await withNetworkNamespace {
       var bench = try Bench()
-      try bench.program.setHeartbeat(.seconds(60))
       let ids = try bench.program.apply(RuleChange([.add(Rule(.arp, .count))]))
       #expect(bench.program.counters(of: ids[0])?.lastSeen == nil)
       _ = try bench.trial(Self.arp)
@@ -70,10 +69,14 @@ struct RuleLifeTests {
       var bench = try Bench()
       try bench.program.setRules([Rule(.arp, .drop)])
       let change = RuleChange(
-        [.removeAll, .add(Rule(.arp, .socket))], confirmWithin: .milliseconds(100))
+        [.removeAll, .add(Rule(.arp, .socket))], confirmWithin: .seconds(1))
+      let start = ContinuousClock.now
       try bench.program.apply(change)
-      #expect(try bench.trial(Self.arp) == .socket)
-      #expect(throws: XDPError.self) { try bench.program.apply(change) }
+      let verdict = try bench.trial(Self.arp)
+      if ContinuousClock.now - start < .milliseconds(900) {
+        #expect(verdict == .socket)
+        #expect(throws: XDPError.self) { try bench.program.apply(change) }
+      }
       // Nobody tells the program: it goes back by itself.
       #expect(try Deadline(seconds: 5).wait { try bench.trial(Self.arp) == .drop })
       #expect(bench.program.rules.map(\.rule) == [Rule(.arp, .drop)])
@@ -88,16 +91,26 @@ struct RuleLifeTests {
       try bench.program.setRules([Rule(.arp, .drop)])
       for isTaken in [true, false] {
         let change = RuleChange(
-          [.removeAll, .add(Rule(.arp, .socket))], confirmWithin: .milliseconds(200))
+          [.removeAll, .add(Rule(.arp, .socket))], confirmWithin: .seconds(2))
+        let start = ContinuousClock.now
         try bench.program.apply(change)
         if isTaken { try bench.program.confirm() } else { bench.program.rollBack() }
-        let end = ContinuousClock.now + .milliseconds(300)
-        while ContinuousClock.now < end {
+        // Beyond the time it had.
+        while ContinuousClock.now < start + .milliseconds(2100) {
           #expect(try bench.trial(Self.arp) == (isTaken ? .socket : .drop))
         }
+        #expect(bench.program.rules.map(\.rule.action) == [isTaken ? .socket : .drop])
         try bench.program.setRules([Rule(.arp, .drop)])
       }
     }
+  }
+
+  /// Unless this thread itself had to wait for so long that the heart counts as stopped.
+  private static func expectDropAfterBeat(_ bench: borrowing Bench) throws {
+    let start = ContinuousClock.now
+    bench.program.beat()
+    let verdict = try bench.trial(arp)
+    if ContinuousClock.now - start < .milliseconds(40) { #expect(verdict == .drop) }
   }
 
   /// With rules and without: everything goes to the kernel until the heart beats again.
@@ -109,16 +122,12 @@ struct RuleLifeTests {
       #expect(bench.program.longestSleep == .milliseconds(30))
       for _ in 0..<2 {
         let start = ContinuousClock.now
-        bench.program.beat()
-        #expect(try bench.trial(Self.arp) == .drop)
+        try Self.expectDropAfterBeat(bench)
         #expect(try Deadline(seconds: 5).wait { try bench.trial(Self.arp) == .kernel })
         #expect(ContinuousClock.now - start > .milliseconds(40))
       }
       let end = ContinuousClock.now + .milliseconds(300)
-      while ContinuousClock.now < end {
-        bench.program.beat()
-        #expect(try bench.trial(Self.arp) == .drop)
-      }
+      while ContinuousClock.now < end { try Self.expectDropAfterBeat(bench) }
       #expect(try bench.program.counters(of: bench.near).hung >= 2)
       try bench.program.setHeartbeat(nil)
       #expect(try bench.trial(Self.arp) == .drop)
