@@ -56,7 +56,8 @@ extension FramePool {
       accounts = configuration.groups.map { group in
         Account(
           quota: group.quota.map { configuration.nodes(toHold: $0) } ?? map.nodeCount,
-          guarantee: configuration.guaranteedNodes(of: group), isExportable: group.isExportable)
+          guarantee: configuration.guaranteedNodes(of: group),
+          isExportable: group.isExportable || group.arena != nil)
       }
       sharedNodes = map.nodeCount - configuration.arenaNodeCount
       arenaNodes = configuration.arenaSize.map { $0 / configuration.nodeSize } ?? sharedNodes

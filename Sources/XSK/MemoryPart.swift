@@ -54,7 +54,9 @@ final class PartFile: Sendable {
   }
 
   private func open(_ mode: Int32) -> OwnedDescriptor? {
+    // A peer of the same user could have a lease of its own: then this does not wait for it to end.
+    let flags = mode | O_CLOEXEC | O_NONBLOCK
     // A C string for the length of the call.
-    OwnedDescriptor(unsafe Glibc.open("/proc/self/fd/\(file.value)", mode | O_CLOEXEC))
+    return OwnedDescriptor(unsafe Glibc.open("/proc/self/fd/\(file.value)", flags))
   }
 }
