@@ -1,3 +1,4 @@
+import Expectations
 import Martlet
 import MartletTestKit
 import Synchronization

@@ -1,3 +1,4 @@
+import Expectations
 import MartletTestKit
 import Testing
 
