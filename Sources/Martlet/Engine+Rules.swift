@@ -6,7 +6,10 @@ extension Engine {
   @discardableResult
   public mutating func apply(_ change: RuleChange) throws(XDPError) -> [RuleID] {
     try requireSteering("change the rules")
-    return try control.steering?.apply(change) ?? []
+    let added = try control.steering?.apply(change) ?? []
+    // The first rule exchanges the program, and a driver may forget its queues over that.
+    try control.queues.repeatSettings()
+    return added
   }
 
   /// Makes the change that waits for it final.

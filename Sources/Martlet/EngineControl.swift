@@ -2,6 +2,8 @@
 struct EngineControl: ~Copyable {
   /// The program that steers packets to the sockets; nil until a port is bound.
   var steering: SteeringProgram?
+  /// Which flows have queues of their own; put back once no program is attached any more.
+  var queues = QueueList()
   /// Nil for an engine over memory that no kernel knows.
   let umem: UMEM?
   let configuration: Engine.Configuration

@@ -1,0 +1,47 @@
+internal import BasicContainers
+
+/// What the engine asked of interfaces about their queues: which flow each of its ports was given.
+///
+/// Everything is put back when the list goes.
+struct QueueList: ~Copyable {
+  private var interfaces = RigidArray<QueueSteering>(capacity: Engine.portLimit)
+  private var flows: [(flow: FlowKey, port: Int, placement: Placement)] = []
+
+  /// Gives a flow the queue of a port.
+  mutating func steer(
+    _ flow: FlowKey, to binding: PortBinding, port: Int, apart: [FlowKey]
+  ) throws(XDPError) -> Placement {
+    let place = try place(of: binding.interface)
+    let placement = try interfaces[place].steer(flow, to: binding.queue, apart: apart)
+    flows.removeAll { $0.flow == flow }
+    flows.append((flow, port, placement))
+    return placement
+  }
+
+  /// Lets a flow go where all others go.
+  mutating func unsteer(_ flow: FlowKey, from interface: Interface) throws(XDPError) {
+    guard let place = known(interface) else { return }
+    try interfaces[place].unsteer(flow)
+    flows.removeAll { $0.flow == flow }
+  }
+
+  /// Tells every interface once more what it was told; see `QueueSteering.repeatSettings`.
+  func repeatSettings() throws(XDPError) {
+    for place in 0..<interfaces.count { try interfaces[place].repeatSettings() }
+  }
+
+  /// The placements of the flows that a port was given.
+  func placements(of port: Int) -> [Placement] {
+    flows.filter { $0.port == port }.map(\.placement)
+  }
+
+  private func known(_ interface: Interface) -> Int? {
+    (0..<interfaces.count).first { interfaces[$0].interface == interface }
+  }
+
+  private mutating func place(of interface: Interface) throws(XDPError) -> Int {
+    if let place = known(interface) { return place }
+    interfaces.append(try QueueSteering(interface))
+    return interfaces.count - 1
+  }
+}
