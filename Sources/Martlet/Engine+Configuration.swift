@@ -46,6 +46,11 @@ extension Engine {
     /// Whether packets longer than a chunk are taken, in several fragments (`XDP_USE_SG`, Linux
     /// 6.6).
     public var takesFragments = false
+    /// Whether the steering program writes what it found out in front of each packet, for
+    /// `facts(of:)`.
+    ///
+    /// Every packet is looked at then. libxdp's dispatcher does not permit it: links are used.
+    public var readsFacts = false
     /// Whether `wait` returns at once instead of sleeping until there is something to do.
     public var isSpinning = false
     /// Whether interfaces are made to pass on every frame as it was sent: promiscuous mode on;

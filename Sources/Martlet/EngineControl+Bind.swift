@@ -66,6 +66,8 @@ extension EngineControl {
     if steering == nil {
       steering = try SteeringProgram(
         socketCapacity: Engine.portLimit * 4, acceptsFragments: configuration.takesFragments)
+      // Before anything is attached: the dispatcher would not permit it afterwards.
+      if configuration.readsFacts { try steering?.setFacts(true) }
     }
     let attachment = try steering?.attach(
       to: interface, mode: rung == .generic ? .generic : .native)
