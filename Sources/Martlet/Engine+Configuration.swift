@@ -183,7 +183,7 @@ extension Engine.Configuration {
 
   /// The table of the fragments of jumbo packets: an entry per slot, if there may be any.
   func makeLinks() -> FragmentTable {
-    FragmentTable(slotCount: takesFragments ? memory / chunkSize : 0)
+    FragmentTable(slotCount: takesFragments ? byteCount / chunkSize : 0)
   }
 
   private func refusal(_ reason: String, _ remedy: String) -> XDPError {
