@@ -11,6 +11,7 @@ extension Engine {
   /// system call when it sleeps.
   public mutating func wait(timeout: Duration? = nil) throws(XDPError) -> Bool {
     if control.longestSleep != nil { control.steering?.beat() }
+    control.isGuestReady = false
     allocator.collect()
     serveExports()
     flush()
@@ -59,6 +60,18 @@ extension Engine {
     }
   }
 
+  /// Ends the sleep also when there is something to read from a descriptor of the application's.
+  ///
+  /// One descriptor, which stays the application's, or none; a set of them is one as well (epoll).
+  /// When packets never cease, it is looked at every now and then.
+  public mutating func watch(_ fileDescriptor: Int32?) {
+    control.poller.replace(at: EngineControl.guestPlace, with: fileDescriptor ?? -1)
+    control.isGuestReady = false
+  }
+
+  /// Whether the last `wait` found something to read from the descriptor that `watch` named.
+  public var isWatchedReady: Bool { control.isGuestReady }
+
   /// How many bursts, of all ports together, may go by without a look at the file descriptors.
   ///
   /// A burst takes some 300 microseconds in copy mode, and `stop` must be seen within 100 ms.
@@ -87,6 +100,7 @@ extension Engine {
 
   /// Finds out what woke the poll, other than packets.
   private mutating func look() throws(XDPError) {
+    control.isGuestReady = control.poller.isReady(at: EngineControl.guestPlace)
     if control.signals != nil, control.poller.isReady(at: EngineControl.signalPlace),
       control.signals?.drain() == true
     {

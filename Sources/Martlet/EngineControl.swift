@@ -19,6 +19,8 @@ struct EngineControl: ~Copyable {
   var alignmentFallback: String?
   /// The longest that `wait` may sleep, so that the heart beats in time; nil without a heartbeat.
   var longestSleep: Duration?
+  /// Whether the last `wait` found something to read where the application asked it to look.
+  var isGuestReady = false
   /// Calls of `wait` that did not look at the file descriptors.
   var skippedPolls = 0
 
@@ -31,7 +33,8 @@ struct EngineControl: ~Copyable {
   static let linkPlace = 1
   static let signalPlace = 2
   static let peerPlace = 3
-  static let firstPortPlace = 4
+  static let guestPlace = 4
+  static let firstPortPlace = 5
 
   init(umem: UMEM?, configuration: Engine.Configuration) throws(XDPError) {
     let stop = try StopSignal()

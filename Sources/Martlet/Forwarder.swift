@@ -6,6 +6,8 @@
 public struct Forwarder: ~Copyable {
   /// The engine underneath: ports, ledger, reports.
   public var engine: Engine
+  /// The rule that takes what no other names; nil for a forwarder over an engine of one's own.
+  public let restRule: RuleID?
   /// Where packets of each port go, by port.
   @usableFromInline let routes: [Route]
 
@@ -35,13 +37,15 @@ public struct Forwarder: ~Copyable {
 
   /// A forwarder between `left` and `right`, or one that sends back out of `left` if that is all.
   ///
-  /// Takes over what arrives on the interfaces but for what `leavingToKernel` names; the kernel
-  /// sees nothing of the rest until the forwarder goes. Memory is shared evenly among the ports
-  /// unless the configuration says otherwise. Throws an error that says what to do; then nothing is
-  /// left behind.
+  /// Takes over what arrives on the interfaces but for what `leavingToKernel` and `rules` name; the
+  /// kernel sees nothing of the rest until the forwarder goes. What takes the rest is a rule too,
+  /// `restRule`, with the lowest priority there is: rules that are added later come before it.
+  /// Memory is shared evenly among the ports unless the configuration says otherwise. Throws an
+  /// error that says what to do; then nothing is left behind.
   public init(
     _ left: String, _ right: String? = nil, queues: Queues = .all, mode: ModeRequest = .auto,
-    leavingToKernel: [Match] = [], configuration: Engine.Configuration = .transparent
+    leavingToKernel: [Match] = [], rules: [Rule] = [],
+    configuration: Engine.Configuration = .transparent
   ) throws(XDPError) {
     let leftQueues = try queues.names(of: left)
     let rightQueues = if let right { try queues.names(of: right) } else { [QueueName]() }
@@ -53,8 +57,10 @@ public struct Forwarder: ~Copyable {
     }
     var engine = try Engine(configuration)
     let ports = try engine.bind(names, mode: mode)
-    for match in leavingToKernel { try engine.leaveToKernel(match) }
-    try engine.steer(.everything)
+    var change = RuleChange(leavingToKernel.map { .add(Rule($0, .kernel)) })
+    for rule in rules { change.add(rule) }
+    change.add(Rule(.everything, .socket, priority: .min))
+    restRule = try engine.apply(change).last
     routes = Self.routes(
       Array(ports.prefix(leftQueues.count)), Array(ports.dropFirst(leftQueues.count)))
     self.engine = engine
@@ -64,6 +70,7 @@ public struct Forwarder: ~Copyable {
   /// of `left` if that is all.
   public init(_ engine: consuming Engine, _ left: Port, _ right: Port? = nil) {
     routes = Self.routes([left], right.map { [$0] } ?? [])
+    restRule = nil
     self.engine = engine
   }
 

@@ -25,7 +25,7 @@ struct RuleBook {
   var ranked: [Int] {
     // Sorting is not stable by promise: the place decides among equals.
     rules.indices.sorted {
-      (-rules[$0].rule.priority, $0) < (-rules[$1].rule.priority, $1)
+      (rules[$1].rule.priority, $0) < (rules[$0].rule.priority, $1)
     }
   }
 

@@ -18,7 +18,11 @@ import Testing
       "generate", "generate left --rate -1", "generate left --size 41",
       "generate left --size 9015", "generate left --count 0", "generate left --flows 0",
       "generate left --flows 60000", "generate left --source-mac 1:2:3:4:5:6",
-      "generate left --destination-ip 10.0.0.256",
+      "generate left --destination-ip 10.0.0.256", "rules", "rules left", "rules left fly",
+      "rules left add", "rules left list 1", "rules left remove x", "rules left explain 0",
+      "rules left explain zz", "rules left list --confirm-within 1", "rules left list --count 1",
+      "rules left confirm --json", "rules left add arp --confirm-within 0",
+      "rules left watch --count 0", "rules left list --queue 0",
     ])
   func usage(line: String) throws {
     let tool = try Tool(line.split(separator: " ").map(String.init))
@@ -39,5 +43,13 @@ import Testing
     for text in command == "generate" ? common + own : common {
       #expect(tool.output.contains(text), "\(text)")
     }
+  }
+
+  @Test func rulesHelpNamesEveryAction() throws {
+    let tool = try Tool(["rules", "--help"])
+    #expect(try tool.process.wait(timeout: .seconds(20)) == .exited(0))
+    let actions = ["list", "add RULE", "remove ID", "replace FILE", "confirm", "explain HEX"]
+    let options = ["watch", "--confirm-within <SECONDS>", "--queue <N>", "--count <N>", "--json"]
+    for text in actions + options { #expect(tool.output.contains(text), "\(text)") }
   }
 }

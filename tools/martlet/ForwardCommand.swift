@@ -9,13 +9,18 @@ struct ForwardCommand: ParsableCommand {
     discussion: """
       Every frame that arrives at one interface leaves at the other byte for byte, in both \
       directions and in order per queue: ARP, LLDP, VLAN tags, broken packets and all. The kernel \
-      sees none of them. Queue N of one side goes to queue N of the other.
+      sees none of them. Queue N of one side goes to queue N of the other. Where rules are given, \
+      they decide first; see docs/steering.md and "martlet rules --help".
 
       Example: martlet forward eth1 eth2 --seconds 10
       """)
 
   @Argument(help: "One interface.") var left: String
   @Argument(help: "The other interface.") var right: String
+  @Option(
+    help: ArgumentHelp(
+      "Ask these rules first; what none names is forwarded.", valueName: "FILE"))
+  var rules: String?
   @OptionGroup var options: CommonOptions
 
   func validate() throws {
@@ -25,9 +30,16 @@ struct ForwardCommand: ParsableCommand {
   }
 
   func run() throws {
+    let first: [Rule]
+    do throws(Complaint) {
+      first = try RuleFile.rules(of: rules)
+    } catch {
+      Terminal.note(error.text)
+      throw ExitCode.failure
+    }
     try Session(options: options, title: "forwarding \(left) <-> \(right)").run {
       configuration throws(XDPError) in
-      try Relay(.forward, left, right, options: options, configuration: configuration)
+      try Relay(.forward, left, right, options: options, rules: first, configuration: configuration)
     }
   }
 }

@@ -53,6 +53,9 @@ struct Generator: ~Copyable, Worker {
     self.engine = engine
   }
 
+  /// What arrives is the kernel's.
+  var restRule: RuleID? { nil }
+
   var isDone: Bool { count >= limit }
 
   func pause(at now: ContinuousClock.Instant) -> Duration? {

@@ -16,7 +16,7 @@ struct Relay: ~Copyable, Worker {
   /// A relay between two interfaces, or at one.
   init(
     _ action: Action, _ left: String, _ right: String? = nil, options: CommonOptions,
-    configuration: Engine.Configuration
+    rules: [Rule] = [], configuration: Engine.Configuration
   ) throws(XDPError) {
     var configuration = configuration
     configuration.isTransparent = true
@@ -33,13 +33,16 @@ struct Relay: ~Copyable, Worker {
         [Direction(label: left, source: left, destination: action == .sink ? nil : left)]
       }
     forwarder = try Forwarder(
-      left, right, queues: options.queue, mode: options.mode, configuration: configuration)
+      left, right, queues: options.queue, mode: options.mode, rules: rules,
+      configuration: configuration)
   }
 
   var engine: Engine {
     _read { yield forwarder.engine }
     _modify { yield &forwarder.engine }
   }
+
+  var restRule: RuleID? { forwarder.restRule }
 
   var isDone: Bool { false }
 

@@ -39,14 +39,25 @@ struct Session {
   /// Announces the worker, lets it work, and closes it when the last packet is accounted for.
   private func work<W: Worker & ~Copyable>(_ worker: consuming W) throws(XDPError) -> Outcome {
     try worker.engine.stopOnSignals()
+    var control: ControlServer?
+    let restRule = worker.restRule
+    do throws(XDPError) {
+      control = try ControlServer(for: &worker.engine, restRule: restRule)
+    } catch {
+      // Packets matter more than questions.
+      Terminal.complain(error)
+    }
     Terminal.note(announcement(of: worker.engine))
     let start = ContinuousClock.now
     var trouble: XDPError?
     do throws(XDPError) {
-      try loop(&worker, from: start)
+      try loop(&worker, control, from: start)
     } catch {
       trouble = error
     }
+    // While the interfaces are still this process's: the next one's sockets have the same names.
+    worker.engine.watch(nil)
+    control = nil
     worker.finish()
     let seconds = start.duration(to: .now)
     worker.engine.drain(timeout: .milliseconds(20))
@@ -54,15 +65,22 @@ struct Session {
   }
 
   private func loop<W: Worker & ~Copyable>(
-    _ worker: inout W, from start: ContinuousClock.Instant
+    _ worker: inout W, _ control: ControlServer?, from start: ContinuousClock.Instant
   ) throws(XDPError) {
     let end = options.seconds.map { start + .seconds($0) }
     var links = LinkNotes(of: worker.engine)
     var live = Terminal.isTerminal ? LiveLine(worker.directions, at: start) : nil
     defer { live?.clear() }
     var now = start
-    while try worker.engine.wait(timeout: pause(worker, at: now, end, live?.nextTime)) {
+    var retry: ContinuousClock.Instant?
+    while try worker.engine.wait(
+      timeout: sooner(of: pause(worker, at: now, end, live?.nextTime), or: retry, at: now))
+    {
       now = .now
+      if let control, worker.engine.isWatchedReady || retry != nil {
+        control.serve(&worker.engine)
+        retry = control.isBusy ? now + .milliseconds(1) : nil
+      }
       if let end, now >= end { return }
       worker.turn(at: now)
       if worker.isDone { return }

@@ -4,6 +4,8 @@ import Martlet
 protocol Worker: ~Copyable {
   /// The engine it works with.
   var engine: Engine { get set }
+  /// The rule of the command's own, which takes what the user's rules do not name.
+  var restRule: RuleID? { get }
   /// Whether there is nothing left to do.
   var isDone: Bool { get }
   /// The pairs of directions to show while it runs: where packets come in and where they leave.

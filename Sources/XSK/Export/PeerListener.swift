@@ -24,6 +24,16 @@ public struct PeerListener: ~Copyable, Sendable {
     self.path = path
   }
 
+  /// Listens in the place of a socket that a process left there when it was killed.
+  ///
+  /// For a path that nobody else can be listening at; what is no socket stays, and is an error.
+  public init(replacing path: String) throws(XDPError) {
+    var status = stat()
+    // C strings for the length of the calls; the kernel fills the structure.
+    if unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK { unsafe unlink(path) }
+    try self.init(path: path)
+  }
+
   deinit {
     // A C string for the length of the call.
     unsafe unlink(path)

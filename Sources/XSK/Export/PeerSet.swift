@@ -19,12 +19,21 @@ public struct PeerSet: ~Copyable, Sendable {
 
   /// Watches a peer, called by a number of the caller's.
   public func add(_ socket: borrowing PeerSocket, number: Int) throws(XDPError) {
+    try add(socket.fileDescriptor, number)
+  }
+
+  /// Watches for processes that ask, called by a number of the caller's.
+  public func add(_ listener: borrowing PeerListener, number: Int) throws(XDPError) {
+    try add(listener.fileDescriptor, number)
+  }
+
+  private func add(_ socket: Int32, _ number: Int) throws(XDPError) {
     var event = unsafe epoll_event()
     unsafe event.events = EPOLLIN.rawValue
     unsafe event.data.u64 = UInt64(number)
     // The kernel reads the event.
     guard
-      unsafe epoll_ctl(descriptor.value, EPOLL_CTL_ADD, socket.fileDescriptor, &event) == 0
+      unsafe epoll_ctl(descriptor.value, EPOLL_CTL_ADD, socket, &event) == 0
     else { throw PeerSocket.refused("watch another process", "epoll_ctl", errno) }
   }
 

@@ -1,0 +1,137 @@
+import Glibc
+import MartletTestKit
+import Testing
+
+/// A file of rules that vanishes with its holder.
+final class RuleTextFile {
+  let path: String
+
+  init(_ text: String) throws {
+    path = "/tmp/martlet-rules-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
+    try write(text)
+  }
+
+  /// Writes it anew.
+  func write(_ text: String) throws {
+    try runProgram(["sh", "-c", #"printf '%s' "$1" > "$2""#, "sh", text, path])
+  }
+
+  deinit { _ = try? runProgram(["rm", "-f", path]) }
+}
+
+/// How `martlet rules` ended, and what it said.
+struct RulesRun {
+  let status: ChildProcess.ExitStatus?
+  let output: String
+  let errorLines: [String]
+
+  /// Asks about the rules of `left`, or of another interface, perhaps through another program.
+  init(_ words: [String], of interface: String = "left", through wrapper: [String] = []) throws {
+    let tool = try Tool(["rules", interface] + words, through: wrapper)
+    status = try tool.process.wait(timeout: .seconds(20))
+    (output, errorLines) = (tool.output, tool.errorLines)
+  }
+
+  /// What is printed by something that can be done.
+  static func answer(_ words: String..., of interface: String = "left") throws -> String {
+    let run = try RulesRun(words, of: interface)
+    try #require(run.status == .exited(0), "\(words): \(run.errorLines)")
+    #expect(run.errorLines.isEmpty)
+    return run.output.hasSuffix("\n") ? String(run.output.dropLast()) : run.output
+  }
+
+  /// Checks that something cannot be done: status 1, one line with all of `parts`.
+  static func expectRefusal(
+    _ words: [String], of interface: String = "left", through wrapper: [String] = [],
+    saying parts: String...
+  ) throws {
+    let run = try RulesRun(words, of: interface, through: wrapper)
+    #expect(run.status == .exited(1), "\(words)")
+    #expect(run.output.isEmpty)
+    #expect(run.errorLines.count == 1, "\(run.errorLines)")
+    let line = run.errorLines.first ?? ""
+    for part in parts { #expect(line.contains(part), "\(part): \(line)") }
+  }
+}
+
+@Suite("forward --rules", .enabled(if: sockets.isExpected, needsSockets), .timeLimit(.minutes(2)))
+struct RuleFileTests {
+  @Test("The rules decide first, and what none names is forwarded")
+  func rulesDecideFirst() async throws {
+    try await withNetworkNamespace {
+      let wires = try Wires()
+      // So that the kernel can forward to it.
+      try runProgram(["ethtool", "-K", "far-right", "gro", "on"])
+      let file = try RuleTextFile(
+        """
+        # what nobody wants
+        udp dst port 1002 -> drop
+        arp -> count
+        priority -5 tcp dst port 7 -> forward right
+
+        """)
+      let tool = try Tool.started("forward", "left", "right", "--json", "--rules", file.path)
+      var other = PacketBuilder()
+      other.destination.port = 1003
+      let dropped = PacketBuilder().udp(payload: [1, 2, 3])
+      try wires.left.send([dropped, other.udp(payload: [4]), dropped, other.arpRequest()])
+      let arrived = try wires.right.receive(2, timeout: .seconds(10))
+      #expect(arrived == [other.udp(payload: [4]), other.arpRequest()])
+      other.destination.port = 7
+      try wires.left.send(other.tcp(payload: [5]))
+      #expect(try wires.right.receive(timeout: .seconds(10)) == other.tcp(payload: [5]))
+      let rules = try JSONValue(try RulesRun.answer("list", "--json")).elements
+      #expect(rules.map { $0["id"]?.integer } == [1, 2, 3])
+      #expect(rules[0].keys == ["id", "rule", "packets", "bytes", "last_seen_seconds"])
+      #expect(rules[0]["rule"] == .string("udp and dst port 1002 -> drop"))
+      #expect(rules.map { $0["packets"]?.integer } == [2, 1, 1])
+      #expect(rules[0]["bytes"]?.integer == 2 * dropped.count)
+      guard case .number(let seconds)? = rules[0]["last_seen_seconds"] else {
+        Issue.record("never seen")
+        return
+      }
+      #expect(seconds >= 0 && seconds < 60)
+      // Both interfaces have one program.
+      let lines = try RulesRun.answer("list", of: "right").split(separator: "\n")
+      #expect(lines.count == 3)
+      let text = "3  priority -5 tcp and dst port 7 -> forward right  1 packets, "
+      #expect(lines.last?.hasPrefix(text) == true)
+      _ = try RulesRun.answer("add", "sctp -> drop")
+      let last = try JSONValue(try RulesRun.answer("list", "--json")).elements.last
+      #expect(last?["last_seen_seconds"] == .null)
+      let report = try tool.stop()
+      #expect(try report.packets(0, "received") == 2)
+    }
+  }
+
+  @Test(
+    "A bad file is refused in one line, with the place",
+    arguments: [
+      ("arp -> kernel\nudp dst prot 9 -> drop\n", ":2: column 9: `prot`"),
+      ("* -> drop\nconfirm within 10s\n", "no rules to go back to"),
+      ("* -> forward eth9\n", "eth9: there is no such interface"),
+      ("* -> group nobody\n", "nobody"),
+    ])
+  func badFile(text: String, said: String) async throws {
+    try await withNetworkNamespace {
+      _ = try Wires()
+      let file = try RuleTextFile(text)
+      let tool = try Tool(["forward", "left", "right", "--rules", file.path])
+      #expect(try tool.process.wait(timeout: .seconds(20)) == .exited(1))
+      #expect(tool.errorLines.count == 1, "\(tool.errorLines)")
+      #expect(tool.errorLines.first?.contains(said) == true, "\(tool.errorLines)")
+      #expect(tool.output.isEmpty)
+      #expect(try !isSomethingAttached())
+    }
+  }
+
+  @Test func noFile() async throws {
+    try await withNetworkNamespace {
+      _ = try Wires()
+      let tool = try Tool(["forward", "left", "right", "--rules", "/nowhere/rules"])
+      #expect(try tool.process.wait(timeout: .seconds(20)) == .exited(1))
+      #expect(tool.errorLines.count == 1)
+      #expect(tool.errorLines.first?.contains("/nowhere/rules") == true)
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import Martlet
+
+/// Rules out of a file, standard input ("-") or the command line.
+enum RuleFile {
+  /// The rules that a command begins with.
+  static func rules(of path: String?) throws(Complaint) -> [Rule] {
+    guard let path else { return [] }
+    let change = try change(try text(of: path), from: path)
+    guard change.confirmWithin == nil else {
+      throw Complaint(
+        "\(path): `confirm within` has no rules to go back to; change them while it runs")
+    }
+    return change.steps.compactMap { step in
+      if case .add(let rule) = step { rule } else { nil }
+    }
+  }
+
+  /// What stands in a file.
+  static func text(of path: String) throws(Complaint) -> String {
+    do throws(XDPError) {
+      return try TextFile.contents(of: path)
+    } catch {
+      throw Complaint("\(error)")
+    }
+  }
+
+  /// The rules of a text; what is wrong is said with the place, which is in `file` or in a line.
+  @discardableResult
+  static func change(_ text: String, from file: String?) throws(Complaint) -> RuleChange {
+    do throws(RuleTextError) {
+      return try RuleText.parseChange(text)
+    } catch {
+      let place =
+        file.map { "\($0 == "-" ? "standard input" : $0):\(error.line): " } ?? "the rule: "
+      let hint = error.suggestion.map { "; did you mean `\($0)`?" } ?? ""
+      throw Complaint("\(place)column \(error.column): \(error.reason)\(hint)")
+    }
+  }
+}
+
+/// Something that could not be done, in one line.
+struct Complaint: Error {
+  let text: String
+
+  init(_ text: String) { self.text = text }
+}
