@@ -10,7 +10,7 @@ struct AllocatorRow {
   /// Slices of each contestant.
   private var slices: Int { options.isQuick ? 100 : 2000 }
   private var held: Held {
-    options.isQuick ? Held(count: 20_000, rounds: 15) : Held(count: 50_000, rounds: 80)
+    Held(count: 50_000, rounds: options.isQuick ? 40 : 80)
   }
   private var arrivals: Int { options.isQuick ? 100_000 : 400_000 }
   private var operations: Int { options.isQuick ? 1_000_000 : 5_000_000 }
