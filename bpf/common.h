@@ -66,6 +66,34 @@ INLINE struct port *port_at(struct settings *current, u32 number) {
   return &current->ports[number & (PORTS - 1)];
 }
 
+/* Where a packet arrived, and what is in force there. */
+struct place {
+  struct settings *settings;
+  struct counters *count;
+  u32 number; /* the port's */
+  u32 word;   /* the rules in force */
+};
+
+/* Finds it; 0 if the packet is the kernel's: nobody steers there, or the application hangs. */
+INLINE int find_place(struct xdp_md *context, struct place *place) {
+  u32 zero = 0;
+  place->settings = map_lookup(&settings, &zero);
+  if (!place->settings)
+    return 0;
+  place->word = word_in_force(place->settings);
+  place->number = find_port(place->settings, context->ingress_ifindex);
+  if (place->number >= PORTS)
+    return 0;
+  place->count = map_lookup(&counters, &place->number);
+  if (!place->count)
+    return 0;
+  if (is_hung(place->settings)) {
+    place->count->hung++;
+    return 0;
+  }
+  return 1;
+}
+
 /* A socket takes it; if there is none, the kernel does. */
 INLINE int to_socket(struct counters *count, u32 socket) {
   /* The last argument is the verdict where the map has no socket. */

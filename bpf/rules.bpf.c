@@ -103,21 +103,13 @@ INLINE void read(struct xdp_md *context, struct query *query) {
 
 /* What becomes of a packet. */
 INLINE int steer(struct xdp_md *context, int with_facts) {
-  u32 zero = 0;
-  struct settings *current = map_lookup(&settings, &zero);
-  if (!current)
+  struct place place;
+  if (!find_place(context, &place))
     return XDP_PASS;
-  u32 word = word_in_force(current);
-  u32 number = find_port(current, context->ingress_ifindex);
-  if (number >= PORTS)
-    return XDP_PASS;
-  struct counters *count = map_lookup(&counters, &number);
-  if (!count)
-    return XDP_PASS;
-  if (is_hung(current)) {
-    count->hung++;
-    return XDP_PASS;
-  }
+  struct settings *current = place.settings;
+  struct counters *count = place.count;
+  u32 number = place.number;
+  u32 word = place.word;
   if (!ASKS_RULES(word))
     return act_unseen(context, count, port_at(current, number), DEFAULT_OF(word));
   u32 which = SET_OF(word);

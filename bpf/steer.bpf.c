@@ -9,24 +9,13 @@
 #include "common.h"
 
 SECTION("xdp") int martlet_steer(struct xdp_md *context) {
-  u32 zero = 0;
-  struct settings *current = map_lookup(&settings, &zero);
-  if (!current)
+  struct place place;
+  if (!find_place(context, &place))
     return XDP_PASS;
-  u32 word = word_in_force(current);
-  if (ASKS_RULES(word)) /* the other program is on its way */
+  if (ASKS_RULES(place.word)) /* the other program is on its way */
     return XDP_PASS;
-  u32 number = find_port(current, context->ingress_ifindex);
-  if (number >= PORTS)
-    return XDP_PASS;
-  struct counters *count = map_lookup(&counters, &number);
-  if (!count)
-    return XDP_PASS;
-  if (is_hung(current)) {
-    count->hung++;
-    return XDP_PASS;
-  }
-  return act_unseen(context, count, port_at(current, number), DEFAULT_OF(word));
+  return act_unseen(
+      context, place.count, port_at(place.settings, place.number), DEFAULT_OF(place.word));
 }
 
 const char terms[] SECTION("license") = "Dual BSD/GPL";

@@ -3,9 +3,10 @@ extension Engine {
   /// its group.
   ///
   /// Nil unless the configuration says `readsFacts`; for packets that the driver carried none for;
-  /// and once a frame was settled, which may have given away what is in front of the packet. Traps
-  /// if the frame belongs to another engine's memory. Cost: some ten instructions, and the first
-  /// look at the packet's memory.
+  /// and once a frame was settled so that what is in front of the packet may be another's. They are
+  /// the program's word where the driver carries metadata; where it does not, other bytes in that
+  /// place may look like facts, so nothing should depend on them but what is shown. Traps if the
+  /// frame belongs to another engine's memory. Cost: a look at the packet's memory.
   public func facts(of frame: borrowing Frame) -> PacketFacts? {
     precondition(frame.memory == memory.identity, "this frame belongs to another engine's memory")
     let size = UInt64(PacketFacts.byteCount)

@@ -5,10 +5,9 @@ extension Engine {
   /// packets are there already, and always in spin mode. Before it sleeps, completions are drained,
   /// fill rings topped up and taken receive entries given back on every port. Where a port's kernel
   /// would not take everything, or a port can receive nothing until something was sent, it returns
-  /// after a millisecond, and with a heartbeat
-  /// after half of its limit. Nil waits for ever. Throws when an interface has vanished, its frames
-  /// having come home, unless the configuration says to go on. Costs what the flush costs, and one
-  /// system call when it sleeps.
+  /// after a millisecond, and with a heartbeat after half of its limit. Nil waits for ever. Throws
+  /// when an interface has vanished, its frames having come home, unless the configuration says to
+  /// go on. Costs what the flush costs, and one system call when it sleeps.
   public mutating func wait(timeout: Duration? = nil) throws(XDPError) -> Bool {
     if control.longestSleep != nil { control.steering?.beat() }
     control.isGuestReady = false
