@@ -60,9 +60,19 @@ extension FrameAllocator {
   private mutating func collectRun(
     of length: Int, for group: Int, _ permission: Permission
   ) -> Int? {
-    findOrCollect(for: group, permission) { allocator, heap, isThorough in
+    findOrCollect(for: group, length, permission) { allocator, heap, isThorough in
       allocator.takeRun(of: length, in: heap, limit: isThorough ? .max : 8)
     }
+  }
+
+  /// Takes a frame of the group's magazine for a length out; length 0 means RX slots.
+  private mutating func takeCached(_ length: Int, of group: Int) -> Int? {
+    guard length <= Magazines.longest, let granule = magazines.pop(group, length) else {
+      return nil
+    }
+    // The head of a packed frame is marked while it is cached, a slot's always.
+    if length > 0 { map.pages[granule &>> 6].marks ^= 1 &<< UInt64(granule & 63) }
+    return granule
   }
 
   /// Makes granules of a heap's best fitting node a frame, which the application has.
@@ -152,16 +162,18 @@ extension FrameAllocator {
   /// Makes room in a group's heap step by step until something is found there: takes what other
   /// workers sent back, what the group's magazines hold, a node of the pool, what all hold.
   ///
-  /// `.critical` work then goes through the reserve in the same way. `find` is told whether to look
-  /// at every node, because no other can be had.
+  /// What came home waits in magazines as it was given: a frame of `length` granules, 0 for a slot,
+  /// is given again at once, before any magazine is emptied for it. `.critical` work then goes
+  /// through the reserve in the same way. `find` is told whether to look at every node, because no
+  /// other can be had.
   mutating func findOrCollect(
-    for group: Int, _ permission: Permission,
+    for group: Int, _ length: Int, _ permission: Permission,
     _ find: (inout FrameAllocator, _ heap: Int, _ isThorough: Bool) -> Int?
   ) -> Int? {
     let normal = Self.heap(of: group, .normal)
     if workerCount > 1 {
       collect()
-      if let found = find(&self, normal, false) { return found }
+      if let found = takeCached(length, of: group) ?? find(&self, normal, false) { return found }
     }
     // A group's memory does not grow while its magazines have some.
     if flushMagazines(of: group), let found = find(&self, normal, false) { return found }

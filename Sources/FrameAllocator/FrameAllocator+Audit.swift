@@ -99,13 +99,15 @@ extension FrameAllocator {
   }
 
   private func auditSlots() -> String? {
+    var counts = [UInt32](repeating: 0, count: groupCount)
     for window in 0..<slots.entries.count {
       guard let custody = slots.custody(ofSlotIn: window) else { continue }
       let base = slots.base(ofSlotIn: window)
       guard custody.isKnown else {
         return "the slot at granule \(base) has no custody"
       }
-      guard ownHeap(of: base) != nil else { continue }
+      guard let heap = ownHeap(of: base) else { continue }
+      counts[heap >> 1] += 1
       let page = map.pages[base >> 6]
       guard (page.heads & page.marks) >> UInt64(base & 63) & 1 == 1 else {
         return "the slot at granule \(base) is not marked in its page"
@@ -113,6 +115,9 @@ extension FrameAllocator {
       guard base & 63 + slots.granules <= Page.granules,
         map.length(at: base) == slotLength(at: base)
       else { return "the slot at granule \(base) is \(map.length(at: base)) granules long" }
+    }
+    for (group, count) in counts.enumerated() where count != slotCounts[group] {
+      return "group \(group) has \(count) slots here, its count says \(slotCounts[group])"
     }
     return nil
   }

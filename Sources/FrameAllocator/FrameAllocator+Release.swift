@@ -162,6 +162,7 @@ extension FrameAllocator {
 
   private mutating func eraseSlot(_ base: Int, heap: Int) {
     slots.clear(at: base)
+    slotCounts[heap >> 1] = slotCounts[heap >> 1] - 1
     let isIsolated = self.isIsolated(heap >> 1)
     erase(base, length: isIsolated ? Page.granules : slots.granules, heap: heap)
   }

@@ -12,17 +12,21 @@ extension FrameAllocator {
     }
     widen(group)
     return find(&self, Self.heap(of: group, .normal), false)
-      ?? findOrCollect(for: group, permission, find)
+      ?? findOrCollect(for: group, 0, permission, find)
   }
 
   /// Takes a node for a slot that would otherwise fill up a page, if a slot of the group was
   /// trimmed.
   ///
   /// Where slots lie anywhere, what is cut off one leaves room for another in its page, if none
-  /// stands there yet: pages get three packets of medium length instead of two.
+  /// stands there yet: pages get three packets of medium length instead of two. Only where kept
+  /// packets take most of the group's memory: where most of it is slots, as with deep fill rings,
+  /// each would get a page that nothing else comes to fill.
   private mutating func widen(_ group: Int) {
     let heap = Self.heap(of: group, .normal)
     guard slots.isUnaligned, trims[group] != 0, !isIsolated(group),
+      2 * Int(slotCounts[group]) * slots.granules
+        < Int(lists.nodeCounts[heap]) * map.nodeGranules,
       lists.bestFit(slots.granules + 1, in: heap, lists.shape) == nil
     else { return }
     // Not `-=`, which the thread sanitizer would take for a write to the pool.
@@ -92,6 +96,7 @@ extension FrameAllocator {
         count += 1
       }
     }
+    slotCounts[heap >> 1] = slotCounts[heap >> 1] + UInt32(count)
     lists.update(node, of: heap, run: map.longestRun(of: node), lists.shape)
     return given
   }

@@ -28,6 +28,7 @@ extension FrameAllocator {
     let kept = Int(addresses.lowerBound >> 6)..<Int((addresses.upperBound + 63) >> 6)
     if slots.window(ofSlotWith: granule) != nil {
       slots.clear(at: granule)
+      slotCounts[heap >> 1] = slotCounts[heap >> 1] - 1
       trims[heap >> 1] = min(trims[heap >> 1], 254) + 1
     }
     let bit = UInt64(1) << UInt64(granule & 63)

@@ -37,6 +37,8 @@
   let isolation: Table<UInt8>
   /// By group: trimmed slots that no slot with a page of its own was made for yet, up to 255.
   let trims: Table<UInt8>
+  /// By group: slots in this worker's nodes, whoever has them.
+  let slotCounts: Table<UInt32>
   @usableFromInline var magazines: Magazines
   @usableFromInline var flights: Flights
   /// By worker, if there is more than one; those of this worker itself are not used.
@@ -94,6 +96,7 @@
       inboxes[other] = Mailbox.Receiver(pool.mailbox(from: other, to: worker))
     }
     trims = memory.table(of: UInt8.self, count: configuration.groups.count)
+    slotCounts = memory.table(of: UInt32.self, count: configuration.groups.count)
     isolation = memory.table(of: UInt8.self, count: configuration.groups.count)
     for (index, group) in configuration.groups.enumerated() where group.isIsolated {
       isolation[index] = 1

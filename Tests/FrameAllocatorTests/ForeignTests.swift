@@ -49,6 +49,24 @@ import Testing
     expectSound(other)
   }
 
+  @Test("What comes home is given again at once, before any magazine is emptied for it")
+  func isGivenAgain() throws {
+    let pool = try FramePool(makeConfiguration(nodes: 8, workers: 2))
+    var owner = pool.makeAllocator(worker: 0)
+    var other = pool.makeAllocator(worker: 1)
+    // All there is, but nothing was asked for in vain: then nothing would be cached.
+    let frames = try (0..<32).map { _ in try unwrap(owner.allocate(byteCount: 1024)) }
+    // Two neighbours come home last: in a page they would be one run, and not the best fit.
+    let home = [frames[4], frames[20], frames[21]]
+    for frame in home { expect(other.release(frame)) }
+    other.collect()
+    for frame in home.reversed() {
+      expectEqual(try unwrap(owner.allocate(byteCount: 1024)), frame)
+    }
+    expectEqual(exhaust(&owner).count, 0)
+    expectSound(owner)
+  }
+
   @Test("However long the owner sleeps, nothing that is released is lost")
   func sleepingOwner() throws {
     let pool = try FramePool(makeConfiguration(nodes: 256, workers: 2))

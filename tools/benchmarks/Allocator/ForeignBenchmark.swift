@@ -29,10 +29,13 @@ final class Handover: Sendable {
     produced.value.store(cursor &+ count, ordering: .releasing)
   }
 
-  /// Gives what is there to `release`, at most a batch; returns how many.
+  /// Gives what is there to `release`, at most a batch, which is read before any of it is released;
+  /// returns how many.
   func take(from cursor: Int, _ release: (UInt64) -> Void) -> Int {
     let count = min(64, produced.value.load(ordering: .acquiring) &- cursor)
-    for place in cursor..<cursor &+ count { release(frames[place & (frames.count &- 1)]) }
+    var batch = InlineArray<64, UInt64>(repeating: 0)
+    for place in 0..<count { batch[place] = frames[(cursor &+ place) & (frames.count &- 1)] }
+    for place in 0..<count { release(batch[place]) }
     return count
   }
 
