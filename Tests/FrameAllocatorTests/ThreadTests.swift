@@ -163,7 +163,14 @@ private struct Traffic {
       allocator.reserveFlights(64)
       var traffic = Traffic(worker: worker)
       for _ in 0..<rounds {
-        let batch = traffic.make(with: &allocator)
+        var batch = traffic.make(with: &allocator)
+        // Where the others have all memory and do not run, a round waits for some.
+        while batch.isEmpty {
+          refused.add(traffic.spend(posts[worker].takeAll(), with: &allocator))
+          allocator.collect()
+          sched_yield()
+          batch = traffic.make(with: &allocator)
+        }
         passed.add(batch.count)
         posts[(worker + 1) % workers].put(batch)
         refused.add(traffic.spend(posts[worker].takeAll(), with: &allocator))
@@ -183,7 +190,7 @@ private struct Traffic {
       refused.add(allocator.refusalCount)
     }
     expectEqual(refused.value, 0)
-    expect(passed.value > rounds * workers)
+    expect(passed.value >= rounds * workers)
     #expect(pool.audit() == nil)
   }
 }

@@ -54,7 +54,7 @@ final class Hop: Sendable {
       return (try ProgramHolder(), sink)
     }
     // Neighbours are found before anything is counted.
-    try client.run { try runProgram(["ping", "-q", "-c", "1", "-W", "5", net(2, "2")]) }
+    try client.run { try runProgram(["ping", "-q", "-c", "1", "-w", "60", net(2, "2")]) }
   }
 
   deinit { close(sink) }
