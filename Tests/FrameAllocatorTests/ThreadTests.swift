@@ -177,7 +177,12 @@ private struct Traffic {
         allocator.collect()
       }
       done.add(1)
-      while done.value < workers { sched_yield() }
+      // Whoever is done goes on giving back, or the others would wait for ever.
+      while done.value < workers {
+        refused.add(traffic.spend(posts[worker].takeAll(), with: &allocator))
+        allocator.collect()
+        sched_yield()
+      }
       refused.add(traffic.spend(posts[worker].takeAll(), with: &allocator))
       drained.add(1)
       while drained.value < workers { sched_yield() }
