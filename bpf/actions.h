@@ -64,43 +64,65 @@ INLINE u32 member(const struct rule *rule, u32 place, u32 hash) {
 }
 
 /* Writes what was found out in front of the packet; says whether it did. */
-GLOBAL int write_facts(struct xdp_md *context, const struct rule *rule, u32 hash) {
-  if (!rule || context->data_meta != context->data) /* somebody else's are there */
+GLOBAL int write_facts(
+    struct xdp_md *context, const struct settings *current, const struct rule *rule, u32 hash) {
+  /* Somebody else's are there, or the driver keeps none. */
+  if (!current || !rule || context->data_meta != context->data)
     return 0;
   if (adjust_metadata(context, -(int)sizeof(struct facts)) != 0) /* not with every driver */
     return 0;
   struct facts *facts = (void *)(long)context->data_meta;
   if ((void *)(facts + 1) > (void *)(long)context->data)
     return 0;
+  facts->seal = current->seal;
+  facts->time = current->flags & STAMPS ? nanoseconds() : 0;
   facts->rule = rule->number;
   facts->hash = hash;
   facts->group = rule->group;
-  facts->magic = FACTS_MAGIC;
+  facts->zero = 0;
   return 1;
 }
 
+/* Notes that a packet goes to a socket without its facts. The library looks after it has seen that
+   the packet is on its ring, so it never takes other bytes for the facts of this one. */
+INLINE void note_bare(struct port *port) {
+  if (!*(volatile u32 *)&port->is_bare)
+    *(volatile u32 *)&port->is_bare = 1;
+}
+
+/* A packet whose rule is known, on its way to a socket. */
+struct passage {
+  struct xdp_md *context;
+  struct settings *current;
+  struct counters *count;
+  struct port *port;
+};
+
 INLINE int hand_over(
-    struct xdp_md *context, struct counters *count, u32 socket, const struct rule *rule, u32 hash,
-    int with_facts) {
-  int has_facts = with_facts && write_facts(context, rule, hash);
-  int verdict = to_socket(count, socket);
-  if (verdict != XDP_REDIRECT && has_facts)
-    adjust_metadata(context, sizeof(struct facts));
+    const struct passage *at, u32 socket, const struct rule *rule, u32 hash, int with_facts) {
+  int has_facts = with_facts && write_facts(at->context, at->current, rule, hash);
+  int verdict = to_socket(at->count, socket);
+  if (with_facts && !has_facts && verdict == XDP_REDIRECT)
+    note_bare(at->port);
+  if (has_facts && verdict != XDP_REDIRECT)
+    adjust_metadata(at->context, sizeof(struct facts));
   return verdict;
 }
 
 INLINE int act(
-    struct xdp_md *context, struct counters *count, const struct port *port, u32 action,
-    const struct rule *rule, const struct query *query, int with_facts) {
+    const struct passage *at, u32 action, const struct rule *rule, const struct query *query,
+    int with_facts) {
+  struct xdp_md *context = at->context;
+  struct counters *count = at->count;
   u32 queue = context->rx_queue_index;
-  u32 place = queue < port->queue_count ? port->first_socket + queue : NO_SOCKET;
+  u32 place = queue < at->port->queue_count ? at->port->first_socket + queue : NO_SOCKET;
   int verdict;
   switch (action) {
   case TO_SOCKET:
-    return hand_over(context, count, place, rule, query->hash, with_facts);
+    return hand_over(at, place, rule, query->hash, with_facts);
   case TO_GROUP:
     place = member(rule, place, query->hash);
-    return hand_over(context, count, place, rule, query->hash, with_facts);
+    return hand_over(at, place, rule, query->hash, with_facts);
   case TO_NOBODY:
     count->dropped++;
     return XDP_DROP;

@@ -110,8 +110,12 @@ INLINE int steer(struct xdp_md *context, int with_facts) {
   struct counters *count = place.count;
   u32 number = place.number;
   u32 word = place.word;
-  if (!ASKS_RULES(word))
-    return act_unseen(context, count, port_at(current, number), DEFAULT_OF(word));
+  if (!ASKS_RULES(word)) {
+    int verdict = act_unseen(context, count, port_at(current, number), DEFAULT_OF(word));
+    if (with_facts && verdict == XDP_REDIRECT)
+      note_bare(port_at(current, number));
+    return verdict;
+  }
   u32 which = SET_OF(word);
   struct set *set = map_lookup(&sets, &which);
   if (!set)
@@ -130,7 +134,8 @@ INLINE int steer(struct xdp_md *context, int with_facts) {
     tally(slot, query.length);
     action = rule->action;
   }
-  return act(context, count, port_at(current, number), action, rule, &query, with_facts);
+  struct passage at = {context, current, count, port_at(current, number)};
+  return act(&at, action, rule, &query, with_facts);
 }
 
 /* libxdp's dispatcher takes no program that moves a packet's beginning or metadata: so there are

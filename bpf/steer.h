@@ -24,12 +24,13 @@ struct port {
   u32 interface; /* its index, 0: nobody */
   u32 first_socket;
   u32 queue_count;
-  u32 zero;
+  u32 is_bare; /* a packet went to a socket without the facts that it should have had */
 };
 
 /* Of settings.flags. */
 enum flags {
   SEVERAL_PIECES = 1, /* packets may have several fragments, so their length has to be asked for */
+  STAMPS = 2,         /* facts say when the program saw the packet */
 };
 
 /* What is in force. One word, so that a packet sees the old rules or the new ones and never a
@@ -46,6 +47,8 @@ struct settings {
   u32 beat_limit; /* jiffies; 0: no heartbeat is asked for */
   u64 beat;       /* when the application was last known to be alive, in jiffies */
   u64 deadline;   /* until when the rules have to be confirmed, in jiffies; 0: they need not be */
+  u64 seal;       /* of the facts: a number that nobody else knows */
+  u64 zero;
   struct port ports[PORTS];
 };
 
@@ -64,9 +67,10 @@ struct counters {
 /* What stands in front of a packet that goes to a socket, if the settings ask for it: the last
    bytes before its first. */
 struct facts {
+  u64 seal;
+  u64 time;  /* when the program saw the packet, CLOCK_MONOTONIC in nanoseconds; 0: nobody asked */
   u32 rule;  /* the rule's number, 0: none named the packet */
   u32 hash;  /* of its flow */
   u32 group; /* the group's number, 0: none */
-  u32 magic; /* FACTS_MAGIC */
+  u32 zero;
 };
-#define FACTS_MAGIC 0x4d617274

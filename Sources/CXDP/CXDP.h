@@ -128,11 +128,13 @@ static inline struct bpf_object *cxdp_open_object(
       .kernel_log_size = log_size);
   return bpf_object__open_mem(bytes, size, &options);
 }
-// Runs a program on a packet; answers with its verdict, or a negative errno.
+// Runs a program on a packet that lies behind so many bytes of metadata, which its size counts;
+// answers with its verdict, or a negative errno.
 static inline int cxdp_try_packet(
-    int program, const void *packet, unsigned int size, unsigned int interface,
-    unsigned int queue) {
-  struct xdp_md context = {.data_end = size, .ingress_ifindex = interface, .rx_queue_index = queue};
+    int program, const void *packet, unsigned int size, unsigned int metadata,
+    unsigned int interface, unsigned int queue) {
+  struct xdp_md context = {
+      .data = metadata, .data_end = size, .ingress_ifindex = interface, .rx_queue_index = queue};
   LIBBPF_OPTS(
       bpf_test_run_opts, options, .data_in = packet, .data_size_in = size, .ctx_in = &context,
       .ctx_size_in = sizeof context);

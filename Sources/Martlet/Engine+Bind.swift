@@ -200,6 +200,7 @@ extension Engine {
           interface: interface, queue: queue, descriptor: sockets[number].fileDescriptor))
     }
     let attachments = try control.adopt(places, on: rung)
+    if let seal = control.steering?.factsSeal { factsSeal = seal }
     // Nothing fails from here on.
     share(among: ports.count + wanted.count)
     var added: [Port] = []
@@ -238,6 +239,8 @@ extension Engine {
     control.poller.add(socket.fileDescriptor)
     let depth = share(of: group)
     ports.append(PortState(socket: socket, fillDepth: depth, group: group))
+    ports[index].facts = readsFacts ? .read : .off
+    ports[index].steeringPlace = control.steering?.number(of: binding.interface)
     // What is in flight stands on the transmit ring, in the driver or on the completion ring.
     allocator.reserveFlights(ports[index].ringCapacity)
     control.bindings.append(binding)

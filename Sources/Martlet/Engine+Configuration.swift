@@ -47,10 +47,13 @@ extension Engine {
     /// 6.6).
     public var takesFragments = false
     /// Whether the steering program writes what it found out in front of each packet, for
-    /// `facts(of:)`.
+    /// `Frame.facts`.
     ///
     /// Every packet is looked at then. libxdp's dispatcher does not permit it: links are used.
     public var readsFacts = false
+    /// Whether facts also say when the steering program saw the packet (`Frame.timestamp`), which
+    /// costs each packet a look at the kernel's clock.
+    public var stampsPackets = false
     /// Whether `wait` returns at once instead of sleeping until there is something to do.
     public var isSpinning = false
     /// Whether interfaces are made to pass on every frame as it was sent: promiscuous mode on;
@@ -138,6 +141,9 @@ extension Engine.Configuration {
     guard burst > 0, burst <= ringSize else {
       throw refusal(
         "a burst of \(burst) packets is not possible", "choose 1 to the ring size, \(ringSize)")
+    }
+    guard readsFacts || !stampsPackets else {
+      throw refusal("packets are stamped with other facts or not at all", "ask for readsFacts too")
     }
     let most = min(ringSize, memory / chunkSize)
     if let fillDepth {

@@ -14,7 +14,7 @@ extension Engine {
     ports.check(destination.index)
     let count = beginBurst(source.index)
     guard count != 0 else { return 0 }
-    while !lanes[source.index].receive.isEmpty || openReceive(source.index) {
+    while !lanes[source.index].receive.isEmpty || openNext(source.index) {
       if let descriptor = walk(from: source.index, to: destination.index, decide) {
         forwardUnusual(descriptor, from: source, to: destination, decide)
       }
@@ -76,7 +76,7 @@ extension Engine {
       bytes &+= byteCount
       var packet = Packet(
         memory.packet(at: found.address, count: byteCount), byteCount: byteCount,
-        fragmentCount: 1)
+        fragmentCount: 1, seal: packetSeal)
       if decide(&packet) == .forward {
         allocator.slots.move(found.place, from: .fill(source), to: .transmit(destination))
         transmit.put(Descriptor(address: found.address, extent: descriptor.extent))
@@ -107,11 +107,11 @@ extension Engine {
     _ decide: (inout Packet) -> Verdict
   ) {
     guard let remains = accept(descriptor, from: source.index) else { return }
-    let frame = Frame(remains, memory: memory.identity)
+    let frame = Frame(remains, lifted, memory: memory.identity)
     let first = firstFragment(of: frame)
     var packet = Packet(
       memory.packet(at: first.address, count: Int(truncatingIfNeeded: first.count)),
-      byteCount: frame.byteCount, fragmentCount: frame.fragmentCount)
+      byteCount: frame.byteCount, fragmentCount: frame.fragmentCount, seal: packetSeal)
     switch decide(&packet) {
     case .forward:
       send(frame, to: destination)

@@ -14,7 +14,7 @@ extension Engine {
   }
 
   /// The bytes that a descriptor, with or without options, names in a slot of the port's.
-  private func packet(of descriptor: Descriptor, from index: Int) -> SlotMap.Received? {
+  func packet(of descriptor: Descriptor, from index: Int) -> SlotMap.Received? {
     let extent = UInt64(descriptor.byteCount)
     return allocator.slots.packet(at: descriptor.address, extent: extent, in: .fill(index))
       ?? allocator.slots.packet(anywhere: descriptor.address, extent: extent, in: .fill(index))

@@ -51,6 +51,8 @@ extension Engine {
   @usableFromInline
   mutating func nextDescriptor(_ index: Int) -> Descriptor? {
     guard !lanes[index].receive.isEmpty || openReceive(index) else { return nil }
+    // The next packet's facts are yet to be lifted.
+    if readsFacts { lanes[index].receive.keepFirst() }
     return lanes[index].receive.take()
   }
 }

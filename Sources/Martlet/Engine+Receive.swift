@@ -23,7 +23,7 @@ extension Engine {
         address: unusual.address, extent: unusual.extent, place: unusual.place,
         origin: port.index, layout: unusual.layout)
     }
-    return Frame(remains, memory: memory.identity)
+    return Frame(remains, lifted, memory: memory.identity)
   }
 
   /// The packet that a descriptor names, if that is a whole one in a slot on the port's fill ring.
@@ -74,7 +74,7 @@ extension Engine {
       return true
     }
     // The window may go on where the ring's memory begins again.
-    if ports[index].socket.rings.receive.remaining != 0 { return openReceive(index) }
+    if ports[index].socket.rings.receive.remaining != 0 { return openNext(index) }
     ports[index].isBursting = false
     closeBurst(index)
     return false
@@ -101,6 +101,10 @@ extension Engine {
     submitFill(index)
     let count = ports[index].socket.rings.receive.peek(burst)
     lanes[index].receive = ports[index].socket.rings.receive.openRun()
+    if readsFacts {
+      checkFacts(index)
+      lift(index)
+    }
     return count
   }
 

@@ -19,6 +19,7 @@ extension Engine {
     var report = PortReport(
       interface: binding.interface.name, queue: binding.queue, mode: binding.mode,
       modeReason: binding.reason, attachment: binding.attachment, state: binding.state)
+    report.facts = ports[port.index].facts
     report.received.packets = counters.receivedPackets &+ UInt64(rings.received)
     report.received.bytes = lanes[port.index].receivedBytes
     report.sent.packets = counters.sentPackets &+ UInt64(rings.sent)

@@ -26,10 +26,11 @@ extension Engine {
   public mutating func settle(
     _ frame: consuming Frame, _ settling: Settling = .inPlace
   ) -> Frame {
+    let facts = frame.lifted
     let remains = frame.spend(in: memory.identity)
     if remains.layout.furtherFragments > 0 {
       settleFragments(remains, trims: settling != .wholeSlot)
-      return Frame(remains, memory: memory.identity)
+      return Frame(remains, facts, memory: memory.identity)
     }
     if remains.layout == .slot {
       allocator.slots.moveFromApplication(remains.place, to: .held)
@@ -43,7 +44,7 @@ extension Engine {
       case .pack where remains.layout == .packed: moveToDenser(remains) ?? shorten(remains)
       case .copyBreak, .pack: pack(remains, in: nil) ?? trim(remains)
       }
-    return Frame(settled ?? remains, memory: memory.identity)
+    return Frame(settled ?? remains, facts, memory: memory.identity)
   }
 
   /// Keeps a received packet in pages of `group`: copies it there and releases its frame.
@@ -53,9 +54,10 @@ extension Engine {
   /// group only. A jumbo packet of several fragments is dropped too: the kernel sends no frame that
   /// is longer than a chunk. A packet that was settled there before stays as it is.
   public mutating func settle(_ frame: consuming Frame, in group: FlowGroup) -> Frame? {
+    let facts = frame.lifted
     let remains = frame.spend(in: memory.identity)
     if remains.layout == .packed, allocator.group(of: remains.address) == group {
-      return Frame(remains, memory: memory.identity)
+      return Frame(remains, facts, memory: memory.identity)
     }
     let fits = remains.layout.furtherFragments == 0
     guard fits, let packed = pack(remains, in: group) else {
@@ -65,7 +67,7 @@ extension Engine {
       releaseUnusual(remains)
       return nil
     }
-    return Frame(packed, memory: memory.identity)
+    return Frame(packed, facts, memory: memory.identity)
   }
 
   /// Moves a held packet into a fuller node if there is one, so that its old pages come free.
@@ -73,9 +75,10 @@ extension Engine {
   /// The packet's bytes stay; its address may change. For packets that are held for long, now and
   /// then; a packet in a slot or in several fragments stays where it is.
   public mutating func compact(_ frame: consuming Frame) -> Frame {
+    let facts = frame.lifted
     let remains = frame.spend(in: memory.identity)
     let moved = remains.layout == .packed ? moveToDenser(remains) : nil
-    return Frame(moved ?? remains, memory: memory.identity)
+    return Frame(moved ?? remains, facts, memory: memory.identity)
   }
 
   /// Packets and bytes that settling and compacting have copied.

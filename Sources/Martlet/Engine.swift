@@ -29,6 +29,13 @@ public struct Engine: ~Copyable {
   /// The frame that `receiveUnusual` found last.
   @usableFromInline var unusual = Frame.Remains(
     address: 0, extent: 0, place: .none, origin: 0)
+  /// What was found in front of the packet that is received next.
+  @usableFromInline var lifted = PacketFacts.absent
+  /// The seal of what was found there; 0 if nothing was.
+  @usableFromInline var packetSeal: UInt64 = 0
+  @usableFromInline let readsFacts: Bool
+  /// What the steering program writes with facts.
+  var factsSeal = UInt64.random(in: 1...UInt64.max)
   @usableFromInline let burst: UInt32
   /// Whether `allocate` gives packed frames rather than slots.
   @usableFromInline var packsFrames: Bool
@@ -113,6 +120,7 @@ public struct Engine: ~Copyable {
     self.control = control
     self.portLimit = portLimit
     self.shared = shared
+    readsFacts = configuration.readsFacts
     burst = UInt32(configuration.burst)
     fillDepth = UInt32(configuration.effectiveFillDepth)
     isSpinning = configuration.isSpinning

@@ -67,7 +67,9 @@ extension EngineControl {
       steering = try SteeringProgram(
         socketCapacity: Engine.portLimit * 4, acceptsFragments: configuration.takesFragments)
       // Before anything is attached: the dispatcher would not permit it afterwards.
-      if configuration.readsFacts { try steering?.setFacts(true) }
+      if configuration.readsFacts {
+        try steering?.setFacts(true, areTimed: configuration.stampsPackets)
+      }
     }
     let attachment = try steering?.attach(
       to: interface, mode: rung == .generic ? .generic : .native)

@@ -24,15 +24,18 @@ public import FrameAllocator
   @usableFromInline let origin: UInt16
   /// Which UMEM the address belongs to.
   @usableFromInline let memory: UInt
+  /// What the steering program found out about the packet.
+  @usableFromInline let lifted: PacketFacts
 
   @inlinable @inline(__always)
-  init(_ remains: Remains, memory: UInt) {
+  init(_ remains: Remains, _ facts: PacketFacts = .absent, memory: UInt) {
     address = remains.address
     extent = remains.extent
     layout = remains.layout
     place = remains.place
     origin = UInt16(truncatingIfNeeded: remains.origin)
     self.memory = memory
+    lifted = facts
   }
 
   /// The number of no port, whose lane is always empty.
@@ -51,6 +54,24 @@ extension Frame {
   @inlinable public var fragmentCount: Int {
     @inline(__always) get { layout.furtherFragments &+ 1 }
   }
+
+  /// What the steering program found out about the packet, whatever became of its bytes since.
+  ///
+  /// Nil for what was not received, unless the configuration says `readsFacts`, and where the
+  /// driver carries none (`PortReport.facts`).
+  @inlinable public var facts: PacketFacts? { lifted.present }
+
+  /// The rule that named the packet; nil if none did, and without facts.
+  @inlinable public var rule: RuleID? { facts?.rule }
+
+  /// The steering program's hash of the packet's flow; nil without facts.
+  @inlinable public var flowHash: UInt32? { facts?.flowHash }
+
+  /// When the steering program saw the packet, in nanoseconds of `CLOCK_MONOTONIC`; nil unless the
+  /// configuration says `stampsPackets`.
+  ///
+  /// Not when it arrived: the driver's clock is not asked.
+  @inlinable public var timestamp: UInt64? { facts?.timestamp }
 
   /// How a packet lies in memory: in a slot, in a packed frame, or in several fragments.
   @frozen @usableFromInline struct Layout: BitwiseCopyable, Equatable {

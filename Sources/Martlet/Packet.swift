@@ -8,12 +8,20 @@
   public let byteCount: Int
   /// How many pieces of memory the packet lies in: 1, or more for a jumbo packet.
   public let fragmentCount: Int
+  /// The seal of the facts in front of the first fragment; 0 if none are.
+  ///
+  /// A word rather than the facts: of larger values the compiler keeps no part in a register.
+  @usableFromInline let seal: UInt64
 
   @inlinable @inline(__always) @_lifetime(copy first)
-  init(_ first: consuming PacketBytes, byteCount: Int, fragmentCount: Int) {
+  init(
+    _ first: consuming PacketBytes, byteCount: Int, fragmentCount: Int,
+    seal: UInt64
+  ) {
     self.first = first
     self.byteCount = byteCount
     self.fragmentCount = fragmentCount
+    self.seal = seal
   }
 
   /// The bytes of the first fragment, to read.
@@ -24,5 +32,25 @@
   /// The bytes of the first fragment, to read and write.
   @inlinable public var mutableBytes: MutableRawSpan {
     @inline(__always) @_lifetime(&self) mutating get { first.mutableSpan }
+  }
+}
+
+extension Packet {
+  /// What the steering program found out about the packet; nil unless the configuration says
+  /// `readsFacts`, and where the driver carries none (`PortReport.facts`).
+  @inlinable public var facts: PacketFacts? { seal == 0 ? nil : lift() }
+
+  /// The rule that named the packet; nil if none did, and without facts.
+  @inlinable public var rule: RuleID? { facts?.rule }
+
+  /// The steering program's hash of the packet's flow; nil without facts.
+  @inlinable public var flowHash: UInt32? { facts?.flowHash }
+
+  /// When the steering program saw the packet, in nanoseconds of `CLOCK_MONOTONIC`; nil unless the
+  /// configuration says `stampsPackets`.
+  @inlinable public var timestamp: UInt64? { facts?.timestamp }
+
+  @usableFromInline func lift() -> PacketFacts? {
+    PacketFacts(first.front(PacketFacts.byteCount), seal: seal)
   }
 }

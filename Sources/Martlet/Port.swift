@@ -25,6 +25,10 @@ internal import FrameAllocator
   @usableFromInline var fillDepth: UInt32
   /// The flow group whose pages the fill ring is stocked with.
   let group: FlowGroup
+  /// Whether facts are lifted from in front of its packets.
+  var facts = FactsReading.off
+  /// Which of the steering program's ports it is; nil for rings in memory.
+  var steeringPlace: Int?
   /// `fill.position - receive.position` when nothing is posted.
   @usableFromInline var fillOrigin: UInt32
   /// `transmit.position - completion.position` when nothing is in flight.

@@ -42,6 +42,8 @@ public struct PortReport: Sendable, Hashable {
   public var attachment: Attachment?
   /// Whether the interface is up, down or gone, as last seen.
   public var state: LinkState
+  /// Whether the facts of its packets are read, and if not, why.
+  public var facts = FactsReading.off
   /// What came in.
   public var received = Traffic()
   /// What went out.

@@ -22,7 +22,8 @@ extension SimulatedKernel {
       return false
     }
     for (index, (chunk, fragment)) in zip(chunks, fragments).enumerated() {
-      memory.write(fragment, at: chunk + UInt64(distance))
+      let front = index == 0 ? metadata : []
+      memory.write((front + fragment)[...], at: chunk + UInt64(distance - front.count))
       rings.receive.put(
         Descriptor(
           address: configuration.isUnaligned

@@ -18,6 +18,10 @@ public final class SimulatedKernel {
   ///
   /// Change it at any time.
   public var faults = Faults()
+  /// What stands in front of the packets to come: an XDP program's metadata.
+  ///
+  /// A jumbo packet has it in front of its first fragment.
+  public var metadata: [UInt8] = []
   /// What has happened so far.
   public internal(set) var counts = Counts()
   /// Chunks taken from the fill ring whose packet was then dropped; the next packets get them

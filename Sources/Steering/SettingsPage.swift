@@ -11,7 +11,7 @@ import XSK
   private let words: UnsafeMutablePointer<Atomic<UInt32>>
   private static let byteCount = 4096
   /// Words before the ports, of which each has four.
-  private static let firstPort = 8
+  private static let firstPort = 12
 
   /// Maps the settings; `map` may be closed afterwards.
   init(map: Int32) throws(XDPError) {
@@ -48,12 +48,25 @@ import XSK
   /// The application was alive at this tick.
   func beat(_ tick: UInt64) { store64(tick, at: 4) }
 
+  /// What facts in front of packets begin with.
+  func setSeal(_ seal: UInt64) { store64(seal, at: 8) }
+
+  /// Whether a packet of the port went to a socket without the facts that it should have had.
+  ///
+  /// Who has seen the packet on its ring sees this too.
+  func isBare(_ number: Int) -> Bool {
+    precondition((0..<Self.portCount).contains(number), "no port")
+    // In bounds by the line above; the page is mapped as long as this lives.
+    return unsafe words[Self.firstPort + 4 * number + 3].load(ordering: .relaxed) != 0
+  }
+
   /// Tells the program of an interface, or with `interface` 0 that the port is nobody's.
   func setPort(_ number: Int, interface: UInt32, firstSocket: Int = 0, queueCount: Int = 0) {
     // The interface last, as it makes the rest count.
     let word = Self.firstPort + 4 * number
     store(UInt32(firstSocket), at: word + 1)
     store(UInt32(queueCount), at: word + 2)
+    store(0, at: word + 3)
     store(interface, at: word)
   }
 

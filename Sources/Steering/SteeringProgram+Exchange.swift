@@ -45,11 +45,20 @@ extension SteeringProgram {
   /// Whether each packet that goes to a socket has `PacketFacts` in front of it.
   ///
   /// With them every packet is looked at, and the cache tells all flows apart. Off, which it is at
-  /// first, not a byte is written. A driver that keeps no metadata has packets without facts.
+  /// first, not a byte is written. A driver that keeps no metadata has packets without facts. With
+  /// `areTimed` they say when the program saw the packet, which costs it a look at the clock.
   /// libxdp's dispatcher permits no such program: turn facts on before anything is attached, and
   /// links are used instead. Throws `.unsupported` if the dispatcher has it already, and
   /// `.configuration` while a change is unconfirmed.
-  public mutating func setFacts(_ areWritten: Bool) throws(XDPError) {
+  public mutating func setFacts(
+    _ areWritten: Bool, areTimed: Bool = false
+  ) throws(XDPError) {
+    try writeFacts(areWritten)
+    stampsFacts = areTimed
+    setFlags()
+  }
+
+  private mutating func writeFacts(_ areWritten: Bool) throws(XDPError) {
     guard areWritten != writesFacts else { return }
     guard unconfirmed == nil else {
       throw XDPError(
@@ -116,6 +125,18 @@ extension SteeringProgram {
       ? attachError(code, to: port.interface.name, mode: port.mode) : loadError(code, log: said)
   }
 
-  /// `enum flags` of bpf/steer.h.
-  func setFlags() { object.settings.setFlags(acceptsFragments ? 1 : 0) }
+  /// `enum flags` of bpf/steer.h, and the seal of facts.
+  func setFlags() {
+    object.settings.setSeal(factsSeal)
+    object.settings.setFlags((acceptsFragments ? 1 : 0) | (stampsFacts ? 2 : 0))
+  }
+
+  /// Which of the program's ports an interface is; nil if it is not attached there.
+  package func number(of interface: Interface) -> Int? { port(interface)?.number }
+
+  /// Whether a packet of the port went to a socket without facts although they are on: its driver
+  /// keeps no metadata, or somebody else's were there.
+  ///
+  /// Who has seen the packet on its ring sees this too.
+  package func isBare(_ number: Int) -> Bool { object.settings.isBare(number) }
 }

@@ -73,7 +73,7 @@ extension SteeringProgram {
     // The packet lives for the call, and its size is given.
     let result = unsafe packet.withUnsafeBytes { bytes in
       unsafe cxdp_try_packet(
-        object.program, bytes.baseAddress, UInt32(bytes.count), interface.index, UInt32(queue))
+        object.program, bytes.baseAddress, UInt32(bytes.count), 0, interface.index, UInt32(queue))
     }
     guard result >= 0 else {
       throw failure(

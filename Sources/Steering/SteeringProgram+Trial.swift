@@ -12,6 +12,14 @@ extension SteeringProgram {
   public func trial(
     of packet: [UInt8], interface: Interface, queue: Int = 0
   ) throws(XDPError) -> Action {
+    try trial(of: packet, behind: 0, interface: interface, queue: queue)
+  }
+
+  /// The same with a packet that has the first `metadata` bytes in front of it: those that another
+  /// program, which saw it before, left there.
+  package func trial(
+    of packet: [UInt8], behind metadata: Int, interface: Interface, queue: Int = 0
+  ) throws(XDPError) -> Action {
     guard packet.count >= 14 else {
       throw refusal(.configuration, "the kernel wants 14 bytes", "try a longer packet")
     }
@@ -19,7 +27,8 @@ extension SteeringProgram {
     // The packet lives for the call, and its size is given.
     let result = unsafe packet.withUnsafeBytes { bytes in
       unsafe cxdp_try_packet(
-        program.value, bytes.baseAddress, UInt32(bytes.count), interface.index, UInt32(queue))
+        program.value, bytes.baseAddress, UInt32(bytes.count), UInt32(metadata), interface.index,
+        UInt32(queue))
     }
     guard result >= 0 else {
       throw refusal(

@@ -43,6 +43,10 @@ public struct SteeringProgram: ~Copyable {
   let flowCacheSize: Int
   /// Whether facts are written in front of what goes to a socket.
   var writesFacts = false
+  /// Whether they say when the program saw the packet.
+  var stampsFacts = false
+  /// What tells facts from bytes that look like them: no packet can know it.
+  package let factsSeal = UInt64.random(in: 1...UInt64.max)
 
   /// Prepares the program, attached to nothing yet.
   ///

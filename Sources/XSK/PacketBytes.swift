@@ -22,6 +22,16 @@
     }
   }
 
+  /// The last `count` bytes in front of the packet, to read; the caller knows that they are the
+  /// memory's too.
+  @_lifetime(borrow self)
+  package func front(_ count: Int) -> RawSpan {
+    // Mapped like the bytes behind them, by what the caller knows.
+    let bytes = unsafe UnsafeRawBufferPointer(start: base - count, count: count)
+    let span = unsafe RawSpan(_unsafeBytes: bytes)
+    return unsafe _overrideLifetime(span, borrowing: self)
+  }
+
   /// The bytes, to read and write.
   @inlinable public var mutableSpan: MutableRawSpan {
     @inline(__always) @_lifetime(&self) mutating get {

@@ -65,6 +65,12 @@
     unsafe cursor += 1
   }
 
+  /// Ends the run behind the next entry; the ring has the others still.
+  package mutating func keepFirst() {
+    guard !isEmpty else { return }
+    unsafe end = cursor + 1
+  }
+
   /// Takes the next entry of a consumer's run, which has one.
   @inlinable @inline(__always)
   package mutating func take() -> Entry {

@@ -33,41 +33,6 @@ struct EngineRuleTests {
     }
   }
 
-  @Test("A received packet says which rule named it, and the hash of its flow, until it is settled")
-  func facts() async throws {
-    try await withNetworkNamespace {
-      _ = try VethPair("near", "far")
-      let tap = try PacketTap("far")
-      var configuration = Engine.Configuration()
-      configuration.readsFacts = true
-      var engine = try Engine(configuration)
-      let port = try engine.bind("near", queue: 0)
-      try engine.setGroup("video", ports: [port])
-      let text = "udp dst port 4789 -> group video\n* -> group video"
-      let ids = try engine.apply(try RuleText.parseChange(text))
-      for number in 0..<8 {
-        try tap.send(datagram(number: number, flow: number % 2, port: 4789 + UInt16(number / 4)))
-      }
-      var found: [(rule: UInt32, hash: UInt32)] = []
-      let end = ContinuousClock.now + patience
-      while found.count < 8, ContinuousClock.now < end {
-        expect(try engine.wait(timeout: .milliseconds(100)))
-        while let frame = engine.receive(from: port) {
-          let facts = try unwrap(engine.facts(of: frame))
-          found.append((facts.rule, facts.flowHash))
-          let settled = engine.settle(frame, .pack)
-          #expect(engine.facts(of: settled) == nil)
-          engine.release(settled)
-        }
-      }
-      #expect(found.map(\.rule) == (0..<8).map { ids[$0 / 4].rawValue })
-      // Two flows to each of two ports.
-      #expect(Set(found.map(\.hash)).count == 4)
-      #expect(found[0].hash == found[2].hash && found[0].hash != found[1].hash)
-      engine.expectConserved()
-    }
-  }
-
   @Test("An application that hangs leaves its packets to the kernel; one that waits does not")
   func heartbeat() async throws {
     try await withNetworkNamespace {

@@ -19,7 +19,10 @@ struct ExportBench: ~Copyable {
   var otherPort: Port { ports[1] }
   var outPort: Port { ports[2] }
 
-  init(isUnaligned: Bool = false, ringSize: UInt32 = 64, arena: Int = 64 << 10) throws {
+  init(
+    isUnaligned: Bool = false, ringSize: UInt32 = 64, arena: Int = 64 << 10,
+    _ change: (inout Engine.Configuration) -> Void = { _ in }
+  ) throws {
     var configuration = Engine.Configuration()
     configuration.memory = 128 << 10
     configuration.ringSize = Int(ringSize)
@@ -28,6 +31,7 @@ struct ExportBench: ~Copyable {
     var tenant = FlowGroup.Configuration(arena: 32 << 10)
     tenant.isWritable = true
     configuration.groups = [.init(), .init(arena: arena), .init(arena: 64 << 10), tenant]
+    change(&configuration)
     var engine = try Engine(configuration)
     guard let umem = engine.control.umem else { preconditionFailure("the engine made its memory") }
     let memory = SimulatedMemory(of: umem)

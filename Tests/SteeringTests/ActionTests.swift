@@ -1,8 +1,10 @@
+import Glibc
 import MartletTestKit
-import Steering
 import Testing
 import Wire
 import XSK
+
+@testable import Steering
 
 /// What becomes of packets: groups, sockets by hash, other interfaces, back, facts.
 @Suite(.enabled(if: sockets.isExpected, needsSockets))
@@ -135,16 +137,48 @@ struct ActionTests {
         RuleChange([.add(Rule(.arp, .drop)), .add(Rule(.ipProtocol(17), .group("video")))]))
       let far = try PacketTap(pair.far)
       let key = try #require(Self.flow(Self.udp))
-      for isOn in [false, true, true, false] {
-        try program.setFacts(isOn)
-        let (facts, packet) = try Self.exchange(&socket, umem.memory(), far)
+      for (isOn, isTimed) in [(false, false), (true, false), (true, true), (false, false)] {
+        try program.setFacts(isOn, areTimed: isTimed)
+        let before = Self.monotonicTime()
+        let (front, packet) = try Self.exchange(&socket, umem.memory(), far)
+        let facts = Self.facts(front, program.factsSeal)
         #expect(packet == Self.udp)
         #expect((facts != nil) == isOn)
         guard let facts else { continue }
-        #expect(facts.rule == ids[1].rawValue)
+        #expect(facts.rule == ids[1])
+        let time = facts.timestamp
+        #expect(isTimed ? time.map { before...Self.monotonicTime() ~= $0 } == true : time == nil)
+        #expect(Self.facts(front, program.factsSeal ^ 1) == nil)
         #expect(facts.flowHash == FlowHash.of(key))
         #expect(facts.group == program.number(ofGroup: "video"))
       }
+      let place = program.number(of: near)
+      let isBare = program.isBare(try #require(place))
+      #expect(!isBare)
+    }
+  }
+
+  @Test func packetsWithoutFactsAreNoted() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench(queueCount: 1)
+      try bench.program.setFacts(true)
+      try bench.program.setRules([Rule(.ipProtocol(17), .socket), Rule(.ipProtocol(6), .drop)])
+      let place = bench.program.number(of: bench.near)
+      let number = try #require(place)
+      // Facts are written, or the packet goes to no socket.
+      #expect(try bench.trial(Self.udp) == .socket)
+      #expect(try bench.trialBehindMetadata(PacketBuilder().tcp()) == .drop)
+      #expect(try bench.trialBehindMetadata(PacketBuilder().icmpEcho()) == .kernel)
+      let isBareBefore = bench.program.isBare(number)
+      #expect(!isBareBefore)
+      // Somebody else's metadata are where they would be.
+      #expect(try bench.trialBehindMetadata(Self.udp) == .socket)
+      let isBare = bench.program.isBare(number)
+      #expect(isBare)
+      bench.program.detach(from: bench.near)
+      try bench.program.attach(to: bench.near, mode: .native)
+      let isBareAfterwards = bench.program.isBare(number)
+      #expect(!isBareAfterwards)
     }
   }
 
@@ -153,10 +187,22 @@ struct ActionTests {
     unsafe FlowKey(frame: packet.span.bytes)
   }
 
-  /// Sends one packet, and answers with it and the facts in front of it.
+  private static func facts(_ front: [UInt8], _ seal: UInt64) -> PacketFacts? {
+    // Bytes have no pointers in them.
+    unsafe PacketFacts(front.span.bytes, seal: seal)
+  }
+
+  private static func monotonicTime() -> UInt64 {
+    var time = timespec()
+    // The structure lives for the call.
+    _ = unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+
+  /// Sends one packet, and answers with it and what stands in front of it.
   private static func exchange(
     _ socket: inout Socket, _ memory: borrowing PacketMemory, _ far: PacketTap
-  ) throws -> (PacketFacts?, [UInt8]) {
+  ) throws -> ([UInt8], [UInt8]) {
     var blank = memory.mutableSpan(at: 0, count: 2048)
     for at in 0..<2048 { blank.storeBytes(of: 0, toByteOffset: at, as: UInt8.self) }
     precondition(socket.rings.fill.reserve(1) == 1)
@@ -174,6 +220,6 @@ struct ActionTests {
     let packet = unsafe span.withUnsafeBytes { unsafe [UInt8]($0) }
     let front = memory.span(
       at: descriptor.location - UInt64(PacketFacts.byteCount), count: PacketFacts.byteCount)
-    return (PacketFacts(front), packet)
+    return (unsafe front.withUnsafeBytes { unsafe [UInt8]($0) }, packet)
   }
 }

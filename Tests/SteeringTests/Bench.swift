@@ -30,6 +30,11 @@ struct Bench: ~Copyable {
   func trial(_ packet: [UInt8], queue: Int = 0) throws -> Action {
     try program.trial(of: packet, interface: near, queue: queue)
   }
+
+  /// The same for a packet that another program has put something in front of.
+  func trialBehindMetadata(_ packet: [UInt8]) throws -> Action {
+    try program.trial(of: [UInt8](repeating: 7, count: 8) + packet, behind: 8, interface: near)
+  }
 }
 
 let sockets = KernelFeature.sockets

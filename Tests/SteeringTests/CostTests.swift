@@ -37,6 +37,22 @@ struct CostTests {
     }
   }
 
+  @Test("What facts in front of the packet cost, and the time among them")
+  func facts() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench(queueCount: 1)
+      try bench.program.setRules(Self.rules(1))
+      var costs: [Int] = []
+      for (areWritten, areTimed) in [(false, false), (true, false), (true, true)] {
+        try bench.program.setFacts(areWritten, areTimed: areTimed)
+        let cost = try Cost(bench, flows: 1)
+        costs.append(cost.difference)
+        report("facts \(areWritten), time \(areTimed): \(cost)")
+      }
+      #expect(costs.allSatisfy { $0 < costs[0] + 500 }, "\(costs)")
+    }
+  }
+
   @Test("A new flow costs more by shape, not by rule")
   func misses() async throws {
     try await withNetworkNamespace {
@@ -168,6 +184,7 @@ enum Instructions {
     guard counter >= 0, stages >= 0 else { throw TestKitError("maps: errno \(errno)") }
     let loaded = try load([
       0x0000_0000_0000_16bf,  // r6 = context
+      0x0000_0020_0000_02b7, 0x0000_0036_0000_0085,  // bpf_xdp_adjust_meta: facts are gone
       0x0000_0000_fffc_0a62,  // the key: 0
       0x0000_0000_0000_a2bf, 0xffff_fffc_0000_0207,  // r2 = its address
       0x0000_0000_0000_1118 | UInt64(UInt32(bitPattern: counter)) << 32, 0,

@@ -56,6 +56,32 @@ struct RulesRun {
 
 @Suite("forward --rules", .enabled(if: sockets.isExpected, needsSockets), .timeLimit(.minutes(2)))
 struct RuleFileTests {
+  @Test("With --facts packets are counted by the rule that they say named them")
+  func facts() async throws {
+    try await withNetworkNamespace {
+      let wires = try Wires()
+      let file = try RuleTextFile("udp dst port 1003 -> socket\nudp dst port 1004 -> socket\n")
+      let tool = try Tool.started(
+        "forward", "left", "right", "--json", "--facts", "--rules", file.path)
+      var packets: [[UInt8]] = []
+      for (port, count) in [(1004, 3), (1003, 5), (1002, 7)] as [(UInt16, Int)] {
+        var builder = PacketBuilder()
+        builder.destination.port = port
+        packets += [[UInt8]](repeating: builder.udp(payload: [1, 2, 3]), count: count)
+      }
+      try wires.left.send(packets)
+      #expect(try wires.right.receive(15, timeout: .seconds(10)) == packets)
+      let report = try tool.stop()
+      let seen = try #require(report["seen"])
+      #expect(seen.keys == ["rules", "unknown"] && seen["unknown"]?.integer == 0)
+      let rules = try #require(seen["rules"]?.elements)
+      #expect(rules.map { $0["id"]?.integer } == [1, 2, nil])
+      #expect(rules.prefix(2).map { $0["packets"]?.integer } == [5, 3])
+      // What else comes over a fresh cable is named by no rule either.
+      #expect((rules.last?["packets"]?.integer ?? 0) >= 7)
+    }
+  }
+
   @Test("The rules decide first, and what none names is forwarded")
   func rulesDecideFirst() async throws {
     try await withNetworkNamespace {

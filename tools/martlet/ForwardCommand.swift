@@ -21,6 +21,8 @@ struct ForwardCommand: ParsableCommand {
     help: ArgumentHelp(
       "Ask these rules first; what none names is forwarded.", valueName: "FILE"))
   var rules: String?
+  @Flag(help: "Count what arrives by the rule that named it, as packets say themselves.")
+  var facts = false
   @OptionGroup var options: CommonOptions
 
   func validate() throws {
@@ -39,7 +41,10 @@ struct ForwardCommand: ParsableCommand {
     }
     try Session(options: options, title: "forwarding \(left) <-> \(right)").run {
       configuration throws(XDPError) in
-      try Relay(.forward, left, right, options: options, rules: first, configuration: configuration)
+      var configuration = configuration
+      configuration.readsFacts = facts
+      return try Relay(
+        .forward, left, right, options: options, rules: first, configuration: configuration)
     }
   }
 }

@@ -22,7 +22,9 @@ struct LiveLine {
   var nextTime: ContinuousClock.Instant { lastTime + .seconds(1) }
 
   /// Draws the line if its time has come.
-  mutating func update(from engine: borrowing Engine, at now: ContinuousClock.Instant) {
+  mutating func update(
+    from engine: borrowing Engine, _ seen: SeenRules?, at now: ContinuousClock.Instant
+  ) {
     guard now >= nextTime else { return }
     let reports = engine.allPorts.map { engine.report(of: $0) }
     let seconds = lastTime.duration(to: now) / .seconds(1)
@@ -43,6 +45,7 @@ struct LiveLine {
     let drops = reports.flatMap { $0.dropped.causes }.reduce(0) { $0 &+ $1.packets }
     parts.append("\(Self.short(Double(drops))) drops")
     parts.append(reports.first?.mode.rawValue ?? "")
+    if let seen { parts.append("seen \(seen.text)") }
     Terminal.redraw("packets/s: " + parts.joined(separator: "  "))
   }
 

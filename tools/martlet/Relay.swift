@@ -12,6 +12,7 @@ struct Relay: ~Copyable, Worker {
   private var forwarder: Forwarder
   private let action: Action
   let directions: [Direction]
+  private(set) var seenRules: SeenRules?
 
   /// A relay between two interfaces, or at one.
   init(
@@ -35,6 +36,7 @@ struct Relay: ~Copyable, Worker {
     forwarder = try Forwarder(
       left, right, queues: options.queue, mode: options.mode, rules: rules,
       configuration: configuration)
+    if configuration.readsFacts { seenRules = SeenRules(restRule: forwarder.restRule) }
   }
 
   var engine: Engine {
@@ -62,6 +64,8 @@ struct Relay: ~Copyable, Worker {
   @discardableResult
   private mutating func turn() -> Int {
     switch action {
+    case .forward where seenRules != nil:
+      countingTurn()
     case .forward:
       forwarder.turn { _ in .forward }
     case .reflect:
@@ -71,6 +75,17 @@ struct Relay: ~Copyable, Worker {
       }
     case .sink:
       forwarder.turn { _ in .drop }
+    }
+  }
+
+  private mutating func countingTurn() -> Int {
+    var seen = seenRules
+    // One owner at a time: nothing is copied.
+    seenRules = nil
+    defer { seenRules = seen }
+    return forwarder.turn { packet in
+      seen?.count(packet.facts)
+      return .forward
     }
   }
 }

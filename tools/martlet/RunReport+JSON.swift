@@ -3,7 +3,7 @@ import Martlet
 extension RunReport {
   /// The report as one JSON object; its keys and their order are stable.
   var json: String {
-    JSON.object([
+    var members: [(key: String, value: JSON)] = [
       ("seconds", .thousandths(Int(duration / .milliseconds(1)))),
       ("ports", .array(ports.map { $0.json })),
       (
@@ -13,7 +13,9 @@ extension RunReport {
             + frames.parts.map { ($0.name, .integer($0.granules)) })
       ),
       ("conserved", .boolean(isConserved)),
-    ]).text
+    ]
+    if let seenRules { members.append(("seen", seenRules.json)) }
+    return JSON.object(members).text
   }
 }
 

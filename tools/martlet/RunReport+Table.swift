@@ -20,6 +20,7 @@ extension RunReport {
     var lines = ["after \(JSON.decimal(Int(duration / .milliseconds(1)))) seconds:", ""]
     lines += rows.map { "  " + $0.joined(separator: "  ") } + [""]
     lines += notes + [""]
+    if let seenRules { lines += ["  packets by rule: \(seenRules.text)", ""] }
     lines.append("  frames (granules of 64 bytes): \(frames.total)")
     lines.append(
       "  = " + frames.parts.map { "\($0.granules) \($0.name)" }.joined(separator: " + "))
@@ -43,6 +44,11 @@ extension PortReport {
     var notes = ["\(mode.rawValue): \(modeReason)"]
     if let attachment {
       notes.append("attached by \(attachment); after a crash \(attachment.afterCrash)")
+    }
+    switch facts {
+    case .off, .read: break
+    case .unwritten: notes.append("no facts: the driver has no place for them, or another program")
+    case .lost: notes.append("no facts: the driver loses what stands in front of packets")
     }
     if state != .up { notes.append("the interface is \(state)") }
     if untrusted > 0 { notes.append("\(untrusted) ring entries named no frame of the port") }

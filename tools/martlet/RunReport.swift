@@ -6,6 +6,8 @@ struct RunReport {
   var duration: Duration
   var ports: [PortReport]
   var frames: FrameLedger
+  /// What the application saw of the rules, if it looked.
+  var seenRules: SeenRules?
 
   /// Reads the counters and the ledger of an engine.
   init(of engine: borrowing Engine, duration: Duration) {

@@ -61,7 +61,9 @@ struct Session {
     worker.finish()
     let seconds = start.duration(to: .now)
     worker.engine.drain(timeout: .milliseconds(20))
-    return Outcome(report: RunReport(of: worker.engine, duration: seconds), trouble: trouble)
+    var report = RunReport(of: worker.engine, duration: seconds)
+    report.seenRules = worker.seenRules
+    return Outcome(report: report, trouble: trouble)
   }
 
   private func loop<W: Worker & ~Copyable>(
@@ -85,7 +87,7 @@ struct Session {
       worker.turn(at: now)
       if worker.isDone { return }
       links.update(from: worker.engine)
-      live?.update(from: worker.engine, at: now)
+      live?.update(from: worker.engine, worker.seenRules, at: now)
     }
   }
 

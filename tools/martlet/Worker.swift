@@ -11,6 +11,9 @@ protocol Worker: ~Copyable {
   /// The pairs of directions to show while it runs: where packets come in and where they leave.
   var directions: [Direction] { get }
 
+  /// What it saw of the rules; nil if it does not look.
+  var seenRules: SeenRules? { get }
+
   /// How long the engine may sleep if no packet comes; nil for as long as it likes.
   func pause(at now: ContinuousClock.Instant) -> Duration?
 
@@ -19,6 +22,10 @@ protocol Worker: ~Copyable {
 
   /// Does what is left to do with packets that have arrived; begins nothing new.
   mutating func finish()
+}
+
+extension Worker where Self: ~Copyable {
+  var seenRules: SeenRules? { nil }
 }
 
 /// One way packets go: its name for the live line and the interfaces at both ends.

@@ -170,15 +170,18 @@ extension Engine {
   /// Puts a packet into a consumer's channel, or drops it.
   @inline(__always)
   private mutating func lend(_ frame: consuming Frame, _ state: inout ExportState) {
+    let facts = frame.lifted
     let remains = frame.spend(in: memory.identity)
     guard _fastPath(state.holds(remains.address) && remains.fragments == 1) else {
-      return lendCopy(remains, &state)
+      return lendCopy(remains, facts, &state)
     }
-    lend(remains, &state)
+    lend(remains, facts, &state)
   }
 
   @inline(__always)
-  private mutating func lend(_ remains: Frame.Remains, _ state: inout ExportState) {
+  private mutating func lend(
+    _ remains: Frame.Remains, _ facts: PacketFacts, _ state: inout ExportState
+  ) {
     guard state.role == .consumer, state.loans.freeCount != 0, state.channel.sender.hasRoom else {
       state.report.stalled &+= 1
       return release(Frame(remains, memory: memory.identity))
@@ -186,7 +189,8 @@ extension Engine {
     let offset = remains.address &- state.arena.lowerBound
     let ticket = state.loans.lend(remains)
     state.channel.sender.put(
-      ChannelEntry(PacketWord(offset: offset, count: remains.extent).bits, ticket))
+      ChannelEntry(PacketWord(offset: offset, count: remains.extent).bits, ticket),
+      FactWords(facts).entry)
     state.report.packets &+= 1
     state.report.bytes &+= remains.extent
     state.isDirty = true
@@ -194,7 +198,9 @@ extension Engine {
 
   /// Copies a packet that lies elsewhere into the arena, if the terms say so, and shows it.
   @inline(never)
-  private mutating func lendCopy(_ remains: Frame.Remains, _ state: inout ExportState) {
+  private mutating func lendCopy(
+    _ remains: Frame.Remains, _ facts: PacketFacts, _ state: inout ExportState
+  ) {
     guard state.terms.placement.copies, remains.fragments == 1, state.loans.freeCount != 0 else {
       if state.loans.freeCount == 0 { state.report.stalled &+= 1 } else { state.report.unfit &+= 1 }
       return release(Frame(remains, memory: memory.identity))
@@ -204,7 +210,7 @@ extension Engine {
       return
     }
     state.report.copied &+= 1
-    lend(copy.spend(in: memory.identity), &state)
+    lend(copy.spend(in: memory.identity), facts, &state)
   }
 
   /// Does what a consumer said of its packets.

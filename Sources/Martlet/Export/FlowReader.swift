@@ -59,10 +59,11 @@ public import XSK
   @inlinable @inline(__always)
   public mutating func next() -> FlowPacket? {
     while channel.receiver.remaining != 0 || look() {
+      let facts = FactWords(channel.receiver.rest())
       let entry = channel.receiver.take()
       let word = PacketWord(bits: entry.first)
       if _fastPath(arena.holds(word.offset, count: word.count)) {
-        return FlowPacket(word, ticket: entry.second)
+        return FlowPacket(word, ticket: entry.second, facts)
       }
       countStray()
     }
@@ -134,10 +135,12 @@ public import XSK
 @frozen public struct FlowPacket: ~Copyable, Sendable {
   @usableFromInline let word: PacketWord
   @usableFromInline let ticket: UInt64
+  @usableFromInline let words: FactWords
 
   @inlinable @inline(__always)
-  init(_ word: PacketWord, ticket: UInt64) {
+  init(_ word: PacketWord, ticket: UInt64, _ facts: FactWords) {
     self.word = word
+    words = facts
     self.ticket = ticket
   }
 
@@ -150,6 +153,17 @@ public import XSK
   @inlinable public var byteCount: Int {
     @inline(__always) get { Int(truncatingIfNeeded: word.count) }
   }
+
+  /// The rule that named the packet, by the number that the engine's process knows it by; nil if
+  /// none did, and unless that process reads facts.
+  @inlinable public var rule: RuleID? { words.facts?.rule }
+
+  /// The steering program's hash of the packet's flow; nil unless the engine's process reads facts.
+  @inlinable public var flowHash: UInt32? { words.facts?.flowHash }
+
+  /// When the steering program saw the packet, in nanoseconds of `CLOCK_MONOTONIC`; nil unless the
+  /// engine's process has packets stamped.
+  @inlinable public var timestamp: UInt64? { words.facts?.timestamp }
 
   @inlinable @inline(__always)
   consuming func spend() -> UInt64 {

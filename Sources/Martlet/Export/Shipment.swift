@@ -60,3 +60,31 @@ struct Shipment: Equatable {
     @inline(__always) get { bits &>> 40 }
   }
 }
+
+/// What is known of a packet, in the second half of a channel's entry.
+///
+/// The engine writes it and a consumer reads it; nothing of what comes back is taken for facts.
+@frozen @usableFromInline struct FactWords {
+  @usableFromInline let entry: ChannelEntry
+
+  /// The first word is the rule and, above it, the flow's hash; the second the time, below a bit
+  /// that says that there are facts.
+  @inlinable @inline(__always)
+  init(_ facts: PacketFacts) {
+    let mark = UInt64(facts.areAbsent ^ 1) &<< 63
+    entry = ChannelEntry(
+      UInt64(facts.ruleNumber) | UInt64(facts.hash) &<< 32, facts.time & (1 &<< 63 &- 1) | mark)
+  }
+
+  @inlinable @inline(__always)
+  init(_ entry: ChannelEntry) { self.entry = entry }
+
+  /// The facts, but for the group, which the consumer knows.
+  @inlinable var facts: PacketFacts? {
+    guard entry.second &>> 63 == 1 else { return nil }
+    return PacketFacts(
+      rule: UInt32(truncatingIfNeeded: entry.first),
+      flowHash: UInt32(truncatingIfNeeded: entry.first &>> 32), group: 0,
+      time: entry.second & (1 &<< 63 &- 1))
+  }
+}

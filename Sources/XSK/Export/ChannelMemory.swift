@@ -66,7 +66,10 @@ internal import SystemPackage
     self.size = size
   }
 
-  private static func byteCount(_ size: UInt32) -> Int { 4096 + 2 * 16 * Int(size) }
+  /// Bytes of an entry.
+  private static let stride = 32
+
+  private static func byteCount(_ size: UInt32) -> Int { 4096 + 2 * stride * Int(size) }
 
   /// The memfd, for the peer; this object owns it.
   public var fileDescriptor: Int32 { file.value }
@@ -102,7 +105,7 @@ internal import SystemPackage
   }
 
   @unsafe private func entries(_ areToPeer: Bool) -> UnsafeMutablePointer<Atomic<UInt64>> {
-    let offset = 4096 + (areToPeer ? 0 : 16 * Int(size))
+    let offset = 4096 + (areToPeer ? 0 : Self.stride * Int(size))
     return unsafe (memory.base + offset).assumingMemoryBound(to: Atomic<UInt64>.self)
   }
 

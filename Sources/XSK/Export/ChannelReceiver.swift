@@ -14,7 +14,7 @@ public import Synchronization
   /// Whether the peer's cursor was ever where it cannot be.
   public private(set) var isBroken = false
 
-  /// The end of a fresh ring of `size` entries, two words each.
+  /// The end of a fresh ring of `size` entries, four words each.
   @unsafe init(
     entries: UnsafeMutablePointer<Atomic<UInt64>>, size: UInt32,
     producer: UnsafeMutablePointer<Atomic<UInt32>>, consumer: UnsafeMutablePointer<Atomic<UInt32>>
@@ -44,11 +44,21 @@ public import Synchronization
     @inline(__always) get { limit &- head }
   }
 
-  /// A copy of the window's next entry; the caller knows that there is one.
+  /// A copy of the second half of the window's next entry, which is not taken; the caller knows
+  /// that there is one.
+  @inlinable @inline(__always)
+  public func rest() -> ChannelEntry {
+    let place = 4 &* Int(truncatingIfNeeded: head & mask)
+    // In bounds by the mask. Atomic loads, so that the compiler reads each word once.
+    return unsafe ChannelEntry(
+      entries[place &+ 2].load(ordering: .relaxed), entries[place &+ 3].load(ordering: .relaxed))
+  }
+
+  /// A copy of the first half of the window's next entry; the caller knows that there is one.
   @inlinable @inline(__always)
   public mutating func take() -> ChannelEntry {
     assert(head != limit, "take() without an entry: look at `remaining` first")
-    let place = 2 &* Int(truncatingIfNeeded: head & mask)
+    let place = 4 &* Int(truncatingIfNeeded: head & mask)
     // In bounds by the mask. Atomic loads, so that the compiler reads each word once.
     let first = unsafe entries[place].load(ordering: .relaxed)
     let second = unsafe entries[place &+ 1].load(ordering: .relaxed)

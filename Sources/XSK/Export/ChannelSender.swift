@@ -15,7 +15,7 @@ public import Synchronization
   /// Whether the peer's cursor was ever where it cannot be.
   public private(set) var isBroken = false
 
-  /// The end of a fresh ring of `size` entries, two words each.
+  /// The end of a fresh ring of `size` entries, four words each.
   @unsafe init(
     entries: UnsafeMutablePointer<Atomic<UInt64>>, size: UInt32,
     producer: UnsafeMutablePointer<Atomic<UInt32>>, consumer: UnsafeMutablePointer<Atomic<UInt32>>
@@ -47,11 +47,21 @@ public import Synchronization
     return limit != head
   }
 
-  /// Writes the next entry; the caller knows that there is room.
+  /// Writes the next entry, both halves of it; the caller knows that there is room.
+  @inlinable @inline(__always)
+  public mutating func put(_ entry: ChannelEntry, _ rest: ChannelEntry) {
+    let place = 4 &* Int(truncatingIfNeeded: head & mask)
+    // In bounds: the mask keeps the index below the size.
+    unsafe entries[place &+ 2].store(rest.first, ordering: .relaxed)
+    unsafe entries[place &+ 3].store(rest.second, ordering: .relaxed)
+    put(entry)
+  }
+
+  /// Writes the first half of the next entry; the caller knows that there is room.
   @inlinable @inline(__always)
   public mutating func put(_ entry: ChannelEntry) {
     assert(limit != head, "put() without room: ask hasRoom first")
-    let place = 2 &* Int(truncatingIfNeeded: head & mask)
+    let place = 4 &* Int(truncatingIfNeeded: head & mask)
     // In bounds: the mask keeps the index below the size.
     unsafe entries[place].store(entry.first, ordering: .relaxed)
     unsafe entries[place &+ 1].store(entry.second, ordering: .relaxed)

@@ -20,11 +20,14 @@ func frame(number: Int, length: Int) -> [UInt8] {
 }
 
 /// A UDP datagram that carries its number, from one flow of many.
-func datagram(number: Int, flow: Int = 0, port: UInt16 = 4789) -> [UInt8] {
+func datagram(
+  number: Int, flow: Int = 0, port: UInt16 = 4789, byteCount: Int = 18
+) -> [UInt8] {
   var builder = PacketBuilder()
   builder.source.port = UInt16(20000 + flow)
   builder.destination.port = port
-  return builder.udp(payload: (0..<18).map { UInt8(truncatingIfNeeded: number >> (8 * ($0 % 4))) })
+  return builder.udp(
+    payload: (0..<byteCount).map { UInt8(truncatingIfNeeded: number >> (8 * ($0 % 4))) })
 }
 
 /// The number that a datagram of `datagram(number:flow:)` carries.
