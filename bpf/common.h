@@ -36,12 +36,6 @@ INLINE u32 word_in_force(const struct settings *current) {
   return word;
 }
 
-/* Whether the application has not been heard of for too long. */
-INLINE int is_hung(const struct settings *current) {
-  u32 limit = *(volatile u32 *)&current->beat_limit;
-  return limit && (long long)(jiffies() - *(volatile u64 *)&current->beat) > limit;
-}
-
 /* The number of the port that is this interface, or PORTS. */
 GLOBAL u32 search_port(u32 interface) {
   u32 zero = 0;
@@ -66,6 +60,19 @@ INLINE struct port *port_at(struct settings *current, u32 number) {
   return &current->ports[number & (PORTS - 1)];
 }
 
+/* Whether the worker that serves the queue has not been heard of for too long. */
+INLINE int is_hung(struct settings *current, u32 number, u32 queue) {
+  u32 limit = *(volatile u32 *)&current->beat_limit;
+  if (!limit)
+    return 0;
+  u32 worker = 0;
+  u32 socket = port_at(current, number)->first_socket + queue;
+  if (socket < OWNED_SOCKETS)
+    worker = current->owners[socket & (OWNED_SOCKETS - 1)];
+  u64 beat = *(volatile u64 *)&current->beats[worker & (WORKERS - 1)];
+  return (long long)(jiffies() - beat) > limit;
+}
+
 /* Where a packet arrived, and what is in force there. */
 struct place {
   struct settings *settings;
@@ -74,7 +81,7 @@ struct place {
   u32 word;   /* the rules in force */
 };
 
-/* Finds it; 0 if the packet is the kernel's: nobody steers there, or the application hangs. */
+/* Finds it; 0 if the packet is the kernel's: nobody steers there, or who serves the queue hangs. */
 INLINE int find_place(struct xdp_md *context, struct place *place) {
   u32 zero = 0;
   place->settings = map_lookup(&settings, &zero);
@@ -87,7 +94,7 @@ INLINE int find_place(struct xdp_md *context, struct place *place) {
   place->count = map_lookup(&counters, &place->number);
   if (!place->count)
     return 0;
-  if (is_hung(place->settings)) {
+  if (is_hung(place->settings, place->number, context->rx_queue_index)) {
     place->count->hung++;
     return 0;
   }

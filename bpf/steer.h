@@ -7,6 +7,9 @@
 
 /* Interfaces of one program: attaching a further one is cheap, a further program is not. */
 #define PORTS 16
+/* Threads whose hearts beat apart, and places among the sockets whose thread is known. */
+#define WORKERS 32
+#define OWNED_SOCKETS 1024
 
 /* TO_GROUP and further are a rule's only: the default action is one of the first three. */
 enum action {
@@ -45,11 +48,11 @@ struct settings {
   u32 fallback; /* the word in force instead once `deadline` has passed */
   u32 flags;
   u32 beat_limit; /* jiffies; 0: no heartbeat is asked for */
-  u64 beat;       /* when the application was last known to be alive, in jiffies */
   u64 deadline;   /* until when the rules have to be confirmed, in jiffies; 0: they need not be */
   u64 seal;       /* of the facts: a number that nobody else knows */
-  u64 zero;
   struct port ports[PORTS];
+  u64 beats[WORKERS];       /* when each worker was last known to be alive, in jiffies */
+  u8 owners[OWNED_SOCKETS]; /* the worker that serves each socket; further ones are the first's */
 };
 
 /* Packets by what became of them, for one port on one CPU. */
@@ -60,7 +63,7 @@ struct counters {
   u64 dropped;
   u64 forwarded; /* to another interface, in the kernel */
   u64 returned;  /* to their sender */
-  u64 hung;      /* to the kernel, because the application's heart does not beat */
+  u64 hung;      /* to the kernel, because the heart of who serves the queue does not beat */
   u64 zero;
 };
 

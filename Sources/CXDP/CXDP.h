@@ -147,6 +147,11 @@ static inline int cxdp_pin(const uint64_t *bits, size_t count) {
   return (int)syscall(SYS_sched_setaffinity, 0, count * sizeof *bits, bits);
 }
 
+// Bytes of the mask that the kernel wrote, or -1 with errno.
+static inline long cxdp_affinity(uint64_t *bits, size_t count) {
+  return syscall(SYS_sched_getaffinity, 0, count * sizeof *bits, bits);
+}
+
 // Descriptors over a Unix socket (SCM_RIGHTS), whose control messages are macros, and the peer's
 // credentials, _GNU_SOURCE again. At most 8 descriptors a message.
 #include <sys/epoll.h>

@@ -15,12 +15,41 @@ extension FrameAllocator {
     public var transmit = 0
   }
 
+  /// What a worker alone knows of frames that the tables of all call held.
+  public struct Share: Sendable, Hashable {
+    /// Granules that are ready to be allocated.
+    public var ready = 0
+    /// Granules of packed frames with the kernel, to send.
+    public var flying = 0
+    /// Packed frames with the application.
+    public var packedFrames = 0
+  }
+
+  /// This worker's share of the ledger.
+  ///
+  /// Time grows with the memory.
+  public func share() -> Share {
+    var share = Share()
+    for granule in flights.granules() {
+      share.flying += ownHeap(of: granule) == nil ? 0 : map.length(at: granule)
+    }
+    for group in 0..<groupCount {
+      for length in 1...Magazines.longest {
+        share.ready += magazines.count(group, length) * length
+      }
+    }
+    for page in 0..<map.pageCount where ownHeap(of: page << 6) != nil {
+      share.packedFrames += map.pages[page].held.nonzeroBitCount
+    }
+    return share
+  }
+
   /// Counts the tables.
   ///
   /// Time grows with the memory: for once a second, not for every burst. With several workers it
-  /// counts the whole pool, so nobody may change it meanwhile, and what the others have in flight
-  /// or ready counts as held.
-  public func ledger() -> Ledger {
+  /// counts the whole pool, so nobody may change it meanwhile, and what workers that are not among
+  /// `others` have in flight or ready counts as held.
+  public func ledger(with others: [Share] = []) -> Ledger {
     var ledger = Ledger(total: map.pageCount * Page.granules)
     for page in 0..<map.pageCount {
       ledger.held += Page.granules - map.pages[page].free.nonzeroBitCount
@@ -37,13 +66,9 @@ extension FrameAllocator {
       default: break
       }
     }
-    for granule in flights.granules() {
-      let length = ownHeap(of: granule) == nil ? 0 : map.length(at: granule)
-      ledger.held -= length
-      ledger.transmit += length
-    }
-    for group in 0..<groupCount {
-      for length in 1...Magazines.longest { ledger.held -= magazines.count(group, length) * length }
+    for share in others + [share()] {
+      ledger.held -= share.ready + share.flying
+      ledger.transmit += share.flying
     }
     ledger.free =
       ledger.total - ledger.fill - ledger.received - ledger.held - ledger.transmit
@@ -69,11 +94,7 @@ extension FrameAllocator {
     if custody.isTransmit, let holder = custody.holder {
       count += flights.granules(of: holder).count
     }
-    guard custody == .held else { return count }
-    for page in 0..<map.pageCount where ownHeap(of: page << 6) != nil {
-      count += map.pages[page].held.nonzeroBitCount
-    }
-    return count
+    return custody == .held ? count + share().packedFrames : count
   }
 
   /// Granules of the frame that the byte at `address` lies in; 0 where there is none.

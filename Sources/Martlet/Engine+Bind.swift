@@ -24,6 +24,26 @@ extension Engine {
   public mutating func bind(
     _ queues: [QueueName], mode: ModeRequest = .auto
   ) throws(XDPError) -> [Port] {
+    var rest: OpenSockets?
+    return try bind(queues, opening: [], leaving: &rest, mode: mode)
+  }
+
+  /// Makes ports of sockets that another engine of the memory opened.
+  mutating func take(
+    _ queues: [QueueName], from open: inout OpenSockets
+  ) throws(XDPError) -> [Port] {
+    try control.prepare()
+    let wanted = try interfaces(of: queues)
+    if open.rung == .zeroCopy { try keepFramesInPages(control.umem?.pages) }
+    return try adopt(&open.sockets, for: wanted, on: open.rung, because: open.reason)
+  }
+
+  /// Binds `queues`, and opens the sockets of `further` queues on the same rung, for the other
+  /// engines of the memory.
+  mutating func bind(
+    _ queues: [QueueName], opening further: [QueueName], leaving rest: inout OpenSockets?,
+    mode: ModeRequest
+  ) throws(XDPError) -> [Port] {
     guard let umem = control.umem else {
       throw XDPError(
         .configuration, operation: "bind \(queues.first?.interface ?? "nothing")",
@@ -32,21 +52,27 @@ extension Engine {
     }
     try control.prepare()
     let wanted = try interfaces(of: queues)
-    let rungs = mode.rungs.filter { control.permits($0) }
+    let all = try wanted + resolve(further)
+    let interfaces = wanted.map(\.interface)
+    let rungs = control.steering.shared.with { state in
+      mode.rungs.filter { state.permits($0, on: interfaces) }
+    }
     var refusal: XDPError?
-    var sockets = RigidArray<Socket>(capacity: wanted.count)
+    var sockets = RigidArray<Socket>(capacity: all.count)
     for rung in rungs {
       do throws(XDPError) {
-        if sockets.isEmpty { try openEitherWay(&sockets, for: wanted, of: umem, on: rung) }
+        if sockets.isEmpty { try openEitherWay(&sockets, for: all, of: umem, on: rung) }
         if rung == .zeroCopy { try keepFramesInPages(umem.pages) }
-        let reason = Self.reason(for: rung, asked: mode, after: refusal)
-        return try adopt(&sockets, for: wanted, on: rung, because: reason)
+        let reason = reason(for: rung, on: interfaces, asked: mode, after: refusal)
+        let ports = try adopt(&sockets, for: wanted, on: rung, because: reason)
+        rest = OpenSockets(sockets: sockets, rung: rung, reason: reason)
+        return ports
       } catch {
         guard error.kind == .modeRefused, rung != rungs.last else { throw error }
         refusal = error
         // To a socket generic mode is copy mode: what was bound for the one serves the other, and a
         // queue that was let go would be busy for a while.
-        if rung != .copy || sockets.count != wanted.count { sockets.removeAll() }
+        if rung != .copy || sockets.count != all.count { sockets.removeAll() }
       }
     }
     throw XDPError(
@@ -100,19 +126,32 @@ extension Engine {
         reason: "an engine has 1 to \(portLimit) ports, this one has \(ports.count)",
         remedy: "use a further engine on a thread of its own")
     }
+    for name in queues { try admit(name.group) }
+    return try resolve(queues)
+  }
+
+  private func resolve(_ queues: [QueueName]) throws(XDPError) -> [Wanted] {
     var found: [Wanted] = []
+    let worker = control.steering.worker
     for name in queues {
-      try admit(name.group)
-      found.append((try Interface(named: name.interface), name.queue, name.group))
+      let interface = try Interface(named: name.interface)
+      try control.steering.shared.with { state throws(XDPError) in
+        try state.checkFree(interface, queue: name.queue, worker: worker)
+      }
+      found.append((interface, name.queue, name.group))
     }
     return found
   }
 
-  private static func reason(
-    for rung: BindMode, asked mode: ModeRequest, after refusal: XDPError?
+  private func reason(
+    for rung: BindMode, on interfaces: [Interface], asked mode: ModeRequest,
+    after refusal: XDPError?
   ) -> String {
     if mode != .auto { return "asked for" }
     guard let refusal else {
+      // What another engine of the memory found out holds here too.
+      let found = control.steering.shared.with { $0.reason(for: rung, on: interfaces) }
+      if let found { return found }
       return rung == .zeroCopy
         ? "every driver takes it" : "the engine's other ports copy, and zero-copy cannot join them"
     }
@@ -197,10 +236,16 @@ extension Engine {
     for (number, (interface, queue, _)) in wanted.enumerated() {
       places.append(
         SocketPlace(
-          interface: interface, queue: queue, descriptor: sockets[number].fileDescriptor))
+          interface: interface, queue: queue, descriptor: sockets[number].fileDescriptor,
+          port: ports.nextIndex + number))
     }
-    let attachments = try control.adopt(places, on: rung)
-    if let seal = control.steering?.factsSeal { factsSeal = seal }
+    let configuration = control.configuration
+    let worker = control.steering.worker
+    let attachments = try control.steering.shared.with { state throws(XDPError) in
+      try state.adopt(places, of: worker, on: rung, because: reason, configuration)
+    }
+    try control.renewHeart()
+    if readsFacts { factsSeal = try control.takeWitness() }
     // Nothing fails from here on.
     share(among: ports.count + wanted.count)
     var added: [Port] = []
@@ -240,7 +285,9 @@ extension Engine {
     let depth = share(of: group)
     ports.append(PortState(socket: socket, fillDepth: depth, group: group))
     ports[index].facts = readsFacts ? .read : .off
-    ports[index].steeringPlace = control.steering?.number(of: binding.interface)
+    ports[index].steeringPlace = control.steering.shared.with {
+      $0.program?.number(of: binding.interface)
+    }
     // What is in flight stands on the transmit ring, in the driver or on the completion ring.
     allocator.reserveFlights(ports[index].ringCapacity)
     control.bindings.append(binding)

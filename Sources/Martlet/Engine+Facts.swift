@@ -23,7 +23,7 @@ extension Engine {
   /// Looks, once the packets of a burst can be seen, whether the program gave some packet no facts.
   mutating func checkFacts(_ index: Int) {
     guard ports[index].facts == .read, let place = ports[index].steeringPlace,
-      control.steering?.isBare(place) == true
+      control.witness?.isBare(place) == true
     else { return }
     ports[index].facts = .unwritten
   }

@@ -2,22 +2,52 @@ extension Engine {
   /// Where every granule is, and whether the two books agree.
   ///
   /// Time grows with the memory: for once a second, not for every burst.
-  public func ledger() -> FrameLedger {
-    let table = allocator.ledger()
+  public func ledger() -> FrameLedger { ledger(with: []) }
+
+  /// The same for all engines of a shared memory, of which this is one: `others` are the shares of
+  /// all others.
+  ///
+  /// Frames that one engine received and another sends are conserved only over all of them. No
+  /// engine may be at work meanwhile.
+  public func ledger(with others: [LedgerShare]) -> FrameLedger {
+    let table = allocator.ledger(with: others.map(\.allocator))
     var ledger = FrameLedger(
       total: table.total, free: table.free, fill: table.fill, received: table.received,
       held: table.held, transmit: table.transmit)
-    for index in ports.indices where !ports[index].isRetired {
+    let own = ledgerShare()
+    var tokens = UInt32(0)
+    var packedFrames = 0
+    for share in others + [own] {
       // An entry that the kernel shows twice is one frame.
-      let received = min(pendingReceived(index), ledger.fill)
-      ledger.fill -= received
-      ledger.received += received
-      let completed = min(pendingCompleted(index), ledger.transmit)
+      let arrived = min(share.arrived, ledger.fill)
+      ledger.fill -= arrived
+      ledger.received += arrived
+      let completed = min(share.completed, ledger.transmit)
       ledger.transmit -= completed
       ledger.completion += completed
+      tokens &+= share.tokens
+      packedFrames += share.allocator.packedFrames
+      if share.disagreement != nil { ledger.isConserved = false }
     }
-    ledger.isConserved = firstDisagreement() == nil
+    guard let shared, others.count == shared.workers - 1 else { return ledger }
+    let slots =
+      allocator.count(in: .received) + allocator.count(in: .held) - own.allocator.packedFrames
+    if Int(tokens) != slots + packedFrames { ledger.isConserved = false }
     return ledger
+  }
+
+  /// What this engine's rings and its part of the allocator say, for another's `ledger(with:)`.
+  ///
+  /// Time grows with the memory.
+  public func ledgerShare() -> LedgerShare {
+    var share = LedgerShare(allocator: allocator.share())
+    for index in ports.indices where !ports[index].isRetired {
+      share.arrived += pendingReceived(index)
+      share.completed += pendingCompleted(index)
+    }
+    share.tokens = UInt32(truncatingIfNeeded: tokenCount)
+    share.disagreement = firstDisagreement()
+    return share
   }
 
   /// What the allocator's table and the rings' positions disagree on; nil if they agree.

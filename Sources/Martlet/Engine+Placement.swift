@@ -17,13 +17,18 @@ extension Engine {
         .configuration, operation: "give a flow a queue", reason: "the port is in memory",
         remedy: "bind a queue of an interface")
     }
-    return try control.queues.steer(flow, to: binding, port: port.index, apart: apart)
+    return try control.steering.shared.with { state throws(XDPError) in
+      try state.queues.steer(flow, to: binding, port: port.index, apart: apart)
+    }
   }
 
   /// Lets a flow that was given the queue of `port` go where all others go.
   public mutating func unplace(_ flow: FlowKey, from port: Port) throws(XDPError) {
     ports.check(port.index)
-    try control.queues.unsteer(flow, from: control.bindings[port.index].interface)
+    let interface = control.bindings[port.index].interface
+    try control.steering.shared.with { state throws(XDPError) in
+      try state.queues.unsteer(flow, from: interface)
+    }
   }
 
   /// How pure the pages of a flow group are, how that is brought about, and why it is no better.
@@ -44,7 +49,8 @@ extension Engine {
   /// How pure what a port of a group of its own receives is.
   private func placement(at index: Int) -> Placement {
     let binding = control.bindings[index]
-    return Placement.weakest(of: control.queues.placements(of: index))
+    let placements = control.steering.shared.with { $0.queues.placements(of: index) }
+    return Placement.weakest(of: placements)
       ?? .steered(
         .bucket,
         reason: "queue \(binding.queue) of \(binding.interface.name) is its own, and gets whatever"

@@ -9,7 +9,7 @@ extension Engine {
   /// when an interface has vanished, its frames having come home, unless the configuration says to
   /// go on. Costs what the flush costs, and one system call when it sleeps.
   public mutating func wait(timeout: Duration? = nil) throws(XDPError) -> Bool {
-    if control.longestSleep != nil { control.steering?.beat() }
+    control.heart?.beat()
     control.isGuestReady = false
     allocator.collect()
     serveExports()
@@ -38,7 +38,7 @@ extension Engine {
     let maySleep = sleepExports()
     if control.poller.wait(timeout: maySleep ? limit : .zero) != 0 { try look() }
     wakeExports()
-    if control.longestSleep != nil { control.steering?.beat() }
+    control.heart?.beat()
     return !control.stop.isRequested
   }
 
@@ -57,6 +57,12 @@ extension Engine {
     if let descriptor = control.signals?.fileDescriptor {
       control.poller.replace(at: EngineControl.signalPlace, with: descriptor)
     }
+  }
+
+  /// Leaves SIGINT and SIGTERM to the process again, for the thread that called `stopOnSignals`.
+  mutating func leaveSignals() {
+    control.poller.replace(at: EngineControl.signalPlace, with: -1)
+    control.signals = nil
   }
 
   /// Ends the sleep also when there is something to read from a descriptor of the application's.
@@ -105,6 +111,9 @@ extension Engine {
     {
       control.stop.request()
     }
+    if control.poller.isReady(at: EngineControl.bellPlace), control.steering.doorbell.answer() {
+      try control.renewHeart()
+    }
     if control.links != nil, control.poller.isReady(at: EngineControl.linkPlace),
       control.links?.drain() == true
     {
@@ -146,8 +155,8 @@ extension Engine {
     lanes[index].sentBytes &-= ports[index].retire()
     balance &+= ports[index].takenFrames(with: lanes[index])
     control.poller.replace(at: EngineControl.firstPortPlace + index - ports.first, with: -1)
-    // Its place among the steered interfaces is free for the one that comes in its stead.
-    control.steering?.detach(from: control.bindings[index].interface)
+    let interface = control.bindings[index].interface
+    control.steering.shared.with { $0.vanish(interface) }
     dirty.remove(index)
   }
 }

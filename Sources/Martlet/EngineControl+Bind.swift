@@ -1,8 +1,19 @@
+internal import BasicContainers
+
+/// Bound sockets on one rung of the mode ladder, for engines to take.
+struct OpenSockets: ~Copyable {
+  var sockets: RigidArray<Socket>
+  let rung: BindMode
+  let reason: String
+}
+
 /// A bound socket that is to become a port.
 struct SocketPlace {
   let interface: Interface
   let queue: Int
   let descriptor: Int32
+  /// The port's number.
+  let port: Int
 }
 
 extension EngineControl {
@@ -15,65 +26,23 @@ extension EngineControl {
     }
   }
 
-  /// Whether ports on `rung` can share the memory with those that are bound: zero-copy and copying
-  /// sockets cannot.
-  func permits(_ rung: BindMode) -> Bool {
-    bindings.indices.allSatisfy { index in
-      bindings[index].interface.index == 0 || bindings[index].state == .gone
-        || (bindings[index].mode == .zeroCopy) == (rung == .zeroCopy)
+  /// Takes up the heartbeat as it is now, and beats.
+  mutating func renewHeart() throws(XDPError) {
+    let worker = steering.worker
+    let found = try steering.shared.with { state throws(XDPError) in
+      try state.heart(of: worker)
     }
+    heart = found?.heart
+    longestSleep = found.map { $0.limit / 2 }
+    heart?.beat()
   }
 
-  /// Makes the interfaces transparent if asked, attaches the steering program and lets it steer to
-  /// the sockets.
-  ///
-  /// All or nothing: where something fails, what this call did is undone.
-  mutating func adopt(
-    _ places: [SocketPlace], on rung: BindMode
-  ) throws(XDPError) -> [Interface: Attachment] {
-    let transparent = transparency.count
-    var fresh: [Interface] = []
-    do throws(XDPError) {
-      if configuration.isTransparent {
-        for place in places { try transparency.add(place.interface) }
-      }
-      var attachments: [Interface: Attachment] = [:]
-      for place in places where attachments[place.interface] == nil {
-        attachments[place.interface] = try attach(place.interface, on: rung, &fresh)
-      }
-      for place in places {
-        try steering?.register(
-          socket: place.descriptor, interface: place.interface, queue: place.queue)
-      }
-      return attachments
-    } catch {
-      for place in places where !fresh.contains(place.interface) {
-        // It was there before; only the socket is new.
-        try? steering?.unregister(interface: place.interface, queue: place.queue)
-      }
-      for interface in fresh { steering?.detach(from: interface) }
-      transparency.keep(transparent)
-      throw error
+  /// Takes up the witness of facts as it is now, and returns what facts begin with.
+  mutating func takeWitness() throws(XDPError) -> UInt64 {
+    let found = try steering.shared.with { state throws(XDPError) in
+      try state.withProgram("read facts") { program throws(XDPError) in try program.makeWitness() }
     }
-  }
-
-  /// Attaches the steering program to an interface, and notes it in `fresh` if it was not there
-  /// yet.
-  private mutating func attach(
-    _ interface: Interface, on rung: BindMode, _ fresh: inout [Interface]
-  ) throws(XDPError) -> Attachment? {
-    if let present = steering?.attachment(to: interface) { return present }
-    if steering == nil {
-      steering = try SteeringProgram(
-        socketCapacity: Engine.portLimit * 4, acceptsFragments: configuration.takesFragments)
-      // Before anything is attached: the dispatcher would not permit it afterwards.
-      if configuration.readsFacts {
-        try steering?.setFacts(true, areTimed: configuration.stampsPackets)
-      }
-    }
-    let attachment = try steering?.attach(
-      to: interface, mode: rung == .generic ? .generic : .native)
-    fresh.append(interface)
-    return attachment
+    witness = found
+    return found.seal
   }
 }

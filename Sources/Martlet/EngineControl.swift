@@ -1,9 +1,11 @@
 /// The engine's control plane: what is set up once and looked at when something changes.
 struct EngineControl: ~Copyable {
-  /// The program that steers packets to the sockets; nil until a port is bound.
-  var steering: SteeringProgram?
-  /// Which flows have queues of their own; put back once no program is attached any more.
-  var queues = QueueList()
+  /// What steers packets to the sockets, for all engines of the memory.
+  let steering: SteeringMember
+  /// The engine's own, while there is a heartbeat.
+  var heart: Heart?
+  /// Sees whether packets come with facts; nil until a port is bound by an engine that reads them.
+  var witness: FactsWitness?
   /// Nil for an engine over memory that no kernel knows.
   let umem: UMEM?
   let configuration: Engine.Configuration
@@ -13,8 +15,6 @@ struct EngineControl: ~Copyable {
   var poller: Poller
   /// Per port: what was bound and how.
   var bindings = PortTable<PortBinding>(first: 0, capacity: 0)
-  /// Per interface: what was changed for transparency, to be undone at the end.
-  var transparency: TransparencyList
   /// What a driver said to unaligned chunks when aligned ones were taken in their stead.
   var alignmentFallback: String?
   /// The longest that `wait` may sleep, so that the heart beats in time; nil without a heartbeat.
@@ -34,18 +34,24 @@ struct EngineControl: ~Copyable {
   static let signalPlace = 2
   static let peerPlace = 3
   static let guestPlace = 4
-  static let firstPortPlace = 5
+  static let bellPlace = 5
+  static let firstPortPlace = 6
 
-  init(umem: UMEM?, configuration: Engine.Configuration) throws(XDPError) {
+  init(
+    umem: UMEM?, configuration: Engine.Configuration, steering: SharedSteering = SharedSteering(),
+    worker: Int = 0
+  ) throws(XDPError) {
+    let member = try SteeringMember(of: steering, worker: worker)
     let stop = try StopSignal()
     var poller = Poller(capacity: Engine.portLimit + Self.firstPortPlace)
     poller.add(stop.fileDescriptor)
     for _ in 1..<Self.firstPortPlace { poller.add(-1) }
+    poller.replace(at: Self.bellPlace, with: member.doorbell.fileDescriptor)
+    self.steering = member
     self.umem = umem
     self.configuration = configuration
     self.stop = stop
     self.poller = poller
-    transparency = TransparencyList()
   }
 }
 

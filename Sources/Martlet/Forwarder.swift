@@ -2,7 +2,7 @@
 ///
 /// It takes every frame that arrives, in order per direction and queue; queue `q` of one side goes
 /// to queue `q` of the other, or where that has fewer, to `q` modulo their number. All queues are
-/// served by the thread that runs it.
+/// served by the thread that runs it; a `Crew` has a thread for each.
 public struct Forwarder: ~Copyable {
   /// The engine underneath: ports, ledger, reports.
   public var engine: Engine
@@ -57,12 +57,16 @@ public struct Forwarder: ~Copyable {
     }
     var engine = try Engine(configuration)
     let ports = try engine.bind(names, mode: mode)
-    var change = RuleChange(leavingToKernel.map { .add(Rule($0, .kernel)) })
-    for rule in rules { change.add(rule) }
-    change.add(Rule(.everything, .socket, priority: .min))
-    restRule = try engine.apply(change).last
-    routes = Self.routes(
-      Array(ports.prefix(leftQueues.count)), Array(ports.dropFirst(leftQueues.count)))
+    let restRule = try engine.takeRest(leavingToKernel: leavingToKernel, rules: rules)
+    self.init(
+      engine, from: Array(ports.prefix(leftQueues.count)),
+      to: Array(ports.dropFirst(leftQueues.count)), restRule: restRule)
+  }
+
+  /// A forwarder between ports of an engine that have their rules already.
+  init(_ engine: consuming Engine, from left: [Port], to right: [Port], restRule: RuleID?) {
+    routes = Self.routes(left, right)
+    self.restRule = restRule
     self.engine = engine
   }
 
@@ -105,6 +109,18 @@ public struct Forwarder: ~Copyable {
       Route(source: port, destination: left[number % left.count])
     }
     return there + back
+  }
+}
+
+extension Engine {
+  /// Adds the rules of a forwarder; answers with the one that takes what no other names.
+  mutating func takeRest(
+    leavingToKernel: [Match], rules: [Rule]
+  ) throws(XDPError) -> RuleID? {
+    var change = RuleChange(leavingToKernel.map { .add(Rule($0, .kernel)) })
+    for rule in rules { change.add(rule) }
+    change.add(Rule(.everything, .socket, priority: .min))
+    return try apply(change).last
   }
 }
 

@@ -1,3 +1,5 @@
+internal import FrameAllocator
+
 /// Where every granule (64 bytes) of packet memory is.
 ///
 /// The parts add up to the total.
@@ -19,4 +21,18 @@ public struct FrameLedger: Sendable, Hashable {
   /// Whether the allocator's table and the rings' positions, kept independently, tell the same
   /// story.
   public var isConserved = true
+}
+
+/// What one engine of a shared memory knows of where frames are: see `Engine.ledger(with:)`.
+public struct LedgerShare: Sendable {
+  let allocator: FrameAllocator.Share
+  /// Granules on receive rings, and on completion rings.
+  var arrived = 0
+  var completed = 0
+  /// Frames that the rings say the application has, modulo 2^32.
+  var tokens: UInt32 = 0
+  /// What the engine's own books disagree on.
+  var disagreement: String?
+
+  init(allocator: FrameAllocator.Share) { self.allocator = allocator }
 }

@@ -25,6 +25,12 @@ struct QueueList: ~Copyable {
     flows.removeAll { $0.flow == flow }
   }
 
+  /// Puts an interface back as it was, if anything was asked of it.
+  mutating func remove(_ interface: Interface) {
+    guard let place = known(interface) else { return }
+    _ = interfaces.remove(at: place)
+  }
+
   /// Tells every interface once more what it was told; see `QueueSteering.repeatSettings`.
   func repeatSettings() throws(XDPError) {
     for place in 0..<interfaces.count { try interfaces[place].repeatSettings() }

@@ -4,15 +4,18 @@ internal import Synchronization
 /// Packet memory that the engines of several threads share, one engine a thread.
 ///
 /// A frame that one engine received another may send or release: hand the token over. Each engine's
-/// share grows and shrinks on demand; whole pages that one has no use for serve the others. An
-/// interface belongs to one engine. Any thread may make an engine; the memory lives for as long as
-/// any of them.
+/// share grows and shrinks on demand; whole pages that one has no use for serve the others. The
+/// queues of an interface may be bound by several of them, each queue by one, which alone touches
+/// its rings. Rules, groups of ports and the heartbeat are the same for all; whoever changes them
+/// changes them for all. An interface is let go of when the last engine with a port there goes. Any
+/// thread may make an engine; the memory lives for as long as any of them.
 public final class SharedMemory: Sendable {
   let configuration: Engine.Configuration
   let pool: FramePool
   let umem: UMEM?
   let workers: Int
   let links: FragmentTable
+  let steering = SharedSteering()
   private let made = Mutex<Int>(0)
 
   /// Memory for the engines of `workers` threads, populated here; no interface is touched.
@@ -80,7 +83,8 @@ extension Engine {
         remedy: "make the engine with a view of that memory")
     }
     let worker = try shared.claim()
-    let control = try EngineControl(umem: umem, configuration: shared.configuration)
+    let control = try EngineControl(
+      umem: umem, configuration: shared.configuration, steering: shared.steering, worker: worker)
     self.init(
       shared.configuration, memory: umem.memory(), control: control,
       allocator: shared.pool.makeAllocator(worker: worker), shared: shared, worker: worker)
@@ -91,7 +95,8 @@ extension Engine {
     sharing shared: SharedMemory, memory: consuming PacketMemory
   ) throws(XDPError) {
     let worker = try shared.claim()
-    let control = try EngineControl(umem: nil, configuration: shared.configuration)
+    let control = try EngineControl(
+      umem: nil, configuration: shared.configuration, steering: shared.steering, worker: worker)
     self.init(
       shared.configuration, memory: memory, control: control,
       allocator: shared.pool.makeAllocator(worker: worker), shared: shared, worker: worker)

@@ -13,20 +13,24 @@ struct TransparencyList: ~Copyable {
 
   private var entries = RigidArray<Entry>(capacity: Engine.portLimit)
 
-  /// Number of interfaces in the list.
-  var count: Int { entries.count }
-
   /// Undoes all but the first `count` entries.
   mutating func keep(_ count: Int) {
     entries.removeLast(entries.count - count)
   }
 
-  /// Makes `interface` pass on every frame as it is, once.
-  mutating func add(_ interface: Interface) throws(XDPError) {
-    for index in 0..<entries.count where entries[index].interface == interface { return }
+  /// Undoes what was changed on `interface`, if anything was.
+  mutating func remove(_ interface: Interface) {
+    let place = (0..<entries.count).first { entries[$0].interface == interface }
+    if let place { _ = entries.remove(at: place) }
+  }
+
+  /// Makes `interface` pass on every frame as it is; false if it does so already.
+  mutating func add(_ interface: Interface) throws(XDPError) -> Bool {
+    for index in 0..<entries.count where entries[index].interface == interface { return false }
     entries.append(
       Entry(
         interface: interface, promiscuous: try PromiscuousMembership(interface),
         offloads: try OffloadSettings(turningOff: interface)))
+    return true
   }
 }

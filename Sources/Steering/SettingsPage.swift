@@ -4,14 +4,23 @@ import SystemPackage
 import XSK
 
 /// `struct settings` of bpf/steer.h, mapped: what the program reads for every packet.
-@safe struct SettingsPage: ~Copyable {
+///
+/// Any thread may write: each store is one that is whole.
+@safe struct SettingsPage: ~Copyable, @unchecked Sendable {
   /// Interfaces that one program serves: `PORTS` of bpf/steer.h.
   static let portCount = 16
+  /// Workers with a heart of their own: `WORKERS` of bpf/steer.h.
+  static let workerCount = 32
+  /// Places among the sockets whose worker is known: `OWNED_SOCKETS` of bpf/steer.h.
+  static let ownedSocketCount = 1024
 
   private let words: UnsafeMutablePointer<Atomic<UInt32>>
   private static let byteCount = 4096
-  /// Words before the ports, of which each has four.
-  private static let firstPort = 12
+  /// Where the parts begin, in words: the ports, of four each, the beats, of two, and the owners,
+  /// of a byte.
+  private static let firstPort = 8
+  private static let firstBeat = firstPort + 4 * portCount
+  private static let firstOwner = firstBeat + 2 * workerCount
 
   /// Maps the settings; `map` may be closed afterwards.
   init(map: Int32) throws(XDPError) {
@@ -33,11 +42,11 @@ import XSK
   /// Lets other rules take over once the counter of ticks is beyond `deadline`; 0: never.
   func setFallback(_ word: SteeringWord, deadline: UInt64) {
     store(word.rawValue, at: 1)
-    store64(deadline, at: 6)
+    store64(deadline, at: 4)
   }
 
   /// Nobody has to confirm anything any more.
-  func clearDeadline() { store64(0, at: 6) }
+  func clearDeadline() { store64(0, at: 4) }
 
   /// What the program does besides: `enum flags` of bpf/steer.h.
   func setFlags(_ flags: UInt32) { store(flags, at: 2) }
@@ -45,11 +54,21 @@ import XSK
   /// After how many ticks without a beat everything goes to the kernel; 0: never.
   func setBeatLimit(_ ticks: UInt32) { store(ticks, at: 3) }
 
-  /// The application was alive at this tick.
-  func beat(_ tick: UInt64) { store64(tick, at: 4) }
+  /// A worker was alive at this tick.
+  func beat(_ tick: UInt64, worker: Int) { store64(tick, at: Self.firstBeat + 2 * worker) }
+
+  /// Says which worker serves a socket; those beyond the last place are the first worker's.
+  func setOwner(_ worker: Int, ofSocket place: Int) {
+    guard place < Self.ownedSocketCount else { return }
+    precondition(place >= 0 && (0..<Self.workerCount).contains(worker), "beyond the settings")
+    // In bounds by the lines above; an atomic byte lies like a plain one.
+    unsafe UnsafeMutableRawPointer(words).advanced(by: 4 * Self.firstOwner + place)
+      .assumingMemoryBound(to: Atomic<UInt8>.self).pointee
+      .store(UInt8(worker), ordering: .relaxed)
+  }
 
   /// What facts in front of packets begin with.
-  func setSeal(_ seal: UInt64) { store64(seal, at: 8) }
+  func setSeal(_ seal: UInt64) { store64(seal, at: 6) }
 
   /// Whether a packet of the port went to a socket without the facts that it should have had.
   ///
@@ -71,14 +90,14 @@ import XSK
   }
 
   private func store(_ value: UInt32, at index: Int) {
-    precondition(index < Self.firstPort + 4 * Self.portCount, "beyond the settings")
+    precondition(index < Self.firstBeat, "beyond the settings")
     // In bounds by the line above; the page is mapped as long as this lives.
     unsafe words[index].store(value, ordering: .releasing)
   }
 
   /// Two words at once; `index` is even.
   private func store64(_ value: UInt64, at index: Int) {
-    precondition(index < Self.firstPort && index % 2 == 0, "beyond the settings")
+    precondition(index < Self.firstOwner && index % 2 == 0, "beyond the settings")
     // In bounds and aligned by the line above; an atomic integer lies like a plain one.
     unsafe UnsafeMutableRawPointer(words).advanced(by: 4 * index)
       .assumingMemoryBound(to: Atomic<UInt64>.self).pointee.store(value, ordering: .releasing)

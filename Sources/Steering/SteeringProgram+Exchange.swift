@@ -134,9 +134,10 @@ extension SteeringProgram {
   /// Which of the program's ports an interface is; nil if it is not attached there.
   package func number(of interface: Interface) -> Int? { port(interface)?.number }
 
-  /// Whether a packet of the port went to a socket without facts although they are on: its driver
-  /// keeps no metadata, or somebody else's were there.
+  /// A witness of whether the program writes facts in front of every packet.
   ///
-  /// Who has seen the packet on its ring sees this too.
-  package func isBare(_ number: Int) -> Bool { object.settings.isBare(number) }
+  /// Good for as long as the program is attached anywhere.
+  package func makeWitness() throws(XDPError) -> FactsWitness {
+    FactsWitness(settings: try SettingsPage(map: object.settingsMap), seal: factsSeal)
+  }
 }

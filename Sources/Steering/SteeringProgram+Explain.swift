@@ -17,7 +17,8 @@ extension SteeringProgram {
     guard packet.count >= 14 else {
       throw failure(.configuration, "the kernel wants 14 bytes", "explain a longer packet")
     }
-    guard word.asksRules else { return explainWithoutLooking() }
+    let (book, word) = inForce
+    guard word.asksRules else { return explainWithoutLooking(book) }
     let owners = owners(ofSet: word.set)
     let (winner, findings) = try examine(packet, interface, queue, count: owners.count)
     var explanation = Explanation(winner: nil, action: .kernel, rules: [])
@@ -48,7 +49,7 @@ extension SteeringProgram {
   }
 
   /// The first rule names every packet, or there is none.
-  private func explainWithoutLooking() -> Explanation {
+  private func explainWithoutLooking(_ book: RuleBook) -> Explanation {
     let order = book.ranked.map { book.rules[$0] }
     return Explanation(
       winner: order.first?.id, action: order.first?.rule.action ?? .kernel,

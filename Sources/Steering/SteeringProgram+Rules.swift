@@ -18,8 +18,13 @@ extension SteeringProgram {
 
   /// The same, for whoever has the program in an optional.
   package func allRules() -> [(id: RuleID, rule: Rule)] {
-    let book = isOverdue ? unconfirmed?.book ?? book : book
-    return book.rules.map { ($0.id, $0.rule) }
+    inForce.book.rules.map { ($0.id, $0.rule) }
+  }
+
+  /// The rules that the program goes by, also if it went back by itself.
+  var inForce: (book: RuleBook, word: SteeringWord) {
+    if isOverdue, let unconfirmed { return (unconfirmed.book, unconfirmed.word) }
+    return (book, word)
   }
 
   /// Changes the rules, all or nothing: each packet sees those before or those after.

@@ -5,11 +5,14 @@ extension SteeringProgram {
   /// Makes an AF_XDP socket the destination of one queue, in place of the one before.
   ///
   /// The socket must be bound to that queue of that interface: the kernel drops what is redirected
-  /// elsewhere. Its place empties itself when the socket is closed.
+  /// elsewhere. Its place empties itself when the socket is closed. `worker` says whose heart has
+  /// to beat for the packets of the queue to go there.
   public func register(
-    socket descriptor: Int32, interface: Interface, queue: Int
+    socket descriptor: Int32, interface: Interface, queue: Int, worker: Int = 0
   ) throws(XDPError) {
-    var slot = UInt32(try socketSlot(interface, queue))
+    let place = try socketSlot(interface, queue)
+    object.settings.setOwner(worker, ofSocket: place)
+    var slot = UInt32(place)
     var value = descriptor
     // The kernel reads four bytes of each.
     let result = unsafe bpf_map_update_elem(object.sockets, &slot, &value, 0)

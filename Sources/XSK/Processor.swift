@@ -32,6 +32,16 @@ public struct Processor: Sendable, Hashable {
     }
   }
 
+  /// Those that the calling thread may run on.
+  public static var available: [Processor] {
+    var bits = [UInt64](repeating: 0, count: limit / 64)
+    // The kernel writes at most the words of the array.
+    let byteCount = unsafe cxdp_affinity(&bits, bits.count)
+    guard byteCount > 0 else { return [] }
+    return (0..<byteCount * 8).filter { bits[$0 / 64] >> (UInt64($0) % 64) & 1 == 1 }
+      .map { Processor($0) }
+  }
+
   /// Most processors that Linux can be built for, by far.
   private static let limit = 1 << 16
 }

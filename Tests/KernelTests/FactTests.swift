@@ -104,9 +104,12 @@ struct FactTests {
       try tap.send(datagram(number: 0))
       expectSame(try engine.collect(1, from: port), [datagram(number: 0)])
       expectEqual(engine.report(of: port).facts, .read)
-      let verdict = try engine.control.steering?.trial(
-        of: [UInt8](repeating: 7, count: 8) + datagram(number: 1), behind: 8,
-        interface: Interface(named: "near"))
+      let interface = try Interface(named: "near")
+      let verdict = try engine.steering("try a packet") { program throws(XDPError) in
+        try program.trial(
+          of: [UInt8](repeating: 7, count: 8) + datagram(number: 1), behind: 8,
+          interface: interface)
+      }
       #expect(verdict == .socket)
       try tap.send(datagram(number: 2))
       var facts: [PacketFacts?] = []

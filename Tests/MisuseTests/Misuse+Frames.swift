@@ -343,6 +343,28 @@ extension Misuse {
       }
       """),
     Misuse(
+      "use an engine that another thread works with",
+      expected: "capture of 'engine' with non-Sendable type 'Engine' in a '@Sendable' closure",
+      """
+      import Martlet
+      func f(_ engine: consuming Engine) throws(XDPError) {
+        let thread = try WorkerThread { engine.flush() }  // misuse
+        engine.flush()
+      }
+      """),
+    Misuse(
+      "reach a crew from one of its workers",
+      expected: "capture of 'crew' with non-Sendable type 'Crew' in a '@Sendable' closure",
+      """
+      import Martlet
+      func f(_ crew: inout Crew) throws(XDPError) {
+        try crew.start { forwarder throws(XDPError) in
+          crew.first.turn { _ in .drop }  // misuse
+          while try forwarder.engine.wait() { forwarder.turn { _ in .forward } }
+        }
+      }
+      """),
+    Misuse(
       "keep an engine where any thread reaches it", expected: "not concurrency-safe",
       """
       import Martlet

@@ -153,8 +153,8 @@ struct ActionTests {
         #expect(facts.group == program.number(ofGroup: "video"))
       }
       let place = program.number(of: near)
-      let isBare = program.isBare(try #require(place))
-      #expect(!isBare)
+      let witness = try program.makeWitness()
+      #expect(!witness.isBare(try #require(place)))
     }
   }
 
@@ -169,16 +169,14 @@ struct ActionTests {
       #expect(try bench.trial(Self.udp) == .socket)
       #expect(try bench.trialBehindMetadata(PacketBuilder().tcp()) == .drop)
       #expect(try bench.trialBehindMetadata(PacketBuilder().icmpEcho()) == .kernel)
-      let isBareBefore = bench.program.isBare(number)
-      #expect(!isBareBefore)
+      let witness = try bench.program.makeWitness()
+      #expect(!witness.isBare(number))
       // Somebody else's metadata are where they would be.
       #expect(try bench.trialBehindMetadata(Self.udp) == .socket)
-      let isBare = bench.program.isBare(number)
-      #expect(isBare)
+      #expect(witness.isBare(number))
       bench.program.detach(from: bench.near)
       try bench.program.attach(to: bench.near, mode: .native)
-      let isBareAfterwards = bench.program.isBare(number)
-      #expect(!isBareAfterwards)
+      #expect(!witness.isBare(number))
     }
   }
 

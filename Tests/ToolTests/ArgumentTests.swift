@@ -9,7 +9,8 @@ import Testing
       "forward", "forward left", "forward left left", "forward left right middle", "fly left",
       "forward left right --queue some", "forward left right --queue -1",
       "forward left right --mode fast", "forward left right --wait --spin",
-      "forward left right --cpu -1", "forward left right --seconds 0",
+      "forward left right --cpu -1", "forward left right --cpu 0,,1", "generate left --cpu 0,1",
+      "forward left right --seconds 0",
       "forward left right --seconds -1", "forward left right --seconds nan",
       "forward left right --seconds inf", "forward left right --chunk 3000",
       "forward left right --memory 0", "forward left right --memory much",
@@ -36,7 +37,7 @@ import Testing
     let tool = try Tool([command, "--help"])
     #expect(try tool.process.wait(timeout: .seconds(20)) == .exited(0))
     let common = [
-      "--queue <N|all>", "--mode <auto|zero-copy|copy|generic>", "--wait/--spin", "--cpu <N>",
+      "--queue <N|all>", "--mode <auto|zero-copy|copy|generic>", "--wait/--spin", "--cpu <N,...>",
       "--seconds <S>", "--chunk", "--memory", "--json", "Example: martlet \(command) ",
     ]
     let own = ["--rate <N>", "--size <N>", "--count <N>", "--flows <N>", "--destination-mac <MAC>"]

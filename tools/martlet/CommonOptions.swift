@@ -19,8 +19,12 @@ struct CommonOptions: ParsableArguments {
   @Flag(help: "Sleep until packets come, or look for them all the time.")
   var waiting = Waiting.wait
 
-  @Option(help: ArgumentHelp("Run on this processor alone.", valueName: "N"))
-  var cpu: Int?
+  @Option(
+    help: ArgumentHelp(
+      "Run on these processors alone, with a worker for each. (default: a worker for each queue, "
+        + "but no more than there are processors)", valueName: "N,..."),
+    transform: readProcessors)
+  var cpu: [Processor] = []
 
   @Option(help: ArgumentHelp("Stop after so many seconds; fractions count.", valueName: "S"))
   var seconds: Double?
@@ -43,7 +47,6 @@ struct CommonOptions: ParsableArguments {
         throw ValidationError("--seconds takes a number greater than 0.")
       }
     }
-    if let cpu, cpu < 0 { throw ValidationError("--cpu counts from 0.") }
   }
 
   /// What these options make of an engine's configuration.
@@ -75,6 +78,16 @@ private func readQueues(_ text: String) throws -> Forwarder.Queues {
     throw ValidationError("'\(text)' is neither a queue's number nor \"all\".")
   }
   return .only(number)
+}
+
+/// Reads the value of `--cpu`.
+private func readProcessors(_ text: String) throws -> [Processor] {
+  try text.split(separator: ",", omittingEmptySubsequences: false).map { word in
+    guard let number = Int(word), number >= 0 else {
+      throw ValidationError("'\(text)' is no list of processors, such as 2 or 2,3.")
+    }
+    return Processor(number)
+  }
 }
 
 /// Reads the value of `--mode`.

@@ -39,8 +39,8 @@ final class ControlServer {
   init(for engine: inout Engine, restRule: RuleID?) throws(XDPError) {
     desk = RuleDesk(restRule: restRule)
     var ports: [(interface: String, ports: [Port])] = []
-    for port in engine.allPorts {
-      let interface = engine.report(of: port).interface
+    for (port, queue) in engine.sharedPorts {
+      let interface = queue.interface
       let index = ports.firstIndex { $0.interface == interface } ?? ports.endIndex
       if index == ports.endIndex { ports.append((interface, [])) }
       ports[index].ports.append(port)

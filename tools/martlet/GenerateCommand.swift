@@ -56,6 +56,9 @@ struct GenerateCommand: ParsableCommand {
     guard (Datagram.headerByteCount...9014).contains(size) else {
       throw ValidationError("--size takes \(Datagram.headerByteCount) to 9014 bytes.")
     }
+    guard options.cpu.count <= 1 else {
+      throw ValidationError("generate has one worker: --cpu takes one processor.")
+    }
     if let count, count < 1 { throw ValidationError("--count counts packets, from 1.") }
     let most = 65_536 - Int(sourcePort)
     guard (1...most).contains(flows) else {

@@ -22,11 +22,14 @@ struct LiveLine {
   var nextTime: ContinuousClock.Instant { lastTime + .seconds(1) }
 
   /// Draws the line if its time has come.
+  ///
+  /// `others` are the ports of other workers.
   mutating func update(
-    from engine: borrowing Engine, _ seen: SeenRules?, at now: ContinuousClock.Instant
+    from engine: borrowing Engine, and others: @autoclosure () -> [PortReport],
+    _ seen: SeenRules?, at now: ContinuousClock.Instant
   ) {
     guard now >= nextTime else { return }
-    let reports = engine.allPorts.map { engine.report(of: $0) }
+    let reports = engine.allPorts.map { engine.report(of: $0) } + others()
     let seconds = lastTime.duration(to: now) / .seconds(1)
     lastTime = now
     var parts: [String] = []

@@ -9,10 +9,12 @@ struct Relay: ~Copyable, Worker {
     case sink
   }
 
-  private var forwarder: Forwarder
+  private var crew: Crew
   private let action: Action
+  private let board = ReportBoard()
   let directions: [Direction]
-  private(set) var seenRules: SeenRules?
+  /// What the first worker saw of the rules; nil if nobody looks.
+  private var ownSeen: SeenRules?
 
   /// A relay between two interfaces, or at one.
   init(
@@ -33,39 +35,71 @@ struct Relay: ~Copyable, Worker {
       case nil:
         [Direction(label: left, source: left, destination: action == .sink ? nil : left)]
       }
-    forwarder = try Forwarder(
+    crew = try Crew(
       left, right, queues: options.queue, mode: options.mode, rules: rules,
-      configuration: configuration)
-    if configuration.readsFacts { seenRules = SeenRules(restRule: forwarder.restRule) }
+      processors: options.cpu, configuration: configuration)
+    if configuration.readsFacts { ownSeen = SeenRules(restRule: crew.first.restRule) }
   }
 
   var engine: Engine {
-    _read { yield forwarder.engine }
-    _modify { yield &forwarder.engine }
+    _read { yield crew.first.engine }
+    _modify { yield &crew.first.engine }
   }
 
-  var restRule: RuleID? { forwarder.restRule }
+  var restRule: RuleID? { crew.first.restRule }
 
   var isDone: Bool { false }
 
   func pause(at now: ContinuousClock.Instant) -> Duration? { nil }
 
-  mutating func turn(at now: ContinuousClock.Instant) { turn() }
+  var seenRules: SeenRules? { ownSeen.map { board.seen.reduce($0) { $0.adding($1) } } }
 
-  /// As much as a receive ring holds, since the packets may never cease.
-  mutating func finish() {
-    for _ in 0..<Self.lastTurns where turn() == 0 { return }
+  mutating func turn(at now: ContinuousClock.Instant) { action.turn(&crew.first, &ownSeen) }
+
+  mutating func finish() { action.finish(&crew.first, &ownSeen) }
+
+  mutating func startMates(isWatched: Bool) throws(XDPError) {
+    let (action, board, unseen) = (action, board, ownSeen)
+    try crew.start { forwarder throws(XDPError) in
+      var seen = unseen
+      while try forwarder.engine.wait(timeout: isWatched ? ReportBoard.interval : nil) {
+        action.turn(&forwarder, &seen)
+        if isWatched { board.post(forwarder.engine, seen) }
+      }
+      action.finish(&forwarder, &seen)
+      board.post(forwarder.engine, seen, isLast: true)
+    }
   }
 
+  var mateReports: [PortReport] { board.reports }
+
+  func stopMates() { crew.stop() }
+
+  mutating func joinMates() throws(XDPError) { try crew.join() }
+
+  mutating func report(duration: Duration) -> RunReport {
+    RunReport(crew.report(), duration: duration)
+  }
+}
+
+extension Relay.Action {
   /// Bursts that empty a receive ring.
   private static let lastTurns = Engine.Configuration().ringSize / Engine.Configuration().burst
 
+  /// As much as a receive ring holds, since the packets may never cease.
+  fileprivate func finish(_ forwarder: inout Forwarder, _ seen: inout SeenRules?) {
+    for _ in 0..<Self.lastTurns where turn(&forwarder, &seen) == 0 { return }
+  }
+
   /// Takes a burst off every port and returns how many packets that were.
   @discardableResult
-  private mutating func turn() -> Int {
-    switch action {
-    case .forward where seenRules != nil:
-      countingTurn()
+  fileprivate func turn(_ forwarder: inout Forwarder, _ seen: inout SeenRules?) -> Int {
+    switch self {
+    case .forward where seen != nil:
+      forwarder.turn { packet in
+        seen?.count(packet.facts)
+        return .forward
+      }
     case .forward:
       forwarder.turn { _ in .forward }
     case .reflect:
@@ -75,17 +109,6 @@ struct Relay: ~Copyable, Worker {
       }
     case .sink:
       forwarder.turn { _ in .drop }
-    }
-  }
-
-  private mutating func countingTurn() -> Int {
-    var seen = seenRules
-    // One owner at a time: nothing is copied.
-    seenRules = nil
-    defer { seenRules = seen }
-    return forwarder.turn { packet in
-      seen?.count(packet.facts)
-      return .forward
     }
   }
 }

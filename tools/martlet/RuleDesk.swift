@@ -65,7 +65,8 @@ struct RuleDesk {
   private func explain(
     _ packet: [UInt8], _ queue: Int?, at ports: [Port], of engine: borrowing Engine
   ) throws(XDPError) -> String {
-    let port = ports.first { queue == nil || engine.report(of: $0).queue == queue }
+    let queues = engine.sharedPorts.filter { queue == nil || $0.queue.queue == queue }
+    let port = ports.first { port in queues.contains { $0.port == port } }
     guard let port else {
       throw XDPError(
         .noSuchQueue, operation: "explain a packet", reason: "no port is on this queue",

@@ -9,6 +9,13 @@ struct RunReport {
   /// What the application saw of the rules, if it looked.
   var seenRules: SeenRules?
 
+  /// What a crew has to show.
+  init(_ report: CrewReport, duration: Duration) {
+    self.duration = duration
+    ports = report.ports
+    frames = report.frames
+  }
+
   /// Reads the counters and the ledger of an engine.
   init(of engine: borrowing Engine, duration: Duration) {
     self.duration = duration

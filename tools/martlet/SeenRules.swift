@@ -14,6 +14,14 @@ struct SeenRules {
     packets[rule, default: 0] += 1
   }
 
+  /// These and those of another worker.
+  func adding(_ other: SeenRules) -> SeenRules {
+    var sum = self
+    sum.packets.merge(other.packets) { $0 &+ $1 }
+    sum.unknown &+= other.unknown
+    return sum
+  }
+
   /// By rule, in the order in which they were added; nil for what no rule of the user's named.
   var counts: [(rule: RuleID?, packets: UInt64)] {
     let named = packets.filter { $0.key != restRule }.sorted { $0.key < $1.key }

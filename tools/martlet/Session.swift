@@ -23,7 +23,7 @@ struct Session {
     do throws(XDPError) {
       // From here on a signal stops the work, also while it is being set up or taken down.
       let signals = try SignalWatch()
-      if let cpu = options.cpu { try Processor(cpu).pinThread() }
+      if options.cpu.count == 1 { try options.cpu.first?.pinThread() }
       outcome = try work(try make(options.apply(to: Engine.Configuration())))
       extendLifetime(signals)
     } catch {
@@ -47,6 +47,7 @@ struct Session {
       // Packets matter more than questions.
       Terminal.complain(error)
     }
+    try worker.startMates(isWatched: Terminal.isTerminal)
     Terminal.note(announcement(of: worker.engine))
     let start = ContinuousClock.now
     var trouble: XDPError?
@@ -56,12 +57,18 @@ struct Session {
       trouble = error
     }
     // While the interfaces are still this process's: the next one's sockets have the same names.
+    worker.stopMates()
     worker.engine.watch(nil)
     control = nil
     worker.finish()
     let seconds = start.duration(to: .now)
     worker.engine.drain(timeout: .milliseconds(20))
-    var report = RunReport(of: worker.engine, duration: seconds)
+    do throws(XDPError) {
+      try worker.joinMates()
+    } catch {
+      trouble = trouble ?? error
+    }
+    var report = worker.report(duration: seconds)
     report.seenRules = worker.seenRules
     return Outcome(report: report, trouble: trouble)
   }
@@ -87,7 +94,7 @@ struct Session {
       worker.turn(at: now)
       if worker.isDone { return }
       links.update(from: worker.engine)
-      live?.update(from: worker.engine, worker.seenRules, at: now)
+      live?.update(from: worker.engine, and: worker.mateReports, worker.seenRules, at: now)
     }
   }
 
@@ -109,20 +116,19 @@ struct Session {
 
   /// One line that says that everything is up.
   private func announcement(of engine: borrowing Engine) -> String {
-    let reports = engine.allPorts.map { engine.report(of: $0) }
     var counts: [(interface: String, queues: Int)] = []
-    for report in reports {
-      if counts.last?.interface == report.interface {
-        counts[counts.count - 1].queues += 1
+    for (_, queue) in engine.sharedPorts {
+      if let place = counts.firstIndex(where: { $0.interface == queue.interface }) {
+        counts[place].queues += 1
       } else {
-        counts.append((report.interface, 1))
+        counts.append((queue.interface, 1))
       }
     }
     let numbers = counts.map { $0.queues == 1 ? "1 queue" : "\($0.queues) queues" }
     let isEven = numbers.allSatisfy { $0 == numbers[0] }
     let queues =
       isEven ? numbers[0] + (numbers.count > 1 ? " each" : "") : numbers.joined(separator: " and ")
-    guard let first = reports.first else { return title }
+    guard let first = engine.allPorts.first.map({ engine.report(of: $0) }) else { return title }
     let attachment = first.attachment.map { ", attached by \($0)" } ?? ""
     return "\(title), \(queues), \(first.mode.rawValue) (\(first.modeReason))\(attachment)"
   }

@@ -22,6 +22,34 @@ protocol Worker: ~Copyable {
 
   /// Does what is left to do with packets that have arrived; begins nothing new.
   mutating func finish()
+
+  /// Starts the workers that have threads of their own.
+  ///
+  /// With `isWatched` they tell now and then how far they are.
+  mutating func startMates(isWatched: Bool) throws(XDPError)
+
+  /// What the ports of those workers did so far, as they told last.
+  var mateReports: [PortReport] { get }
+
+  /// Asks those workers to stop.
+  func stopMates()
+
+  /// Waits for their end; throws what one of them threw.
+  mutating func joinMates() throws(XDPError)
+
+  /// What all of them have to show, once they have ended.
+  mutating func report(duration: Duration) -> RunReport
+}
+
+/// A worker that is alone.
+extension Worker where Self: ~Copyable {
+  mutating func startMates(isWatched: Bool) {}
+  var mateReports: [PortReport] { [] }
+  func stopMates() {}
+  mutating func joinMates() {}
+  mutating func report(duration: Duration) -> RunReport {
+    RunReport(of: engine, duration: duration)
+  }
 }
 
 extension Worker where Self: ~Copyable {

@@ -1,0 +1,46 @@
+import Glibc
+import SystemPackage
+
+/// A thread of its own for work that may block (pthread); when the value goes, it waits for the
+/// work's end.
+///
+/// It stands in the network namespace of the thread that made it, runs on the same processors and
+/// takes the same signals.
+public struct WorkerThread: ~Copyable {
+  private let thread: pthread_t
+
+  /// Starts `work` on a thread of its own.
+  ///
+  /// Throws if there may be no further thread.
+  public init(_ work: @escaping @Sendable () -> Void) throws(XDPError) {
+    var thread = pthread_t()
+    let body = unsafe Unmanaged.passRetained(Body(work))
+    // The pointer carries one reference to the body, which the thread takes over.
+    let code = unsafe pthread_create(
+      &thread, nil,
+      { pointer in
+        guard let pointer = unsafe pointer else { return nil }
+        unsafe Unmanaged<Body>.fromOpaque(pointer).takeRetainedValue().run()
+        return nil
+      }, body.toOpaque())
+    guard code == 0 else {
+      // No thread took it over.
+      unsafe body.release()
+      throw XDPError(
+        .system, operation: "start a thread", reason: "\(Errno(rawValue: code))",
+        remedy: "look at the limits (ulimit -u)", errno: Errno(rawValue: code))
+    }
+    self.thread = thread
+  }
+
+  deinit {
+    // Joined once, as the value has one owner.
+    _ = pthread_join(thread, nil)
+  }
+}
+
+/// The work of a thread on its way through pthread_create's pointer.
+private final class Body: Sendable {
+  let run: @Sendable () -> Void
+  init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+}
