@@ -55,11 +55,18 @@ let package = Package(
       name: "MartletBench", dependencies: ["Martlet", system], path: "tools/benchmarks",
       exclude: ["rows"], swiftSettings: strict),
     .executableTarget(
+      name: "MartletFlows", dependencies: ["Martlet", system], path: "tools/flows",
+      swiftSettings: strict),
+    .executableTarget(
       name: "forward", dependencies: ["Martlet", system], path: "examples/forward",
       exclude: ["README.md"],
       swiftSettings: strict),
     .executableTarget(
       name: "echo", dependencies: ["Martlet", system], path: "examples/echo",
+      exclude: ["README.md"],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "flowsplit", dependencies: ["Martlet", system], path: "examples/flowsplit",
       exclude: ["README.md"],
       swiftSettings: strict),
     .target(name: "Expectations", path: "Tests/Expectations", swiftSettings: strict),
@@ -103,7 +110,7 @@ let package = Package(
     .testTarget(
       name: "ToolTests", dependencies: ["CXDP", "MartletTestKit", "XSK"], swiftSettings: strict),
     .testTarget(
-      name: "ExampleTests", dependencies: ["MartletTestKit", "echo", "forward"],
+      name: "ExampleTests", dependencies: ["MartletTestKit", "echo", "flowsplit", "forward"],
       swiftSettings: strict),
     .testTarget(name: "TidyTests", swiftSettings: strict),
   ],

@@ -92,6 +92,10 @@ static inline int cxdp_pipe(int ends[2], int flags) { return (int)syscall(SYS_pi
 static inline int cxdp_pidfd_open(int process) { return (int)syscall(SYS_pidfd_open, process, 0); }
 extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
 
+// prctl(2) of PR_SET_NO_NEW_PRIVS: no program that is run from here on gives privileges.
+#include <sys/prctl.h>
+static inline int cxdp_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
+
 // Steering: flags that are macros or newer than the headers.
 enum { CXDP_BPF_F_XDP_HAS_FRAGS = 1 << 5 };
 #ifdef BPF_F_XDP_HAS_FRAGS

@@ -11,6 +11,17 @@ extension Engine {
     return memory.span(at: frame.address, count: Int(truncatingIfNeeded: frame.extent))
   }
 
+  /// All bytes of a flow group's arena, to read: just what a process sees that it is exported to.
+  ///
+  /// Traps unless the group has an arena of its own (`FlowGroup.Configuration.arena`).
+  @_lifetime(borrow self)
+  public func memory(of group: FlowGroup) -> RawSpan {
+    guard let arena = allocator.arenas.first(where: { $0.group == group }) else {
+      preconditionFailure("flow group \(group.index) has no arena of its own")
+    }
+    return memory.span(at: arena.addresses.lowerBound, count: arena.addresses.count)
+  }
+
   /// The bytes of a frame, to read and write; of its first fragment if it has several.
   ///
   /// Excludes every other use of the frame while the view is in use.

@@ -103,6 +103,35 @@ extension Match {
     return match
   }
 
+  /// The packets of one flow, of one direction.
+  ///
+  /// Of a flow without VLANs packets with no tag at all; of tags the program reads two. A key whose
+  /// protocol has ports and whose ports are 0 is that of fragments.
+  public static func flow(_ key: FlowKey) -> Match {
+    var match = ipProtocol(key.ipProtocol.rawValue)
+    match.ipVersion = key.isIPv4 ? 4 : 6
+    match.source = .is(prefix(key.source, key.isIPv4))
+    match.destination = .is(prefix(key.destination, key.isIPv4))
+    if key.ipProtocol.hasPorts {
+      if key.sourcePort == 0, key.destinationPort == 0 {
+        match.fragment = .is(.any)
+      } else {
+        match.sourcePort = key.sourcePort
+        match.destinationPort = key.destinationPort
+      }
+    }
+    let tags = stride(from: UInt64(48), through: 0, by: -16).map { key.vlans >> $0 & 0xFFFF }
+      .drop { $0 == 0 }.map { Condition.is(VLANTag.identifier(UInt16($0))) }
+    match.vlan = tags.first ?? .not(.any)
+    match.innerVLAN = tags.count > 1 ? tags[1] : .not(.any)
+    return match
+  }
+
+  private static func prefix(_ address: IPv6Address, _ isIPv4: Bool) -> AddressPrefix {
+    if isIPv4, let mapped = address.mapped { return AddressPrefix(mapped) }
+    return AddressPrefix(address)
+  }
+
   /// The same, but only to one IPv4 address; of ARP only what asks for it or answers to it.
   public func to(_ address: IPv4Address) -> Match {
     var match = self

@@ -115,7 +115,8 @@ public struct RuleID: RawRepresentable, Sendable, Hashable, Comparable, CustomSt
 
 /// Rules to add, remove and replace, all at once.
 ///
-/// Every packet sees the rules before or those after.
+/// Every packet sees the rules before or those after. A rule that a change removes and adds again,
+/// equal in all its parts, keeps its number and its counters.
 public struct RuleChange: Sendable {
   /// What is done, in this order.
   public enum Step: Sendable, Hashable {

@@ -30,34 +30,51 @@ struct RuleBook {
   }
 
   /// Takes the steps of a change, and answers with the numbers of the added rules.
+  ///
+  /// A rule that a change removes and adds again is the same rule: it keeps its number and what it
+  /// counted, and stands where it was added.
   mutating func apply(
     _ change: RuleChange, next: inout UInt32, interfaces: inout InterfaceNumbers
   ) throws(XDPError) -> [RuleID] {
     var added: [RuleID] = []
-    var removed: Set<RuleID> = []
+    var removed: Set<Int> = []
+    // What was removed and may come again, the first one first.
+    var leaving: [Rule: [Stored]] = [:]
     for step in change.steps {
       switch step {
       case .add(let rule):
-        let id = RuleID(rawValue: next)
-        next += 1
-        places[id] = rules.count
-        rules.append(Stored(id: id, rule: rule, pattern: try interfaces.pattern(of: rule)))
-        added.append(id)
+        let pattern = try interfaces.pattern(of: rule)
+        if var known = leaving[rule]?.first {
+          leaving[rule]?.removeFirst()
+          known.pattern = pattern
+          rules.append(known)
+        } else {
+          rules.append(Stored(id: RuleID(rawValue: next), rule: rule, pattern: pattern))
+          next += 1
+        }
+        let place = rules.count - 1
+        places[rules[place].id] = place
+        added.append(rules[place].id)
+        renew(place)
       case .remove(let id):
-        guard places.removeValue(forKey: id) != nil else { throw Self.unknown(id) }
-        removed.insert(id)
+        guard let place = places.removeValue(forKey: id) else { throw Self.unknown(id) }
+        removed.insert(place)
+        leaving[rules[place].rule, default: []].append(rules[place])
       case .replace(let id, let rule):
         guard let place = places[id] else { throw Self.unknown(id) }
         rules[place].rule = rule
         rules[place].pattern = try interfaces.pattern(of: rule)
         renew(place)
       case .removeAll:
-        rules.removeAll()
+        for (place, stored) in rules.enumerated() where !removed.contains(place) {
+          leaving[stored.rule, default: []].append(stored)
+        }
+        removed = Set(rules.indices)
         places.removeAll()
       }
     }
     if !removed.isEmpty {
-      rules.removeAll { removed.contains($0.id) }
+      rules = rules.indices.filter { !removed.contains($0) }.map { rules[$0] }
       for (place, stored) in rules.enumerated() { places[stored.id] = place }
     }
     return added
@@ -76,11 +93,14 @@ struct RuleBook {
 
   mutating func setSlot(_ slot: UInt32, of place: Int) { rules[place].slot = slot }
 
-  /// Takes over what was counted in earlier places, which are given up.
-  mutating func fold(_ counters: (UInt32) -> RuleCounters) {
+  /// Takes over what was counted in earlier places, which are given up, but for those that packets
+  /// are still counted in.
+  mutating func fold(inForce: Set<UInt32> = [], _ counters: (UInt32) -> RuleCounters) {
     for place in rules.indices where !rules[place].earlier.isEmpty {
-      for slot in rules[place].earlier { rules[place].carried.add(counters(slot)) }
-      rules[place].earlier = []
+      for slot in rules[place].earlier where !inForce.contains(slot) {
+        rules[place].carried.add(counters(slot))
+      }
+      rules[place].earlier.removeAll { !inForce.contains($0) }
     }
   }
 

@@ -33,7 +33,8 @@ extension SteeringProgram {
   /// `confirmWithin` the program itself goes back to the rules before, unless `confirm` is called
   /// in time: also if the application never runs again. The tables are built where no packet looks
   /// and put in force by one store; from the second change on it first waits until no packet looks
-  /// at what is to be written (some 10 ms).
+  /// at what is to be written (some 10 ms). A rule that is removed and added again in one change
+  /// keeps its number and its counters.
   ///
   /// Throws `.configuration` for an unknown rule or group, for more than 4,096 rules and while a
   /// change is unconfirmed; `.noSuchInterface` or `.interfaceDown` for an interface that is named.
@@ -147,8 +148,10 @@ extension SteeringProgram {
     if isLookedAt { try waitForPackets() }
     isLookedAt = false
     let set = word.asksRules ? 1 - word.set : 0
-    next.fold { engine?.counters(of: $0) ?? RuleCounters() }
-    // Those of the rules in force stay, and so do those that go on.
+    // Those of the rules in force stay, and so do those that go on: they count until the end.
+    let inForce = Set(book.rules.map(\.slot))
+    book.fold { engine?.counters(of: $0) ?? RuleCounters() }
+    next.fold(inForce: inForce) { engine?.counters(of: $0) ?? RuleCounters() }
     let slots = (book.rules + next.rules).flatMap { $0.earlier + [$0.slot] }
     engine?.keep(Set(slots))
     for (place, target) in targets {

@@ -92,6 +92,25 @@ extension MutableRawSpan: MutableByteView {
   }
 }
 
+/// Plain bytes, for what no view is made for; every access is checked.
+extension ByteView where Self: ~Copyable & ~Escapable {
+  /// The byte at `offset`; traps outside the bytes.
+  @inlinable @inline(__always)
+  public func byte(at offset: Int) -> UInt8 {
+    precondition(offset >= 0 && offset < byteCount, "no byte \(offset)")
+    // In bounds by the line above.
+    return unsafe loadUnchecked(at: offset, as: UInt8.self)
+  }
+
+  /// The eight bytes at `offset` in memory order; traps outside the bytes.
+  @inlinable @inline(__always)
+  public func word(at offset: Int) -> UInt64 {
+    precondition(offset >= 0 && offset <= byteCount &- 8, "no eight bytes at \(offset)")
+    // In bounds by the line above.
+    return unsafe loadUnchecked(at: offset, as: UInt64.self)
+  }
+}
+
 /// What the views use: big-endian fields at offsets that the view's `init?` has checked.
 extension ByteView where Self: ~Copyable & ~Escapable {
   /// The integer at `offset`, in memory order.

@@ -13,9 +13,10 @@ import Martlet
 
 let words = CommandLine.arguments
 guard words.count >= 3 else { fail("usage: Consumer PATH MODE [ARGUMENT]") }
-dropPrivileges()
 let argument = words.count > 3 ? words[3] : ""
 do throws(XDPError) {
+  try Privileges.giveUp()
+  guard socket(17, 3, 0) < 0 else { fail("there are privileges left") }
   switch words[2] {
   case "verify": try verify(words[1], verdict(argument))
   case "spend": try spend(words[1], verdict(argument))
@@ -47,15 +48,4 @@ func say(_ line: String) {
 func fail(_ message: String) -> Never {
   say("failed: \(message)")
   exit(1)
-}
-
-/// Becomes nobody, and so without a capability.
-func dropPrivileges() {
-  // An empty list of groups.
-  guard setgroups(0, nil) == 0, setgid(65534) == 0, setuid(65534) == 0 else {
-    fail("cannot become nobody: \(errno)")
-  }
-  guard geteuid() == 65534, setuid(0) != 0, socket(17, 3, 0) < 0 else {
-    fail("there are privileges left")
-  }
 }

@@ -64,13 +64,69 @@ struct ExampleTests {
     }
   }
 
-  @Test(arguments: ["echo", "forward"])
+  /// Two namespaces: what splits stands between a router and the server, on the router's machine.
+  @Test func flowsplitGivesFlowsToProcessesOfTheirOwn() async throws {
+    try await withNetworkNamespace {
+      let client = try NetworkNamespace()
+      let server = try NetworkNamespace()
+      _ = try VethPair("toClient", "eth") {
+        $0.farNamespace = client
+        $0.nearAddress = "10.1.0.9/24"
+        $0.farAddress = "10.1.0.1/24"
+      }
+      _ = try VethPair("toDevice", "near") {
+        $0.queueCount = 4
+        $0.nearAddress = "10.2.0.9/24"
+      }
+      _ = try VethPair("out", "eth") {
+        $0.farNamespace = server
+        $0.farAddress = "10.2.0.2/24"
+      }
+      try runProgram(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"])
+      for (place, gateway) in [(client, "10.1.0.9"), (server, "10.2.0.9")] {
+        try place.run { try runProgram(["ip", "route", "add", "default", "via", gateway]) }
+      }
+      let split = try started(
+        "flowsplit", "near", "out", "udp 10.1.0.1 6001 10.2.0.2 5301",
+        "udp 10.1.0.1 6002 10.2.0.2 5302", "tcp 10.1.0.1 7003 10.2.0.2 5403",
+        saying: "splitting what comes in")
+      // What is no flow's passes as well.
+      #expect(try client.run { try ping("10.2.0.2") }.contains(" 20 received"))
+      let taker = try server.run { try ChildProcess(["socat", "-u", "TCP-LISTEN:5403", "-"]) }
+      try client.run {
+        let ends = "TCP:10.2.0.2:5403,bind=10.1.0.1:7003,retry=50,interval=0.1"
+        try runProgram(["bash", "-c", "seq 50000 | socat -u - \(ends)"])
+        let flow = "UDP:10.2.0.2:5301,bind=10.1.0.1:6001"
+        try runProgram(["bash", "-c", "seq 50 | socat -u -b8 - \(flow)"])
+      }
+      #expect(try taker.wait(timeout: .seconds(20)) == .exited(0))
+      #expect(text(taker.standardOutput) == (1...50_000).map { "\($0)\n" }.joined())
+      split.signal(SIGINT)
+      #expect(try split.wait(timeout: .seconds(20)) == .exited(0))
+      let said = text(split.standardOutput).split(separator: "\n")
+      #expect(said.count { $0.contains("steered (exact)") } == 3)
+      let readings = said.filter { $0.contains("0 others, read by user 65534") }
+      #expect(readings.count == 3, "\(said)")
+      for (flow, least) in [("6001", 10), ("6002", 0), ("7003", 200)] {
+        let line = readings.first { $0.contains(":\(flow) ") } ?? ""
+        let count = line.split(separator: ":").last?.split(separator: " ").first.flatMap { Int($0) }
+        #expect(count ?? -1 >= least, "\(line)")
+      }
+      #expect(try runProgram(["ip", "-d", "link"]).contains("xdp") == false)
+    }
+  }
+
+  @Test(arguments: ["echo", "forward", "flowsplit"])
   func mistakesAreSaidOnOneLine(_ name: String) async throws {
     try await withNetworkNamespace {
       let usage = try ChildProcess([try builtProgram(name)])
       #expect(try usage.wait(timeout: .seconds(20)) == .exited(64))
       #expect(text(usage.standardError).hasPrefix("\(name): usage: "))
-      let wrong = try ChildProcess([try builtProgram(name), "nowhere", "10.0.0.7"])
+      let arguments =
+        name == "flowsplit"
+        ? ["nowhere", "lo"] + (1...3).map { "udp 10.0.0.1 \($0) 10.0.0.2 \($0)" }
+        : ["nowhere", "10.0.0.7"]
+      let wrong = try ChildProcess([try builtProgram(name)] + arguments)
       #expect(try wrong.wait(timeout: .seconds(20)) == .exited(1))
       #expect(text(wrong.standardError).contains("there is no such interface here"))
       #expect(text(wrong.standardError).split(separator: "\n").count == 1)

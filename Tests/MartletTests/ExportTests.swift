@@ -78,8 +78,8 @@ import Testing
     #expect(report.ending == .stalled && report.broughtHome == 5)
     expectEqual(bench.engine.ledger().received, 0)
     bench.check()
-    // What it says afterwards concerns nobody.
-    #expect(consumer.take().count == 5)
+    // What it had not read went home.
+    #expect(consumer.take().isEmpty)
     expect(!consumer.reader.wait(timeout: .seconds(5)))
     expect(bench.kernels[0].deliver(packet(9)))
     #expect(bench.engine.deliver(from: bench.flowPort, to: export) == 1)
@@ -133,6 +133,62 @@ import Testing
     #expect(ContinuousClock.now - start < .seconds(4))
     #expect(try unwrap(bench.engine.report(of: export)).outstanding == 0)
     expect(bench.engine.isOpen(export))
+  }
+
+  @Test("An export that is over shows nothing more, though it had been put there")
+  func over() throws {
+    var bench = try ExportBench()
+    let (export, consumer) = try bench.export()
+    bench.arrive(0..<8, to: export)
+    // One of a window of eight was taken.
+    #expect(consumer.take(limit: 1).count == 1)
+    expect(!consumer.reader.isOver)
+    bench.engine.end(export)
+    expect(consumer.reader.isOver)
+    #expect(consumer.take().isEmpty)
+    expect(!consumer.reader.wait())
+    expect(!consumer.reader.wait(gathering: 4, for: .seconds(100)))
+    bench.check()
+  }
+
+  @Test("A reader gathers packets for one system call, or as many as come in a while")
+  func gathers() throws {
+    var bench = try ExportBench()
+    let (export, consumer) = try bench.export()
+    bench.arrive(0..<4, to: export)
+    expect(consumer.reader.wait(gathering: 4, for: .seconds(100)))
+    expectEqual(consumer.reader.systemCallCount, 0)
+    #expect(consumer.take().count == 4)
+    bench.arrive(4..<7, to: export)
+    expect(consumer.reader.wait(gathering: 4, for: .milliseconds(20)))
+    // The first sleep tells the socket how long it may take.
+    expectEqual(consumer.reader.systemCallCount, 2)
+    #expect(consumer.take().count == 3)
+    // While it gathers, nothing but the last packet wakes it.
+    expect(consumer.reader.channel.prepareToSleep(for: 4))
+    for number in 7..<10 { bench.arrive(number..<number + 1, to: export) }
+    #expect(try unwrap(bench.engine.report(of: export)).wakes == 0)
+    bench.arrive(10..<11, to: export)
+    #expect(try unwrap(bench.engine.report(of: export)).wakes == 1)
+    // No more than it can have are waited for, and none for longer than it said.
+    consumer.reader.channel.endSleep()
+    #expect(consumer.take().count == 4)
+    let start = ContinuousClock.now
+    expect(consumer.reader.wait(gathering: 1000, for: .zero, timeout: .milliseconds(20)))
+    #expect(ContinuousClock.now - start >= .milliseconds(15))
+    bench.check()
+  }
+
+  @Test("The memory of a group is what its consumer sees")
+  func memory() throws {
+    var bench = try ExportBench()
+    let (export, consumer) = try bench.export()
+    bench.arrive(0..<8, to: export)
+    let bytes = MartletTests.copy(bench.engine.memory(of: ExportBench.flow))
+    #expect(bytes.count == 64 << 10 && bytes == consumer.reader.wholeArena())
+    #expect(bytes.contains { $0 != 0 })
+    #expect(MartletTests.copy(bench.engine.memory(of: ExportBench.other)).allSatisfy { $0 == 0 })
+    #expect(consumer.take().count == 8)
   }
 
   @Test("Packets of an isolated group reach the arena by a copy that is counted")

@@ -27,8 +27,10 @@ struct RandomRuleTests {
     _ bench: inout Bench, _ rules: [Rule], _ world: inout RandomRules, _ seen: inout [Action: Int]
   ) throws {
     let ids = try bench.program.apply(RuleChange([.removeAll] + rules.map { .add($0) }))
-    var packets = [UInt64](repeating: 0, count: rules.count)
-    var bytes = packets
+    // A rule that was there before goes on counting.
+    let before = ids.map { bench.program.counters(of: $0) }
+    var packets = before.map { $0?.packets ?? 0 }
+    var bytes = before.map { $0?.bytes ?? 0 }
     for _ in 0..<1000 {
       let packet = world.packet()
       let queue = world.pick([0, 0, 1])

@@ -36,6 +36,53 @@ struct RuleLifeTests {
     }
   }
 
+  @Test func aRuleThatComesAgainKeepsNumberAndCounters() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      let (arp, udp) = (Rule(.arp, .drop), Rule(.ipProtocol(17), .drop))
+      var ids = try bench.program.apply(RuleChange([.add(arp), .add(udp), .add(arp)]))
+      for round in 1...5 {
+        _ = try bench.trial(Self.udp)
+        // All in another order, one of two equal ones less, and one anew.
+        ids = try bench.program.apply(
+          RuleChange([.removeAll, .add(udp), .add(Rule(.icmp, .drop)), .add(arp)]))
+        #expect(ids[0].rawValue == 2 && ids[2].rawValue == 1)
+        #expect(bench.program.counters(of: ids[0])?.packets == UInt64(round))
+        #expect(bench.program.rules.map(\.id) == ids)
+        ids = try bench.program.apply(RuleChange([.remove(ids[1]), .remove(ids[0]), .add(udp)]))
+        #expect(ids.map(\.rawValue) == [2])
+        #expect(bench.program.rules.map(\.id.rawValue) == [1, 2])
+      }
+      // Gone is gone.
+      try bench.program.apply(RuleChange([.remove(ids[0])]))
+      ids = try bench.program.apply(RuleChange([.add(udp)]))
+      #expect(ids[0].rawValue > 2 && bench.program.counters(of: ids[0])?.packets == 0)
+    }
+  }
+
+  @Test(arguments: PacketBuilder.Version.allCases, [[], [5], [7, 5]] as [[UInt16]])
+  func aFlowIsMatchedAndNoOther(_ version: PacketBuilder.Version, _ tags: [UInt16]) async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      var builder = PacketBuilder()
+      builder.version = version
+      builder.vlanTags = tags
+      let packet = builder.udp()
+      // The packet lives for the length of the call.
+      guard let key = unsafe FlowKey(frame: packet.span.bytes) else {
+        throw TestKitError("no flow")
+      }
+      try bench.program.setRules([Rule(.flow(key), .drop)])
+      #expect(try bench.trial(packet) == .drop)
+      #expect(try bench.trial(builder.tcp()) == .kernel)
+      var others = [builder, builder, builder]
+      others[0].source.port ^= 1
+      others[1].destination.port ^= 1
+      others[2].vlanTags = tags.isEmpty ? [9] : Array(tags.dropLast())
+      for other in others { #expect(try bench.trial(other.udp()) == .kernel) }
+    }
+  }
+
   @Test func aChangeIsAllOrNothing() async throws {
     try await withNetworkNamespace {
       var bench = try Bench()

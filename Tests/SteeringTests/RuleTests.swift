@@ -138,8 +138,9 @@ struct RuleTests {
     try await withNetworkNamespace {
       var bench = try Bench(queueCount: 1)
       let filler = (0..<999).map { Rule(.tcp(destinationPort: UInt16($0)), .socket) }
-      let first = [Rule(.ipProtocol(17), .drop)] + filler
-      let last = filler + [Rule(.ipProtocol(17), .drop)]
+      let udp = Rule(.ipProtocol(17), .drop)
+      let first = [udp] + filler
+      let last = filler + [udp]
       try bench.program.setRules(first)
       let far = bench.pair.far
       let isOver = Flag()
@@ -163,6 +164,10 @@ struct RuleTests {
       let counters = try bench.program.counters(of: bench.near)
       #expect(counters.kernel == 0 && counters.socket == 0)
       #expect(counters.dropped == UInt64(sent))
+      // The rule that was there all the time counted all the time.
+      let rule = try #require(bench.program.rules.first { $0.rule == udp })
+      #expect(rule.id.rawValue == 1)
+      #expect(bench.program.counters(of: rule.id)?.packets == UInt64(sent))
     }
   }
 }

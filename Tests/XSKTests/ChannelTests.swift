@@ -100,6 +100,39 @@ import XSK
     }
   }
 
+  @Test("One that sleeps is woken by as many entries as it sleeps for, and by nothing else")
+  func aims() throws {
+    let (near, far) = try make(16)
+    for round in 1...10 {
+      expect(far.channel.prepareToSleep(for: 3))
+      for number in UInt64(0)..<3 {
+        expect(near.channel.wakeCount == UInt64(round - 1) && near.channel.sender.hasRoom)
+        near.channel.sender.put(ChannelEntry(number, 0))
+        near.channel.publish()
+      }
+      expect(near.channel.wakeCount == UInt64(round))
+      expect(far.channel.socket.takeWakes(16) == 1)
+      far.channel.endSleep()
+      expect(!far.channel.prepareToSleep(for: 3) && far.channel.prepareToSleep(for: 4))
+      far.channel.endSleep()
+      // What was only taken is nothing to wake for.
+      expect(near.channel.prepareToSleep())
+      expect(far.channel.receiver.peek() == 3)
+      for _ in 0..<3 { _ = far.channel.receiver.take() }
+      far.channel.publish()
+      expect(far.channel.wakeCount == 0)
+      near.channel.endSleep()
+    }
+  }
+
+  @Test("An end that is closed is over for the other one")
+  func closed() throws {
+    let (near, far) = try make(16)
+    expect(!far.channel.isOver)
+    near.channel.close()
+    expect(far.channel.isOver)
+  }
+
   @Test("A file that is no channel is refused", arguments: [UInt32(3), 1 << 17, 0, 256])
   func refusals(_ size: UInt32) throws {
     let memory = try ChannelMemory(size: 16)

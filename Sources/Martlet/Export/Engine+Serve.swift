@@ -147,6 +147,8 @@ extension Engine {
     state.report.broughtHome = UInt64(state.loans.count + state.slots.count)
     state.report.wakes = state.channel.wakeCount
     state.report.ending = ending
+    // What it reads from here on may be the next packet's already.
+    state.channel.close()
     let identity = memory.identity
     state.loans.takeAll { release(Frame($0, memory: identity)) }
     let start = state.arena.lowerBound

@@ -55,10 +55,10 @@ public import XSK
     channel = Channel(memory, .peer, socket: socket)
   }
 
-  /// The next packet, or nil if none is there.
+  /// The next packet, or nil if none is there or the export is over.
   @inlinable @inline(__always)
   public mutating func next() -> FlowPacket? {
-    while channel.receiver.remaining != 0 || look() {
+    while !channel.isOver && (channel.receiver.remaining != 0 || look()) {
       let facts = FactWords(channel.receiver.rest())
       let entry = channel.receiver.take()
       let word = PacketWord(bits: entry.first)
@@ -111,11 +111,37 @@ public import XSK
   /// Publishes what was spent and sleeps until a packet is there or `timeout` has passed; nil waits
   /// for ever.
   ///
-  /// False when the export is over: the engine ended it, or its process is gone.
+  /// False when the export is over: the engine ended it, or its process is gone. What was not taken
+  /// by then has gone home.
   public mutating func wait(timeout: Duration? = nil) -> Bool {
     channel.publish()
     return sleeper.sleep(on: &channel, timeout: timeout)
   }
+
+  /// The same, but sleeps until `count` packets are there; those that came before `patience` has
+  /// passed are enough, if there are any.
+  ///
+  /// For steady traffic: packets come later by `patience` at most, and a sleep and a wake are paid
+  /// for `count` packets, and not for as many as came while the reader woke. No more than
+  /// `packetLimit` are waited for.
+  public mutating func wait(
+    gathering count: Int, for patience: Duration, timeout: Duration? = nil
+  ) -> Bool {
+    channel.publish()
+    let count = UInt32(clamping: max(1, min(count, packetLimit)))
+    guard sleeper.sleep(on: &channel, for: count, timeout: patience) else { return false }
+    if channel.receiver.hasPending || timeout.map({ $0 <= patience }) == true { return true }
+    return sleeper.sleep(on: &channel, timeout: timeout.map { $0 - patience })
+  }
+
+  /// Whether the export is over.
+  ///
+  /// From then on the bytes of packets may change: who must be sure of what was read asks
+  /// afterwards.
+  public var isOver: Bool { channel.isOver }
+
+  /// System calls made so far, to sleep and to wake the engine.
+  public var systemCallCount: UInt64 { sleeper.callCount + channel.wakeCount }
 
   /// Publishes what was spent and opens a new window; says whether there is something in it.
   @usableFromInline @inline(never)

@@ -54,9 +54,11 @@ public import XSK
     channel = Channel(memory, .peer, socket: socket)
   }
 
-  /// A slot to write a packet into, with undefined contents; nil if all are on their way.
+  /// A slot to write a packet into, with undefined contents; nil if all are on their way or the
+  /// lease is over.
   @inlinable @inline(__always)
   public mutating func allocate() -> FlowSlot? {
+    guard !channel.isOver else { return nil }
     if let spare = spares.popLast() { return FlowSlot(offset: spare) }
     while channel.receiver.remaining != 0 || look() {
       let entry = channel.receiver.take()
@@ -100,7 +102,6 @@ public import XSK
     channel.publish()
     // Slots that are left are of no use then.
     return sleeper.sleep(on: &channel, timeout: spares.isEmpty ? timeout : .zero)
-      && !sleeper.isOver
   }
 
   @usableFromInline @inline(never)

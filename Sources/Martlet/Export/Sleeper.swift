@@ -4,26 +4,32 @@ internal import XSK
 @usableFromInline struct Sleeper: ~Copyable {
   /// The time-out of the last sleep; nil is none.
   private var lastTimeout: Duration?
-  /// Whether the engine hung up.
-  private(set) var isOver = false
   /// Calls that did not look at the socket.
   private var skipCount = 0
+  /// System calls that were made.
+  private(set) var callCount: UInt64 = 0
 
   @usableFromInline init() {}
 
-  /// Sleeps until something is in the channel or `timeout` has passed; false once the engine is
-  /// gone and all it had put there was taken.
-  mutating func sleep(on channel: inout Channel, timeout: Duration?) -> Bool {
-    if isOver { return channel.receiver.remaining != 0 || channel.receiver.hasPending }
-    guard channel.receiver.remaining == 0, channel.prepareToSleep() else {
+  /// Sleeps until `count` entries are in the channel or `timeout` has passed; false once the engine
+  /// has ended it or is gone.
+  mutating func sleep(
+    on channel: inout Channel, for count: UInt32 = 1, timeout: Duration?
+  ) -> Bool {
+    guard !channel.isOver else { return false }
+    if channel.prepareToSleep(for: count) {
+      callCount += timeout == lastTimeout || timeout == .zero ? 1 : 2
+      if !channel.socket.sleep(timeout: timeout, lastTimeout: &lastTimeout) { channel.close() }
+      channel.endSleep()
+    } else {
       // The socket has its turn also when the channel is never empty.
       skipCount += 1
-      if skipCount % 64 == 0, channel.socket.takeWakes(1) == nil { isOver = true }
-      return true
+      if skipCount % 64 == 0 {
+        callCount += 1
+        if channel.socket.takeWakes(1) == nil { channel.close() }
+      }
     }
-    if !channel.socket.sleep(timeout: timeout, lastTimeout: &lastTimeout) { isOver = true }
-    channel.endSleep()
-    return !isOver || channel.receiver.hasPending
+    return !channel.isOver
   }
 }
 

@@ -10,6 +10,8 @@ internal import SystemPackage
 /// | 0, 256 | how many entries were put | the owner; the peer |
 /// | 128, 384 | how many entries were taken | the peer; the owner |
 /// | 512, 640 | whether it sleeps | the owner and, to wake it, the peer; the other way round |
+/// | 516, 644 | up to where it sleeps: how many entries will have been put | the owner; the peer |
+/// | 768 | whether all is over | the owner |
 /// | 4,096 on | entries to the peer, then those from it | the owner; the peer |
 ///
 /// A memfd that nobody can truncate or grow. Both map all of it to write, so neither end reads back
@@ -92,13 +94,19 @@ internal import SystemPackage
       consumer: cursor(isOwner ? 384 : 128))
   }
 
-  /// The words that say whether an end sleeps, and whether the other does.
-  @unsafe func sleepers(
-    _ end: End
-  ) -> (own: UnsafeMutablePointer<Atomic<UInt32>>, other: UnsafeMutablePointer<Atomic<UInt32>>) {
-    let isOwner = end == .owner
-    return unsafe (cursor(isOwner ? 512 : 640), cursor(isOwner ? 640 : 512))
+  /// The words that say whether an end sleeps and up to where, and whether the other does.
+  @unsafe func sleepers(_ end: End) -> Sleepers {
+    let (own, other) = end == .owner ? (512, 640) : (640, 512)
+    return unsafe Sleepers(
+      own: cursor(own), ownAim: cursor(own + 4), other: cursor(other), otherAim: cursor(other + 4))
   }
+
+  @unsafe struct Sleepers {
+    let own, ownAim, other, otherAim: UnsafeMutablePointer<Atomic<UInt32>>
+  }
+
+  /// The word that says whether all is over, in a cache line that nothing else writes.
+  @unsafe func endWord() -> UnsafeMutablePointer<Atomic<UInt32>> { unsafe cursor(768) }
 
   @unsafe private func cursor(_ offset: Int) -> UnsafeMutablePointer<Atomic<UInt32>> {
     unsafe (memory.base + offset).assumingMemoryBound(to: Atomic<UInt32>.self)

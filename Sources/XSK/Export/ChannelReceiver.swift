@@ -73,7 +73,14 @@ public import Synchronization
   }
 
   /// Whether the peer has published something that was not taken, or nonsense.
-  public var hasPending: Bool {
-    unsafe producer.pointee.load(ordering: .acquiring) != head
+  public var hasPending: Bool { pendingCount != 0 }
+
+  /// How many entries the peer has published that were not taken, in the window or not; if it wrote
+  /// nonsense, any number.
+  public var pendingCount: UInt32 {
+    unsafe producer.pointee.load(ordering: .acquiring) &- head
   }
+
+  /// How often something was taken since the ring began, modulo 2^32.
+  public var position: UInt32 { head }
 }

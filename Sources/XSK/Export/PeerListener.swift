@@ -7,8 +7,9 @@ public struct PeerListener: ~Copyable, Sendable {
   /// Where it is.
   public let path: String
 
-  /// Listens at `path`, which must not exist; who may connect is up to the file's `mode`.
-  public init(path: String, mode: UInt32 = 0o600) throws(XDPError) {
+  /// Listens at `path`, which must not exist; who may connect is up to the file's `mode` and its
+  /// group, which is the process's own unless another one is named.
+  public init(path: String, mode: UInt32 = 0o600, group: UInt32? = nil) throws(XDPError) {
     let operation = "listen at \(path)"
     guard let socket = OwnedDescriptor(Glibc.socket(AF_UNIX, seqPacket | O_CLOEXEC, 0)) else {
       throw PeerSocket.refused(operation, "socket", errno)
@@ -16,7 +17,10 @@ public struct PeerListener: ~Copyable, Sendable {
     guard
       unsafe withAddress(path, { address, size in unsafe bind(socket.value, address, size) == 0 })
     else { throw PeerSocket.refused(operation, "bind", errno) }
-    // A C string for the length of the call.
+    // C strings for the length of the calls; a user of -1 stays the one it is.
+    if let group, unsafe chown(path, .max, group) != 0 {
+      throw PeerSocket.refused(operation, "chown", errno)
+    }
     guard unsafe chmod(path, mode) == 0, listen(socket.value, 16) == 0 else {
       throw PeerSocket.refused(operation, "listen", errno)
     }

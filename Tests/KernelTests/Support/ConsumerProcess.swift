@@ -10,7 +10,7 @@ final class ConsumerProcess {
     let folder = try Scratch()
     try runProgram(["chmod", "755", folder.path])
     let path = folder.path + "/flows"
-    let listener = try PeerListener(path: path, mode: 0o666)
+    let listener = try PeerListener(path: path, mode: 0o660, group: 65534)
     child = try ChildProcess([productPath("Consumer"), path] + mode)
     guard let socket = try listener.accept(timeout: patience) else {
       throw TestKitError("the consumer does not connect: \(said)")
