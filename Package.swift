@@ -102,8 +102,8 @@ let package = Package(
       name: "ReadmeForwarder", dependencies: ["Martlet"], path: "Tests/ReadmeForwarder",
       swiftSettings: strict),
     .executableTarget(
-      name: "QueueGuest", dependencies: ["Steering", "XSK", "Wire", "CXDP"],
-      path: "Tests/QueueGuest", swiftSettings: strict),
+      name: "NICGuest", dependencies: ["Martlet", "MartletTestKit", "Steering", "XSK", "CXDP"],
+      path: "Tests/NICGuest", swiftSettings: strict),
     .testTarget(
       name: "ReadmeTests", dependencies: ["MartletTestKit", "ReadmeForwarder", system],
       swiftSettings: strict),

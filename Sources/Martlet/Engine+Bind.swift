@@ -92,7 +92,7 @@ extension Engine {
     let binding = PortBinding(
       interface: socket.interface, queue: 0, mode: .copy, reason: "rings in memory")
     share(among: ports.count + 1)
-    return add(socket, binding, group)
+    return add(socket, binding, group, share(of: group, with: 1))
   }
 
   /// Whether the engine has the group, and its memory is written by the kernel alone.
@@ -248,12 +248,15 @@ extension Engine {
     if readsFacts { factsSeal = try control.takeWitness() }
     // Nothing fails from here on.
     share(among: ports.count + wanted.count)
+    let depths = wanted.map { wish in
+      share(of: wish.group, with: wanted.count { $0.group == wish.group })
+    }
     var added: [Port] = []
-    for (interface, queue, group) in wanted {
+    for ((interface, queue, group), depth) in zip(wanted, depths) {
       let binding = PortBinding(
         interface: interface, queue: queue, mode: rung, reason: reason,
-        attachment: attachments[interface])
-      added.append(add(sockets.remove(at: 0), binding, group))
+        attachment: attachments[interface], capabilities: try? interface.capabilities())
+      added.append(add(sockets.remove(at: 0), binding, group, depth))
     }
     return added
   }
@@ -266,11 +269,13 @@ extension Engine {
     for index in ports.indices { ports[index].fillDepth = min(ports[index].fillDepth, fillDepth) }
   }
 
-  /// Fill entries for a further port of `group`: of the group's own arena, which it shares with the
-  /// group's other ports, or of what all groups share.
-  private mutating func share(of group: FlowGroup) -> UInt32 {
+  /// Fill entries for each of `count` further ports of `group`: of the group's own arena, which all
+  /// its ports share, or of what all groups share.
+  private mutating func share(of group: FlowGroup, with count: Int) -> UInt32 {
     let others = ports.indices.filter { ports[$0].group == group }
-    guard let share = control.configuration.fillShare(of: group, among: others.count + 1) else {
+    guard
+      let share = control.configuration.fillShare(of: group, among: others.count + count)
+    else {
       return fillDepth
     }
     for index in others { ports[index].fillDepth = min(ports[index].fillDepth, UInt32(share)) }
@@ -278,11 +283,10 @@ extension Engine {
   }
 
   private mutating func add(
-    _ socket: consuming Socket, _ binding: PortBinding, _ group: FlowGroup
+    _ socket: consuming Socket, _ binding: PortBinding, _ group: FlowGroup, _ depth: UInt32
   ) -> Port {
     let index = ports.nextIndex
     control.poller.add(socket.fileDescriptor)
-    let depth = share(of: group)
     ports.append(PortState(socket: socket, fillDepth: depth, group: group))
     ports[index].facts = readsFacts ? .read : .off
     ports[index].steeringPlace = control.steering.shared.with {

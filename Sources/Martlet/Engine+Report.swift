@@ -18,7 +18,8 @@ extension Engine {
     let kernel = ports[port.index].socket.statistics()
     var report = PortReport(
       interface: binding.interface.name, queue: binding.queue, mode: binding.mode,
-      modeReason: binding.reason, attachment: binding.attachment, state: binding.state)
+      modeReason: binding.reason, attachment: binding.attachment,
+      capabilities: binding.capabilities, state: binding.state)
     report.facts = ports[port.index].facts
     report.received.packets = counters.receivedPackets &+ UInt64(rings.received)
     report.received.bytes = lanes[port.index].receivedBytes
@@ -30,14 +31,7 @@ extension Engine {
     report.dropped.broken = counters.dropBroken
     report.dropped.interfaceGone = counters.dropPortGone
     report.untrusted = counters.untrusted
-    guard let kernel else { return report }
-    report.dropped.receiveRingFull = kernel.receiveRingFull
-    report.dropped.fillEmpty = kernel.fillRingEmpty
-    report.dropped.transmitInvalid = kernel.transmitInvalid
-    // The kernel counts a packet without a frame in both; what is left was too long.
-    report.dropped.tooLong =
-      kernel.receiveDropped &- min(kernel.fillRingEmpty, kernel.receiveDropped)
-    report.sent.packets &-= min(kernel.transmitInvalid, report.sent.packets)
+    if let kernel { report.note(kernel) }
     return report
   }
 }

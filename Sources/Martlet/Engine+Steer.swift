@@ -24,6 +24,12 @@ extension Engine {
   }
 
   private mutating func append(_ rule: Rule) throws(XDPError) {
-    try steering("steer packets") { program throws(XDPError) in try program.append(rule) }
+    try control.steering.shared.with { state throws(XDPError) in
+      try state.withProgram("steer packets") { program throws(XDPError) in
+        try program.append(rule)
+      }
+      // As in `apply`.
+      try state.queues.repeatSettings()
+    }
   }
 }

@@ -63,5 +63,7 @@ struct PortBinding {
   /// Why the port stands on this rung, or why it stands on no higher one.
   var reason: String
   var attachment: Attachment?
+  /// What the driver announced.
+  var capabilities: DriverCapabilities?
   var state = LinkState.up
 }

@@ -48,6 +48,21 @@ struct BindRequest {
     return name
   }
 
+  /// The refusal of zero copy that the driver does not announce, which the kernel goes by too; nil
+  /// where it may be tried.
+  func unannounced() -> XDPError? {
+    guard mode == .zeroCopy, let capabilities = try? interface.capabilities() else { return nil }
+    let isOffered =
+      capabilities.offersZeroCopy
+      && (!options.usesMultiBuffer || capabilities.zeroCopySegments != 1)
+    return isOffered ? nil : refusedZeroCopy(.notSupportedOnSocket)
+  }
+
+  /// What the driver announces, or why that is not known, for people.
+  private var announcement: String {
+    do throws(XDPError) { return "\(try interface.capabilities())" } catch { return error.reason }
+  }
+
   private func checkPacketSize() throws(XDPError) {
     // An Ethernet header and two VLAN tags come on top of the MTU.
     let largest = try interface.mtu() + 14 + 8
@@ -162,7 +177,7 @@ extension BindRequest {
       return explainSocket(errno)
     case _ where mode == .zeroCopy:
       // Drivers have many ways to say no; each of them leaves copy mode.
-      return refusedZeroCopy(errno, driver)
+      return refusedZeroCopy(errno)
     case .notSupported, .notSupportedOnSocket:
       return error(.unsupported, "driver \(driver) refuses (\(errno))", "try another mode", errno)
     case .invalidArgument where options.usesMultiBuffer:
@@ -177,13 +192,14 @@ extension BindRequest {
     }
   }
 
-  private func refusedZeroCopy(_ errno: Errno, _ driver: String) -> XDPError {
+  private func refusedZeroCopy(_ errno: Errno) -> XDPError {
+    let driver = interface.driver() ?? "unknown"
     switch errno {
     case .notSupported, .notSupportedOnSocket:
       let what = options.usesMultiBuffer ? "zero copy with multi-buffer" : "zero copy"
       return error(
-        .modeRefused, "driver \(driver) of this kernel does not offer \(what)", "use copy mode",
-        errno)
+        .modeRefused, "driver \(driver) of this kernel does not offer \(what): \(announcement)",
+        "use copy mode", errno)
     default:
       return error(
         .modeRefused, "driver \(driver) refuses zero copy for this memory or device (\(errno))",

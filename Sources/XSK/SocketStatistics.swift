@@ -12,4 +12,16 @@ public struct SocketStatistics: Sendable, Hashable {
   public var fillRingEmpty: UInt64
   /// How often the transmit ring was found empty (`tx_ring_empty_descs`); 0 before Linux 5.9.
   public var transmitRingEmpty: UInt64
+
+  package init(
+    receiveDropped: UInt64, receiveInvalid: UInt64, transmitInvalid: UInt64,
+    receiveRingFull: UInt64, fillRingEmpty: UInt64, transmitRingEmpty: UInt64
+  ) {
+    self.receiveDropped = receiveDropped
+    self.receiveInvalid = receiveInvalid
+    self.transmitInvalid = transmitInvalid
+    self.receiveRingFull = receiveRingFull
+    self.fillRingEmpty = fillRingEmpty
+    self.transmitRingEmpty = transmitRingEmpty
+  }
 }

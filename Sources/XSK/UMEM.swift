@@ -148,6 +148,8 @@ extension UMEM {
       guard OwnedDescriptor(socket(Int32(CXDP_AF_XDP), Int32(SOCK_RAW.rawValue), 0)) != nil else {
         return .success(.failed(.socket, Errno(rawValue: errno)))
       }
+      // Not worth registering memory for.
+      if registration == nil, let refusal = request.unannounced() { return .failure(refusal) }
       do throws(Errno) {
         if registration == nil { registration = try register() }
       } catch {

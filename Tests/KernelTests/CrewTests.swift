@@ -99,6 +99,11 @@ struct CrewTests {
       expect(report.frames.isConserved)
       expectEqual(report.ports.map(\.queue), [0, 1, 2, 3, 0, 1, 2])
       #expect(report.ports.allSatisfy { $0.received.packets > 0 })
+      // Queue q goes to queue q, and back; the fourth has none and goes to the first.
+      let received = report.ports.map(\.received.packets)
+      let sent = report.ports.map(\.sent.packets)
+      expectEqual(Array(sent[4...]), [received[0] + received[3], received[1], received[2]])
+      expectEqual(Array(sent[..<4]), [received[4], received[5], received[6], 0])
     }
   }
 

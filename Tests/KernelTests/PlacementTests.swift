@@ -73,6 +73,21 @@ struct PlacementTests {
     }
   }
 
+  @Test("Ports of one group that are bound as a set share its arena evenly, from the start")
+  func sharesOfAnArena() async throws {
+    try await withNetworkNamespace {
+      _ = try VethPair("near", "far") { $0.queueCount = 4 }
+      var configuration = Engine.Configuration()
+      configuration.groups = [.init(), .init(arena: 1 << 20)]
+      var engine = try Engine(configuration)
+      let ports = try engine.bind((0..<4).map { QueueName("near", queue: $0, group: Self.video) })
+      // Three quarters of 512 slots.
+      let posted = ports.map { Int(engine.ports[$0.index].posted) }
+      #expect(posted == [96, 96, 96, 96])
+      engine.expectConserved()
+    }
+  }
+
   @Test("A queue that is not there, and a port in memory, are refused by name")
   func refused() async throws {
     try await withNetworkNamespace {

@@ -87,4 +87,26 @@ import Testing
     let uncounted = state.uncounted(with: Lane())
     expectEqual([uncounted.received, uncounted.sent], [0, 0])
   }
+
+  @Test("What an empty fill ring counts are packets in copy mode, and looks in zero copy")
+  func kernelCounters() {
+    let kernel = SocketStatistics(
+      receiveDropped: 5, receiveInvalid: 0, transmitInvalid: 1, receiveRingFull: 2,
+      fillRingEmpty: 3, transmitRingEmpty: 0)
+    func report(_ mode: BindMode) -> PortReport {
+      var report = PortReport(
+        interface: "eth0", queue: 0, mode: mode, modeReason: "asked for", state: .up)
+      report.sent.packets = 10
+      report.note(kernel)
+      return report
+    }
+    for mode in [BindMode.copy, .generic] {
+      let copied = report(mode)
+      expectEqual([copied.dropped.fillEmpty, copied.dropped.tooLong, copied.fillWaits], [3, 2, 0])
+    }
+    let direct = report(.zeroCopy)
+    expectEqual([direct.dropped.fillEmpty, direct.dropped.tooLong, direct.fillWaits], [0, 5, 3])
+    expectEqual(direct.dropped.receiveRingFull, 2)
+    expectEqual(direct.sent.packets, 9)
+  }
 }

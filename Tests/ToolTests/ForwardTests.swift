@@ -79,8 +79,8 @@ struct ForwardTests {
       for port in ports {
         #expect(
           port.keys == [
-            "interface", "queue", "mode", "mode_reason", "attachment", "received", "sent",
-            "dropped",
+            "interface", "queue", "mode", "mode_reason", "attachment", "driver", "received",
+            "sent", "dropped", "fill_waits",
           ])
         #expect(port["mode"] == .string("generic"))
         #expect(port["mode_reason"] == .string("asked for"))

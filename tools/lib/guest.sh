@@ -98,6 +98,11 @@ guest_unpack() {
   for package in "$guest_fetched"/*.deb; do
     dpkg -x "$package" "$guest_fetched/all" || return
   done
+  # Of all the drivers there are, guests have use for a few.
+  find "$guest_fetched/all" -path '*/kernel/*' -name '*.ko*' \
+    ! -path '*/kernel/net/*' ! -path '*/drivers/net/*' ! -path '*/drivers/virtio/*' \
+    ! -path '*/drivers/ptp/*' ! -path '*/drivers/pps/*' ! -path '*/drivers/dca/*' \
+    ! -path '*/drivers/i2c/algos/*' -delete
   # In one step, so that nobody ever finds half of it; another run may have been faster.
   mkdir -p "$(dirname "$folder")"
   mv -T "$guest_fetched/all" "$folder" 2>/dev/null || [[ -d $folder ]] || return
@@ -105,19 +110,28 @@ guest_unpack() {
 }
 guest_fetched=
 
-# guest_fetch_kernel VERSION: a kernel such as 6.18 or 6.18.15, of the kind that Debian makes for
-# virtual machines, the newest with that number. One from an earlier run will do. Sets guest_kernel
-# (a file), guest_modules (a folder) and guest_release (as `uname -r` says).
+# Which of Debian's kernels: those for virtual machines, or with drivers for real ones too (amd64).
+guest_flavour=cloud-amd64
+
+# guest_fetch_kernel VERSION: a kernel such as 6.18 or 6.18.15, the newest with that number; or
+# "newest", or a release that is there. One from an earlier run will do, but for "newest". Sets
+# guest_kernel (a file), guest_modules (a folder) and guest_release (as `uname -r` says).
 guest_fetch_kernel() {
-  local folder image parts
-  local pattern="${1//./\\.}([.-][0-9.-]+)?(\\+[a-z0-9.]+)?-cloud-amd64"
-  folder=$(find "$guest_cache/kernels" -mindepth 1 -maxdepth 1 2>/dev/null |
-    grep -E "/$pattern\$" | sort -V | tail -n 1)
-  if [[ -z $folder ]]; then
-    guest_update_lists
-    image=$(guest_apt apt-cache pkgnames linux-image- | grep -xE "linux-image-$pattern" |
-      sort -V | tail -n 1)
-    [[ -n $image ]] || guest_unavailable "Debian's mirror has no kernel $1 for cloud machines"
+  local folder='' image='' parts
+  local pattern="${1//./\\.}([.-][0-9.-]+)?(\\+[a-z0-9.]+)?-$guest_flavour"
+  if [[ $1 == newest ]]; then
+    image=$(guest_newest "[0-9.]+([.-][0-9.-]+)?(\\+[a-z0-9.]+)?-$guest_flavour")
+    [[ -n $image ]] || guest_unavailable "Debian's mirror does not say what its newest kernel is"
+    folder=$guest_cache/kernels/${image#linux-image-}
+  elif [[ -d $guest_cache/kernels/$1 ]]; then
+    folder=$guest_cache/kernels/$1
+  else
+    folder=$(find "$guest_cache/kernels" -mindepth 1 -maxdepth 1 2>/dev/null |
+      grep -E "/$pattern\$" | sort -V | tail -n 1)
+  fi
+  if [[ ! -d $folder ]]; then
+    [[ -n $image ]] || image=$(guest_newest "$pattern")
+    [[ -n $image ]] || guest_unavailable "Debian's mirror has no kernel $1-$guest_flavour"
     # Newer ones come in parts.
     parts=$(guest_apt apt-cache depends --important "$image" |
       awk '$1 == "Depends:" && $2 ~ /^linux-(binary|modules)-/ {print $2}' | sort -u)
@@ -132,6 +146,23 @@ guest_fetch_kernel() {
   [[ -n $guest_kernel && -d $guest_modules ]] ||
     { echo "$folder holds no kernel or no modules; remove it" >&2; return 1; }
 }
+
+# guest_newest PATTERN: the newest kernel that Debian's mirror has of those.
+guest_newest() {
+  guest_update_lists
+  guest_apt apt-cache pkgnames linux-image- | grep -xE "linux-image-$1" | sort -V | tail -n 1
+}
+
+# guest_fetch_qemu: a newer QEMU than the machine's, with more devices, which is used from then on.
+guest_fetch_qemu() {
+  local folder=$guest_cache/qemu-10 suite=bookworm-backports
+  [[ -d $folder ]] || guest_unpack "$folder" qemu-system-x86/$suite qemu-system-common/$suite \
+    qemu-system-data/$suite seabios/$suite || return
+  # Its modules are its own; its libraries are those that the machine has for the other QEMU.
+  guest_qemu=(env "QEMU_MODULE_DIR=$folder/usr/lib/x86_64-linux-gnu/qemu"
+    "$folder/usr/bin/qemu-system-x86_64" -L "$folder/usr/share/qemu" -L "$folder/usr/share/seabios")
+}
+guest_qemu=(qemu-system-x86_64)
 
 # --- The guest's file system
 
@@ -196,6 +227,14 @@ guest_add_modules() {
   done
 }
 
+# guest_compile FILE [OPTION...]: an eBPF program in C, from standard input.
+guest_compile() {
+  local file=$1 toolchain
+  shift
+  toolchain=$(dirname "$(readlink -f "$(command -v swift)")")
+  "$toolchain/clang" --target=bpfel -mcpu=v3 -O2 -g -nostdinc -x c -c "$@" -o "$file" -
+}
+
 # guest_pack FILE SCENARIOS: the file system as an image to boot, with the script to run in it.
 guest_pack() {
   install -m 755 tools/guest/init "$guest_root/init" &&
@@ -215,7 +254,7 @@ guest_boot() {
   : >"$folder/results"
   # panic=-1 with -no-reboot: a kernel that fails ends the guest instead of standing still. Without
   # what guards against other guests it takes a quarter less time.
-  timeout --foreground --kill-after=2 "$seconds" qemu-system-x86_64 \
+  timeout --foreground --kill-after=2 "$seconds" "${guest_qemu[@]}" \
     -machine q35 -accel tcg,thread=multi -cpu max -smp 2 -m 768 -nodefaults -no-reboot \
     -display none -monitor none -serial "file:$folder/console" -serial "file:$folder/results" \
     -kernel "$guest_kernel" -initrd "$image" \

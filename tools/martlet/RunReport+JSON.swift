@@ -27,9 +27,24 @@ extension PortReport {
       ("mode", .string(mode.rawValue)),
       ("mode_reason", .string(modeReason)),
       ("attachment", attachment.map { .string($0.description) } ?? .null),
+      ("driver", capabilities?.json ?? .null),
       ("received", received.json),
       ("sent", sent.json),
       ("dropped", .object(dropped.causes.map { ($0.name, .counter($0.packets)) })),
+      ("fill_waits", .counter(fillWaits)),
+    ])
+  }
+}
+
+extension DriverCapabilities {
+  fileprivate var json: JSON {
+    func list(_ names: [String]) -> JSON { .array(names.map { .string($0) }) }
+    return .object([
+      ("zero_copy", .boolean(offersZeroCopy)),
+      ("xdp_features", list(features.names)),
+      ("zero_copy_segments", .integer(zeroCopySegments)),
+      ("rx_metadata", list(receiveMetadata.names)),
+      ("tx_metadata", list(transmitMetadata.names)),
     ])
   }
 }

@@ -50,6 +50,12 @@ extension PortReport {
     case .unwritten: notes.append("no facts: the driver has no place for them, or another program")
     case .lost: notes.append("no facts: the driver loses what stands in front of packets")
     }
+    notes.append(
+      capabilities.map { "the driver offers \($0)" }
+        ?? "the kernel does not tell what drivers offer")
+    if fillWaits > 0 {
+      notes.append("the driver looked \(fillWaits) times for frames to receive into, in vain")
+    }
     if state != .up { notes.append("the interface is \(state)") }
     if untrusted > 0 { notes.append("\(untrusted) ring entries named no frame of the port") }
     return notes

@@ -1,6 +1,7 @@
+import MartletTestKit
 import Wire
 
-/// A flow of datagrams from the host, by its IP version and source port.
+/// A flow of datagrams from the other end of the cable, by its IP version and source port.
 struct Flow {
   let isVersion6: Bool
   let port: UInt16
@@ -21,7 +22,7 @@ struct Flow {
 
   var name: String { "\(isVersion6 ? 6 : 4):\(port)" }
 
-  /// The guest's port that all flows go to.
+  /// The port that all flows go to.
   static let destinationPort: UInt16 = 4789
 
   var key: FlowKey {
@@ -34,7 +35,25 @@ struct Flow {
         destinationPort: Flow.destinationPort, ipProtocol: .udp)
   }
 
-  // 10.77.0.9 and fd77::9 are the host, 2 is the guest.
+  /// One of its datagrams.
+  func datagram(_ payload: [UInt8]) -> [UInt8] {
+    var builder = PacketBuilder()
+    builder.version = isVersion6 ? .v6 : .v4
+    builder.source.mac = Flow.hostMAC
+    builder.destination.mac = Flow.guestMAC
+    builder.source.ipv4 = [10, 77, 0, 9]
+    builder.destination.ipv4 = [10, 77, 0, 2]
+    let network: [UInt8] = [0xFD, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    builder.source.ipv6 = network + [9]
+    builder.destination.ipv6 = network + [2]
+    builder.source.port = port
+    builder.destination.port = Flow.destinationPort
+    return builder.udp(payload: payload)
+  }
+
+  static let hostMAC: [UInt8] = [2, 0, 0, 0, 0, 9]
+  static let guestMAC: [UInt8] = [2, 0, 0, 0, 0, 2]
+  // 10.77.0.9 and fd77::9 are the other end, 2 is the NIC.
   static let host4 = IPv4Address(10, 77, 0, 9)
   static let guest4 = IPv4Address(10, 77, 0, 2)
   static let host6 = IPv6Address(high: 0xFD77 << 48, low: 9)

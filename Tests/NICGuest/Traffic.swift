@@ -1,36 +1,8 @@
 import CXDP
 import Glibc
+import MartletTestKit
 import Steering
-import Wire
 import XSK
-
-/// Where requests for traffic go.
-private let requestPort: UInt16 = 4788
-
-/// Sends what is asked for: from a port of the host, so many datagrams to the guest's.
-///
-/// Until it is ended.
-func answer() throws {
-  let sockets = try [false, true].map { try Datagrams(port: requestPort, isVersion6: $0) }
-  print("ready")
-  fflush(nil)
-  while true {
-    var polls = sockets.map(\.pollable)
-    // Two elements.
-    guard unsafe poll(&polls, 2, -1) > 0 else { continue }
-    for (index, each) in polls.enumerated() where each.revents != 0 {
-      guard let request = sockets[index].receive() else { continue }
-      let words = String(decoding: request, as: UTF8.self).split(separator: " ")
-      guard words.count == 2, let port = UInt16(words[0]), let count = Int(words[1]) else {
-        continue
-      }
-      let socket = try Datagrams(port: port, isVersion6: index == 1)
-      for _ in 0..<min(count, 1000) {
-        socket.send([1, 2, 3, 4], toGuest: true, port: Flow.destinationPort)
-      }
-    }
-  }
-}
 
 /// Keeps a program on the interface that passes all packets: the driver then counts them by queue.
 ///
@@ -57,10 +29,11 @@ func check(_ interface: Interface, _ wishes: ArraySlice<String>) throws {
   }
   let own = Set(named.map(\.1))
   let buckets = Set(try named.map { try settings.bucket(of: $0.0.key) })
+  let tap = try PacketTap(Lane.peer)
   var used: Set<Int> = []
   for flow in flows {
     let bucket = try settings.bucket(of: flow.key)
-    let counts = try arrivals(flow, 20, interface)
+    let counts = try arrivals(flow, 20, interface, tap)
     guard let queue = counts.firstIndex(of: 20), counts.reduce(0, +) == 20 else {
       throw Failure("flow \(flow.name) arrived as \(counts)")
     }
@@ -81,14 +54,18 @@ func check(_ interface: Interface, _ wishes: ArraySlice<String>) throws {
 }
 
 /// How many datagrams of a flow each queue gets.
-private func arrivals(_ flow: Flow, _ count: Int, _ interface: Interface) throws -> [Int] {
-  let socket = try Datagrams(port: Flow.destinationPort, isVersion6: flow.isVersion6)
+private func arrivals(
+  _ flow: Flow, _ count: Int, _ interface: Interface, _ tap: PacketTap
+) throws -> [Int] {
   let before = try packets(interface)
-  socket.send(Array("\(flow.port) \(count)".utf8), toGuest: false, port: requestPort)
-  for number in 0..<count {
-    guard socket.receive() != nil else { throw Failure("\(flow.name): \(number) datagrams") }
+  try tap.send((0..<count).map { Numbered.datagram($0, of: flow, byteCount: 80) })
+  let end = ContinuousClock.now + Lane.patience
+  while true {
+    let counts = zip(try packets(interface), before).map { $0 - $1 }
+    if counts.reduce(0, +) >= count { return counts }
+    guard ContinuousClock.now < end else { throw Failure("\(flow.name) arrived as \(counts)") }
+    usleep(1000)
   }
-  return zip(try packets(interface), before).map { $0 - $1 }
 }
 
 /// The driver's counters of packets that a program saw, by queue.

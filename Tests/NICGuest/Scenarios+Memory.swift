@@ -1,0 +1,137 @@
+import Martlet
+import MartletTestKit
+
+/// Receiving into packet memory of every kind.
+extension Lane {
+  /// Packets of every length arrive whole in memory that is cut up like this, all of which comes
+  /// back.
+  func sink(
+    packets: Int = 300, pages: PageKind = .small, _ change: (inout Engine.Configuration) -> Void
+  ) throws -> Outcome {
+    var configuration = Engine.Configuration()
+    configuration.isUnaligned = false
+    configuration.memory = 1 << 20
+    configuration.pages = pages
+    change(&configuration)
+    var engine = try Engine(configuration)
+    try demand(
+      engine.pages == pages, "other pages: \(engine.pageFallback ?? "without a reason")")
+    let port = try bind(&engine)
+    try engine.steer(.everything)
+    let tap = try PacketTap(Self.simple.peer)
+    try engine.warmUp([port], by: tap, with: Numbered.frame(0, byteCount: 60))
+    let most = min(1514, configuration.chunkSize - configuration.headroom - 256)
+    var outcome = Outcome(packets: packets)
+    let slots = SlotCheck(configuration)
+    let frames = (0..<packets).map {
+      Numbered.frame($0, byteCount: $0 == 0 ? most : 60 + ($0 &* 97) % (most - 59))
+    }
+    var next = 0
+    outcome.delivered = try engine.pass(frames, by: tap, to: [port]) { bytes, address, _ in
+      if bytes != frames[next % packets] { outcome.corrupt += 1 }
+      if !slots.isRight(address, bytes.count) { outcome.outside += 1 }
+      next += 1
+    }
+    try engine.demandConserved()
+    let report = engine.report(of: port)
+    try demand(
+      report.dropped.tooLong == 0 && report.dropped.receiveRingFull == 0 && report.untrusted == 0,
+      "dropped: \(report.dropped), untrusted: \(report.untrusted)")
+    outcome.note = "\(configuration.chunkSize)-byte chunks, packets of up to \(most) bytes"
+    return try outcome.held()
+  }
+
+  /// Slots anywhere in a page.
+  ///
+  /// More packets than slots: one that the device had thrown away, as it
+  /// does with those that lie across pages that are not side by side, would be missed.
+  func unaligned(_ pages: PageKind) throws -> Outcome {
+    try sink(packets: 1200, pages: pages) {
+      $0.isUnaligned = true
+      $0.memory = pages == .huge ? 2 << 20 : 256 << 10
+    }
+  }
+
+  /// The frames of a group lie in a file of their own.
+  func arenas() throws -> Outcome {
+    let group = FlowGroup(index: 1)
+    var configuration = Engine.Configuration()
+    configuration.memory = 1 << 20
+    configuration.groups = [.init(), .init(arena: 512 << 10), .init(arena: 512 << 10)]
+    var engine = try Engine(configuration)
+    let port = try bind(&engine, group: group)
+    try engine.steer(.everything)
+    let tap = try PacketTap(Self.simple.peer)
+    try engine.warmUp([port], by: tap, with: Numbered.frame(0, byteCount: 60))
+    var outcome = Outcome(packets: 400)
+    let arena = configuration.arena(of: group)
+    let frames = (0..<400).map { Numbered.frame($0, byteCount: 60 + ($0 &* 31) % 1400) }
+    outcome.delivered = try engine.pass(frames, by: tap, to: [port]) { bytes, address, _ in
+      if Numbered.number(of: bytes) == nil { outcome.corrupt += 1 }
+      if !arena.contains(address) { outcome.outside += 1 }
+    }
+    try engine.demandConserved()
+    outcome.note = "memory of three sealed files, all packets in the second"
+    return try outcome.held()
+  }
+
+  /// An engine that sleeps is woken by each packet.
+  func wakeUp() throws -> Outcome {
+    var engine = try Engine()
+    let port = try bind(&engine)
+    try engine.steer(.everything)
+    let tap = try PacketTap(Self.simple.peer)
+    try engine.warmUp([port], by: tap, with: Numbered.frame(0, byteCount: 60))
+    var outcome = Outcome(packets: 50)
+    for number in 0..<outcome.packets {
+      try tap.send(Numbered.frame(number, byteCount: 200))
+      let start = ContinuousClock.now
+      var count = 0
+      while count == 0, try engine.wait(timeout: .seconds(5)) {
+        try demand(start.duration(to: .now) < .seconds(4), "packet \(number) woke nobody")
+        while let frame = engine.receive(from: port) {
+          if Numbered.number(of: engine.content(of: frame)) != number { outcome.corrupt += 1 }
+          engine.release(frame)
+          count += 1
+        }
+      }
+      outcome.delivered += count
+    }
+    outcome.note = "one packet at a time, each wakes the engine"
+    return try outcome.held()
+  }
+}
+
+/// Where a received packet may lie.
+struct SlotCheck {
+  private let chunkSize, headroom: Int
+  private let isUnaligned, mayCross: Bool
+
+  init(_ configuration: Engine.Configuration) {
+    chunkSize = configuration.chunkSize
+    headroom = configuration.headroom
+    isUnaligned = configuration.isUnaligned ?? true
+    mayCross = configuration.pages == .huge
+  }
+
+  /// Whether the packet has its headroom and its slot lies in one chunk, or one page.
+  func isRight(_ address: UInt64, _ byteCount: Int) -> Bool {
+    let base = Int(address) - 256 - headroom
+    guard base >= 0, byteCount <= chunkSize - 256 - headroom else { return false }
+    guard isUnaligned else { return base % chunkSize == 0 }
+    return mayCross || base / 4096 == (base + chunkSize - 1) / 4096
+  }
+}
+
+extension Engine.Configuration {
+  /// Where the arena of a group lies: behind what all share, in their order.
+  func arena(of group: FlowGroup) -> Range<UInt64> {
+    var start = UInt64(memory)
+    for index in groups.indices {
+      guard let size = groups[index].arena else { continue }
+      if index == group.index { return start..<start + UInt64(size) }
+      start += UInt64(size)
+    }
+    return 0..<0
+  }
+}
