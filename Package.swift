@@ -47,13 +47,15 @@ let package = Package(
       swiftSettings: library),
     .target(
       name: "MartletTestKit", dependencies: ["CXDP", "Martlet", "XSK", "Wire", system],
-      swiftSettings: library),
+      resources: [.embedInCode("Resources/traffic.bpf.o")], swiftSettings: library),
     .executableTarget(
       name: "MartletTool", dependencies: ["Martlet", system, arguments], path: "tools/martlet",
       swiftSettings: strict),
     .executableTarget(
-      name: "MartletBench", dependencies: ["Martlet", system], path: "tools/benchmarks",
-      exclude: ["rows"], swiftSettings: strict),
+      name: "MartletBench", dependencies: ["Martlet", "MartletTestKit", system],
+      path: "tools/benchmarks", exclude: ["rows"], swiftSettings: strict),
+    // What it is compared with, in C.
+    .executableTarget(name: "MartletReference", dependencies: ["CXDP"], path: "tools/reference"),
     .executableTarget(
       name: "MartletFlows", dependencies: ["Martlet", system], path: "tools/flows",
       swiftSettings: strict),

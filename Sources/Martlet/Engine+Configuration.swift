@@ -87,7 +87,9 @@ extension Engine.Configuration {
     chunks.chunkSize = chunkSize
     chunks.headroom = headroom
     chunks.isUnaligned = isUnaligned ?? true
-    chunks.fillSize = ringSize
+    // In copy mode the kernel says what it took from the ring when it has taken all that was there:
+    // until then what it took seems to fill the ring, and what is released would find no room.
+    chunks.fillSize = ringSize > 1 << 19 ? ringSize : 2 * ringSize
     chunks.completionSize = ringSize
     chunks.receiveSize = ringSize
     chunks.transmitSize = ringSize

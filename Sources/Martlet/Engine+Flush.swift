@@ -2,7 +2,8 @@ extension Engine {
   /// Publishes what was sent on every port, kicks the kernel where it asks for it and drains the
   /// completions.
   ///
-  /// Costs one system call per port and 32 packets in copy mode; nothing if nothing was sent.
+  /// Costs one system call per port, in copy mode one per 256 packets (before Linux 6.17 per 32);
+  /// nothing if nothing was sent.
   public mutating func flush() {
     var rest = dirty
     dirty = PortSet()
@@ -27,8 +28,8 @@ extension Engine {
 
   /// Kicks until the kernel has taken every descriptor or takes no more for now.
   ///
-  /// One `sendto` moves at most 32 packets in copy mode, and none while the completion ring is
-  /// full.
+  /// One `sendto` moves a bounded number of packets in copy mode, and none while the completion
+  /// ring is full.
   @inline(never)
   private mutating func kick(_ index: Int) -> Bool {
     var mayDrain = true

@@ -31,12 +31,12 @@ extension Engine {
     if isPending || isSpinning {
       control.skippedPolls += max(1, ports.count)
       // The file descriptors have their turn also when packets never cease.
-      guard control.skippedPolls >= Self.pollInterval else { return true }
+      guard control.skippedPolls >= Self.pollInterval, control.isPollDue else { return true }
     }
     control.skippedPolls = 0
     let limit: Duration? = isPending || isSpinning ? .zero : sleepLimit(timeout, areSlotsOut)
     let maySleep = sleepExports()
-    if control.poller.wait(timeout: maySleep ? limit : .zero) != 0 { try look() }
+    if control.sleep(maySleep ? limit : .zero) { try look() }
     wakeExports()
     control.heart?.beat()
     return !control.stop.isRequested
@@ -55,13 +55,13 @@ extension Engine {
     guard control.signals == nil else { return }
     control.signals = try SignalWatch()
     if let descriptor = control.signals?.fileDescriptor {
-      control.poller.replace(at: EngineControl.signalPlace, with: descriptor)
+      control.quiet.replace(at: EngineControl.signalPlace, with: descriptor)
     }
   }
 
   /// Leaves SIGINT and SIGTERM to the process again, for the thread that called `stopOnSignals`.
   mutating func leaveSignals() {
-    control.poller.replace(at: EngineControl.signalPlace, with: -1)
+    control.quiet.replace(at: EngineControl.signalPlace, with: -1)
     control.signals = nil
   }
 
@@ -70,14 +70,15 @@ extension Engine {
   /// One descriptor, which stays the application's, or none; a set of them is one as well (epoll).
   /// When packets never cease, it is looked at every now and then.
   public mutating func watch(_ fileDescriptor: Int32?) {
-    control.poller.replace(at: EngineControl.guestPlace, with: fileDescriptor ?? -1)
+    control.quiet.replace(at: EngineControl.guestPlace, with: fileDescriptor ?? -1)
     control.isGuestReady = false
   }
 
   /// Whether the last `wait` found something to read from the descriptor that `watch` named.
   public var isWatchedReady: Bool { control.isGuestReady }
 
-  /// How many bursts, of all ports together, may go by without a look at the file descriptors.
+  /// How many bursts, of all ports together, may go by without a look at the clock, which says
+  /// whether it is time for a look at the file descriptors.
   ///
   /// A burst takes some 300 microseconds in copy mode, and `stop` must be seen within 100 ms.
   private static let pollInterval = 16
@@ -105,16 +106,16 @@ extension Engine {
 
   /// Finds out what woke the poll, other than packets.
   private mutating func look() throws(XDPError) {
-    control.isGuestReady = control.poller.isReady(at: EngineControl.guestPlace)
-    if control.signals != nil, control.poller.isReady(at: EngineControl.signalPlace),
+    control.isGuestReady = control.quiet.isReady(at: EngineControl.guestPlace)
+    if control.signals != nil, control.quiet.isReady(at: EngineControl.signalPlace),
       control.signals?.drain() == true
     {
       control.stop.request()
     }
-    if control.poller.isReady(at: EngineControl.bellPlace), control.steering.doorbell.answer() {
+    if control.quiet.isReady(at: EngineControl.bellPlace), control.steering.doorbell.answer() {
       try control.renewHeart()
     }
-    if control.links != nil, control.poller.isReady(at: EngineControl.linkPlace),
+    if control.links != nil, control.quiet.isReady(at: EngineControl.linkPlace),
       control.links?.drain() == true
     {
       try checkLinks()

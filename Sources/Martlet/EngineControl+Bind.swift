@@ -22,7 +22,7 @@ extension EngineControl {
     guard links == nil else { return }
     links = try LinkMonitor()
     if let descriptor = links?.fileDescriptor {
-      poller.replace(at: Self.linkPlace, with: descriptor)
+      quiet.replace(at: Self.linkPlace, with: descriptor)
     }
   }
 

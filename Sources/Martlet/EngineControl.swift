@@ -12,6 +12,8 @@ struct EngineControl: ~Copyable {
   let stop: StopSignal
   /// Says that some interface changed; nil until a port is bound.
   var links: LinkMonitor?
+  /// What may wake `wait` beside packets, as one place of the poller.
+  var quiet: QuietSet
   var poller: Poller
   /// Per port: what was bound and how.
   var bindings = PortTable<PortBinding>(first: 0, capacity: 0)
@@ -21,8 +23,13 @@ struct EngineControl: ~Copyable {
   var longestSleep: Duration?
   /// Whether the last `wait` found something to read where the application asked it to look.
   var isGuestReady = false
-  /// Calls of `wait` that did not look at the file descriptors.
+  /// Calls of `wait` that looked neither at the file descriptors nor at the clock.
   var skippedPolls = 0
+  /// When the file descriptors have their turn while packets never cease, or in spin mode.
+  ///
+  /// One element behind a pointer: an instant's layout is not known when this is compiled, and an
+  /// engine that stores one is slower everywhere.
+  private var nextPoll = [ContinuousClock.now]
 
   /// SIGINT and SIGTERM, once the application asked for them to stop the engine.
   ///
@@ -35,7 +42,9 @@ struct EngineControl: ~Copyable {
   static let peerPlace = 3
   static let guestPlace = 4
   static let bellPlace = 5
-  static let firstPortPlace = 6
+  private static let quietCount = 6
+  /// In the poller: the quiet ones, then the ports.
+  static let firstPortPlace = 1
 
   init(
     umem: UMEM?, configuration: Engine.Configuration, steering: SharedSteering = SharedSteering(),
@@ -43,15 +52,39 @@ struct EngineControl: ~Copyable {
   ) throws(XDPError) {
     let member = try SteeringMember(of: steering, worker: worker)
     let stop = try StopSignal()
+    var quiet = try QuietSet(count: Self.quietCount)
+    quiet.replace(at: Self.stopPlace, with: stop.fileDescriptor)
     var poller = Poller(capacity: Engine.portLimit + Self.firstPortPlace)
-    poller.add(stop.fileDescriptor)
-    for _ in 1..<Self.firstPortPlace { poller.add(-1) }
-    poller.replace(at: Self.bellPlace, with: member.doorbell.fileDescriptor)
+    quiet.replace(at: Self.bellPlace, with: member.doorbell.fileDescriptor)
     self.steering = member
+    poller.add(quiet.fileDescriptor)
     self.umem = umem
     self.configuration = configuration
     self.stop = stop
+    self.quiet = quiet
     self.poller = poller
+  }
+}
+
+extension EngineControl {
+  /// Waits for packets and for what else may wake the engine; whether there was anything.
+  mutating func sleep(_ limit: Duration?) -> Bool {
+    let isAwake = poller.wait(timeout: limit) != 0
+    quiet.look(isReady: poller.isReady(at: 0))
+    return isAwake
+  }
+
+  /// Whether a millisecond has passed since this was last true.
+  ///
+  /// Looking at the clock costs a twentieth of looking at the file descriptors.
+  var isPollDue: Bool {
+    mutating get {
+      skippedPolls = 0
+      let now = ContinuousClock.now
+      guard now >= nextPoll[0] else { return false }
+      nextPoll[0] = now + .milliseconds(1)
+      return true
+    }
   }
 }
 

@@ -48,3 +48,10 @@ func readSome(_ descriptor: Int32, _ name: String) throws -> [UInt8] {
     initialized = count
   }
 }
+
+/// The 64-bit number that a file begins with, in this machine's byte order; 0 if it is shorter.
+public func readNumber(in path: String) throws -> UInt64 {
+  let bytes = try readFile(path)
+  guard bytes.count >= 8 else { return 0 }
+  return unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: UInt64.self) }
+}

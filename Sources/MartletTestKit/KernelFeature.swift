@@ -18,6 +18,8 @@ public enum KernelFeature: String, Sendable, CaseIterable {
   case fragments = "AF_XDP packets in several fragments"
   /// Transmit metadata: checksum offload and timestamps.
   case transmitMetadata = "AF_XDP transmit metadata"
+  /// More than 32 packets sent by one kick in copy mode.
+  case widerKicks = "wider kicks of AF_XDP sockets"
 
   /// The version rule, in one place: the kernel from which on the feature must be there.
   public var minimumVersion: KernelVersion {
@@ -26,6 +28,7 @@ public enum KernelFeature: String, Sendable, CaseIterable {
     case .sockets: KernelVersion(5, 11)
     case .fragments: KernelVersion(6, 6)
     case .transmitMetadata: KernelVersion(6, 8)
+    case .widerKicks: KernelVersion(6, 17)
     }
   }
 

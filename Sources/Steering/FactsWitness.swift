@@ -11,8 +11,8 @@ package final class FactsWitness: Sendable {
     self.seal = seal
   }
 
-  /// Whether a packet of the program's port went to a socket without facts although they are on: its
-  /// driver keeps no metadata, or somebody else's were there.
+  /// Whether a packet of the program's port went to a socket without facts although they are on:
+  /// its driver keeps no metadata, or somebody else's were there.
   ///
   /// Who has seen the packet on its ring sees this too. A load of memory.
   package func isBare(_ port: Int) -> Bool { settings.isBare(port) }

@@ -131,6 +131,7 @@ extension Registration {
       unsafe rings.deallocate()
       throw failure
     }
+    widenKick(of: descriptor)
     if isFirst {
       (anchored, self.terms) = (descriptor, terms)
     } else {
@@ -141,6 +142,18 @@ extension Registration {
         descriptor: descriptor, socket: socket, rings: rings, interface: interface, queue: queue,
         isDuplicate: isFirst))
     return descriptor
+  }
+
+  /// Lets one kick send several bursts in copy mode, where the kernel's own bound is 32 packets
+  /// (`XDP_MAX_TX_SKB_BUDGET`, Linux 6.17).
+  ///
+  /// Older kernels refuse.
+  private func widenKick(of descriptor: Int32) {
+    var budget = UInt32(min(Socket.widestKick, configuration.transmitSize))
+    // The kernel reads the number.
+    _ = unsafe setsockopt(
+      descriptor, Int32(CXDP_SOL_XDP), Int32(CXDP_XDP_MAX_TX_SKB_BUDGET), &budget,
+      socklen_t(MemoryLayout<UInt32>.size))
   }
 
   /// The application's ends of the rings of the socket with that descriptor.

@@ -53,13 +53,19 @@ import Glibc
 }
 
 extension Socket {
+  /// Most packets that one kick sends in copy mode, if the transmit ring holds as many.
+  ///
+  /// Some bursts: the kernel sends them on the caller's time, and others wait for theirs.
+  public static var widestKick: Int { 256 }
+
   /// Tells the kernel that the transmit ring has entries.
   ///
   /// One system call, none for rings in memory.
   ///
-  /// In copy mode the kernel sends at most 32 packets per call and answers `.again` where there are
-  /// more, and it stops silently at an invalid descriptor: kick until `rings.transmit.pending` is
-  /// 0, with a bound. A full completion ring also answers `.again`: drain it first.
+  /// In copy mode the kernel sends at most `widestKick` packets per call, before Linux 6.17 at most
+  /// 32, and answers `.again` where there are more, and it stops silently at an invalid descriptor:
+  /// kick until `rings.transmit.pending` is 0, with a bound. A full completion ring also answers
+  /// `.again`: drain it first.
   @inlinable public func kick() -> Kick {
     fileDescriptor < 0 ? .done : sendNothing()
   }

@@ -40,8 +40,8 @@ extension UMEM {
           "choose 0 to \(chunkSize - 704)")
       }
       let rings = [
-        ("fill", fillSize), ("completion", completionSize), ("receive", receiveSize),
-        ("transmit", transmitSize),
+        ("receive", receiveSize), ("transmit", transmitSize), ("fill", fillSize),
+        ("completion", completionSize),
       ]
       for (name, size) in rings where size.nonzeroBitCount != 1 || !(1...1 << 20).contains(size) {
         throw refused("a \(name) ring of \(size) entries", "choose a power of two up to \(1 << 20)")

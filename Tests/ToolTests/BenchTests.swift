@@ -79,7 +79,7 @@ struct BenchTests {
 
 extension JSONValue {
   /// The number this is.
-  fileprivate var number: Double? {
+  var number: Double? {
     guard case .number(let number) = self else { return nil }
     return number
   }

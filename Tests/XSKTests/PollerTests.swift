@@ -55,6 +55,33 @@ import XSK
     expectEqual(poller.wait(timeout: .zero), 1)
   }
 
+  @Test("Many quiet descriptors are one to a poller, and each says whether it was it")
+  func quietSet() throws {
+    let stops = try (0..<3).map { _ in try StopSignal() }
+    var quiet = try QuietSet(count: 4)
+    for (place, stop) in stops.enumerated() {
+      quiet.replace(at: place, with: stop.fileDescriptor)
+    }
+    var poller = Poller(capacity: 1)
+    poller.add(quiet.fileDescriptor)
+    expectEqual(poller.wait(timeout: .zero), 0)
+    stops[1].request()
+    expectEqual(poller.wait(timeout: .seconds(1)), 1)
+    quiet.look(isReady: poller.isReady(at: 0))
+    expect(!quiet.isReady(at: 0) && quiet.isReady(at: 1) && !quiet.isReady(at: 2))
+    // It is ready until it is read, and then another's place.
+    quiet.look(isReady: true)
+    expect(quiet.isReady(at: 1))
+    quiet.replace(at: 1, with: -1)
+    expect(!quiet.isReady(at: 1))
+    expectEqual(poller.wait(timeout: .zero), 0)
+    stops[2].request()
+    quiet.look(isReady: true)
+    expect(!quiet.isReady(at: 1) && quiet.isReady(at: 2) && !quiet.isReady(at: 3))
+    quiet.look(isReady: false)
+    expect(!quiet.isReady(at: 2))
+  }
+
   @Test("A signal does not end a wait, nor make it longer")
   func interrupted() throws {
     signal(SIGURG) { _ in }

@@ -6,6 +6,8 @@ struct Options {
   var isQuick = false
   /// Where the row's JSON object goes.
   var jsonPath: String?
+  /// Pairs of slices of a comparison; nil for as many as the row takes.
+  var slicePairs: Int?
   /// Where plots go.
   var plotFolder: String?
 
@@ -21,6 +23,9 @@ struct Options {
       case "--plot":
         guard let path = rest.popFirst() else { return nil }
         plotFolder = path
+      case "--pairs":
+        guard let pairs = rest.popFirst().flatMap({ Int($0) }), pairs > 0 else { return nil }
+        slicePairs = pairs
       default: return nil
       }
     }

@@ -25,6 +25,9 @@ requirements_of() {
     bench)
       echo jq:jq
       ;;
+    dpdk)
+      echo dpdk-dev:dpdk-testpmd
+      ;;
     check)
       echo valgrind:valgrind binutils:strip tcpdump:tcpdump tcpreplay:tcpreplay curl:curl
       ;;

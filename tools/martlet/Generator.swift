@@ -65,7 +65,7 @@ struct Generator: ~Copyable, Worker {
     return max(Self.shortestPause, now.duration(to: next))
   }
 
-  mutating func turn(at now: ContinuousClock.Instant) {
+  mutating func turn(at now: ContinuousClock.Instant) -> Bool {
     let end = min(limit, due(at: now), count + Self.burst)
     isFull = false
     while count < end {
@@ -75,12 +75,13 @@ struct Generator: ~Copyable, Worker {
         var frame = engine.allocate(byteCount: datagram.byteCount)
       else {
         isFull = true
-        return
+        return false
       }
       datagram.write(flow: flow, to: &frame, of: engine)
       engine.send(frame, to: port)
       count += 1
     }
+    return false
   }
 
   mutating func finish() {}

@@ -54,7 +54,9 @@ struct Relay: ~Copyable, Worker {
 
   var seenRules: SeenRules? { ownSeen.map { board.seen.reduce($0) { $0.adding($1) } } }
 
-  mutating func turn(at now: ContinuousClock.Instant) { action.turn(&crew.first, &ownSeen) }
+  mutating func turn(at now: ContinuousClock.Instant) -> Bool {
+    action.turn(&crew.first, &ownSeen) >= Action.burst
+  }
 
   mutating func finish() { action.finish(&crew.first, &ownSeen) }
 
@@ -84,7 +86,8 @@ struct Relay: ~Copyable, Worker {
 
 extension Relay.Action {
   /// Bursts that empty a receive ring.
-  private static let lastTurns = Engine.Configuration().ringSize / Engine.Configuration().burst
+  private static let lastTurns = Engine.Configuration().ringSize / burst
+  fileprivate static let burst = Engine.Configuration().burst
 
   /// As much as a receive ring holds, since the packets may never cease.
   fileprivate func finish(_ forwarder: inout Forwarder, _ seen: inout SeenRules?) {

@@ -81,22 +81,30 @@ struct Session {
     var live = Terminal.isTerminal ? LiveLine(worker.directions, at: start) : nil
     defer { live?.clear() }
     var now = start
+    var rounds = 0
+    var isBusy = false
     var retry: ContinuousClock.Instant?
     while try worker.engine.wait(
       timeout: sooner(of: pause(worker, at: now, end, live?.nextTime), or: retry, at: now))
     {
-      now = .now
+      // While packets do not cease the time matters less than they do.
+      if !isBusy || rounds % Self.roundsPerLook == 0 { now = .now }
+      rounds &+= 1
       if let control, worker.engine.isWatchedReady || retry != nil {
         control.serve(&worker.engine)
         retry = control.isBusy ? now + .milliseconds(1) : nil
       }
       if let end, now >= end { return }
-      worker.turn(at: now)
+      isBusy = worker.turn(at: now)
       if worker.isDone { return }
       links.update(from: worker.engine)
       live?.update(from: worker.engine, and: worker.mateReports, worker.seenRules, at: now)
     }
   }
+
+  /// How many rounds that took a whole burst each may go by without a look at the clock: some
+  /// milliseconds at most.
+  private static let roundsPerLook = 16
 
   /// How long to sleep if no packet comes: until the run ends, or something wants its turn.
   private func pause<W: Worker & ~Copyable>(

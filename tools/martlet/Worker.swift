@@ -18,7 +18,9 @@ protocol Worker: ~Copyable {
   func pause(at now: ContinuousClock.Instant) -> Duration?
 
   /// Does what there is to do, at most a burst of packets per port.
-  mutating func turn(at now: ContinuousClock.Instant)
+  ///
+  /// True if there was a whole burst, and what time it is does not matter to the next turn.
+  mutating func turn(at now: ContinuousClock.Instant) -> Bool
 
   /// Does what is left to do with packets that have arrived; begins nothing new.
   mutating func finish()

@@ -1,10 +1,11 @@
 import Testing
 
-/// No binaries but the compiled programs that Steering embeds and small test data.
+/// No binaries but the compiled programs that modules embed and small test data.
 @Suite struct BinaryRule {
-  private static let programs = ["steer", "rules", "direct"].map {
-    "Sources/Steering/Resources/\($0).bpf.o"
-  }
+  private static let programs =
+    ["steer", "rules", "direct"].map {
+      "Sources/Steering/Resources/\($0).bpf.o"
+    } + ["Sources/MartletTestKit/Resources/traffic.bpf.o"]
 
   @Test func binariesAreFewAndSmall() throws {
     expectNone(try Repository().files.flatMap { strayBinary($0) })

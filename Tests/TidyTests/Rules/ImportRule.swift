@@ -20,6 +20,7 @@ import Testing
     ("Sources/Martlet", ["Wire", "FrameAllocator", "XSK", "Steering"]),
     ("Sources/MartletTestKit", ours.filter { $0 != "Expectations" }),
     ("examples", ["Martlet"]),
+    ("tools/benchmarks", ["Martlet", "MartletTestKit"]),
     ("tools", ["Martlet"]),
     ("Tests", ours),
   ]

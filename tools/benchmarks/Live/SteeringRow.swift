@@ -1,0 +1,99 @@
+import Martlet
+import MartletTestKit
+
+extension LiveRows {
+  /// What rules cost a packet: each is dropped by a rule, beside a program that drops and does
+  /// nothing else, by the processor time of all.
+  static func steering(_ options: Options) throws -> any Findings {
+    try Contest.run("steering", options) { contest in
+      let lanes = contest.stage.lanes
+      let rivals = contest.rivals
+      let equals = try contest.with(try rivals.kernel(.sink, lanes[0])) { bare in
+        try contest.with(try rivals.kernel(.sink, lanes[1])) { try contest.equals(bare, $0) }
+      }
+      try contest.with(try rivals.kernel(.sink, lanes[1])) { bare in
+        for load in options.isQuick ? RuleLoad.quick : RuleLoad.all {
+          try contest.with(try load.rival(contest, lanes[0])) { martlet in
+            let line = try contest.compare(
+              martlet, bare, mode: load.name, .total, target: nil, equals)
+            contest.note(load, line)
+          }
+        }
+      }
+    }
+  }
+}
+
+extension Contest {
+  /// Says how many nanoseconds the rules took, beside what they may take.
+  fileprivate mutating func note(_ load: RuleLoad, _ line: LiveReport.Line) {
+    let difference = line.martlet.total - line.other.total
+    guard let place = report.lines.indices.last else { return }
+    report.lines[place].more = [
+      ("difference_ns", decimal(difference, 1)),
+      ("difference_target", load.target.map { decimal($0, 0) } ?? "null"),
+    ]
+    let target = load.target.map { ", target <= \(decimal($0, 0)) ns" } ?? ""
+    report.notes.append(
+      line.isNoisy
+        ? "\(load.name): too noisy" : "\(load.name): \(decimal(difference, 1)) ns\(target)")
+  }
+}
+
+/// Rules, and packets that they name.
+private struct RuleLoad {
+  var name: String
+  var rules: [String]
+  /// Flows that the packets belong to, a power of two.
+  var flows: Int
+  /// Nanoseconds that a packet may take more than one that is dropped by a bare program.
+  var target: Double?
+
+  /// More flows than any cache of the program's holds: each packet is searched for.
+  private static let endless = 1 << 20
+
+  /// So many rules, of which the last names the packets.
+  private static func many(_ count: Int) -> [String] {
+    (0..<count).map { "udp dst port \(1002 + count - 1 - $0) and src port 0-65534 -> drop" }
+      + ["udp -> drop"]
+  }
+
+  /// Rules with four different masks, of which the last names the packets.
+  private static let shapes = (0..<4).map { number in
+    "udp and dst net \(number == 3 ? "192.0.0.0/16" : "193.0.0.0/\(24 - number)") "
+      + "-> drop"
+  }
+
+  static let quick = [
+    RuleLoad(name: "known flow, 1 rule", rules: many(1), flows: 1, target: 25),
+    RuleLoad(name: "known flow, 4096 rules", rules: many(4094), flows: 1, target: 25),
+    RuleLoad(name: "new flows, 1 rule", rules: ["udp -> drop"], flows: endless, target: 110),
+  ]
+
+  static let all =
+    quick + [
+      RuleLoad(name: "4096 known flows, 4096 rules", rules: many(4094), flows: 4096, target: 25),
+      RuleLoad(name: "new flows, 4 shapes", rules: shapes, flows: endless, target: 250),
+    ]
+
+  func rival(_ contest: Contest, _ lane: Stage.Lane) throws -> Rival {
+    let file = "/tmp/martlet-bench-\(Machine.ownProcess).rules"
+    try write(rules.joined(separator: "\n") + "\n", to: file)
+    defer { _ = try? runProgram(["rm", "-f", file]) }
+    let program = [
+      try builtProgram("martlet"), "forward", lane.input, lane.output, "--wait", "--rules", file,
+    ]
+    let process = try contest.stage.startRival(program)
+    guard try process.waitForOutput("attached by", timeout: .seconds(20)) else {
+      throw TestKitError(
+        "\(name): " + String(decoding: process.standardError, as: UTF8.self))
+    }
+    var plan = contest.rivals.plan(lane)
+    plan.flows = flows
+    let stage = contest.stage
+    let counters = try stage.deviceSide.run { try InterfaceCounters(lane.input) }
+    return try Rival("martlet-rules", on: lane, plan: plan, process: process) {
+      try stage.deviceSide.run { counters.driver()["rx_queue_0_xdp_drops"] ?? 0 }
+    }
+  }
+}

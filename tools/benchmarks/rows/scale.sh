@@ -1,0 +1,8 @@
+# shellcheck shell=bash
+# The row "scale": cost per packet by ports, flow groups and memory. No interface, no root.
+
+run_row() {
+  local program
+  program=$(bench_program) || return
+  "$program" scale "$@"
+}
