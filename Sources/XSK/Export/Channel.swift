@@ -58,8 +58,10 @@ public import Synchronization
   ///
   /// One system call if it is woken, none otherwise.
   public mutating func publish() {
-    sender.submit()
+    // Room first: who sees an answer to what it sent sees room for more, since nobody is woken for
+    // room alone.
     receiver.release()
+    sender.submit()
     // Who sleeps has said so before it looked a last time; who publishes has published before it
     // looks here. With a fence on both sides one of them sees the other.
     atomicMemoryFence(ordering: .sequentiallyConsistent)
