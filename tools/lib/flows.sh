@@ -162,8 +162,8 @@ start_senders() {
         # shellcheck disable=SC2016 # the arguments are the inner shell's
         pipe "sender$number" 'yes "$6" | tr -d "\n" | iperf3 --client "$1" --port "$2" \
           --bind "$3" --cport "$4" --udp --bitrate "$5" --length "$7" --time 100 \
-          --file /dev/stdin' sender "$to" "$to_port" "$from" "$from_port" "$rate" "$marker" \
-          "$datagram_bytes"
+          --forceflush --file /dev/stdin' sender "$to" "$to_port" "$from" "$from_port" "$rate" \
+          "$marker" "$datagram_bytes"
       else
         [[ $to == *:* ]] && to=[$to] from=[$from]
         # shellcheck disable=SC2016
@@ -175,7 +175,9 @@ start_senders() {
 }
 
 # What belongs to no group: other flows of the same client, one of them to the port of a group's.
+# An iperf3 server takes the first datagram's sender for its client, so that must not be this one.
 start_noise() {
+  await sender1 out "connected to" || check 1 video "no connection" sender1
   start noise1 client ping -q -i 0.01 -p 4e4f495345 "$flows_server"
   start noise2 client ping -q -i 0.02 -p 4e4f495345 "$flows_server6"
   # shellcheck disable=SC2016
