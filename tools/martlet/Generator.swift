@@ -11,7 +11,7 @@ struct Generator: ~Copyable, Worker {
   private let rate: Double
   private let limit: Int
   private var count = 0
-  private var start: ContinuousClock.Instant?
+  private var start: Duration?
   /// Whether the last turn ended for want of a frame or of room on the ring.
   private var isFull = false
 
@@ -58,14 +58,14 @@ struct Generator: ~Copyable, Worker {
 
   var isDone: Bool { count >= limit }
 
-  func pause(at now: ContinuousClock.Instant) -> Duration? {
+  func pause(at now: Duration) -> Duration? {
     if isFull { return Self.retryPause }
     guard rate > 0, let start else { return .zero }
     let next = start + .seconds(Double(count + 1) / rate)
-    return max(Self.shortestPause, now.duration(to: next))
+    return max(Self.shortestPause, next - now)
   }
 
-  mutating func turn(at now: ContinuousClock.Instant) -> Bool {
+  mutating func turn(at now: Duration) -> Bool {
     let end = min(limit, due(at: now), count + Self.burst)
     isFull = false
     while count < end {
@@ -87,10 +87,10 @@ struct Generator: ~Copyable, Worker {
   mutating func finish() {}
 
   /// How many packets should have been sent by now.
-  private mutating func due(at now: ContinuousClock.Instant) -> Int {
+  private mutating func due(at now: Duration) -> Int {
     guard rate > 0 else { return .max }
     let start = start ?? now
     self.start = start
-    return Int(start.duration(to: now) / .seconds(1) * rate) + 1
+    return Int((now - start) / .seconds(1) * rate) + 1
   }
 }

@@ -4,7 +4,7 @@ import Martlet
 struct LiveLine {
   private let directions: [Direction]
   private var last: [Counts]
-  private var lastTime: ContinuousClock.Instant
+  private var lastTime = Duration.zero
 
   /// Packets that went in and out of a direction so far.
   private struct Counts {
@@ -12,25 +12,20 @@ struct LiveLine {
     var sent: UInt64 = 0
   }
 
-  init(_ directions: [Direction], at now: ContinuousClock.Instant) {
+  init(_ directions: [Direction]) {
     self.directions = directions
     last = directions.map { _ in Counts() }
-    lastTime = now
   }
 
-  /// When the line is to be drawn next.
-  var nextTime: ContinuousClock.Instant { lastTime + .seconds(1) }
+  /// When the line is to be drawn next, from the start of the run.
+  var nextTime: Duration { lastTime + .seconds(1) }
 
-  /// Draws the line if its time has come.
-  ///
-  /// `others` are the ports of other workers.
-  mutating func update(
-    from engine: borrowing Engine, and others: @autoclosure () -> [PortReport],
-    _ seen: SeenRules?, at now: ContinuousClock.Instant
+  /// Draws the line; `others` are the ports of other workers.
+  mutating func draw(
+    _ engine: borrowing Engine, and others: [PortReport], _ seen: SeenRules?, at now: Duration
   ) {
-    guard now >= nextTime else { return }
-    let reports = engine.allPorts.map { engine.report(of: $0) } + others()
-    let seconds = lastTime.duration(to: now) / .seconds(1)
+    let reports = engine.allPorts.map { engine.report(of: $0) } + others
+    let seconds = (now - lastTime) / .seconds(1)
     lastTime = now
     var parts: [String] = []
     for (index, direction) in directions.enumerated() {

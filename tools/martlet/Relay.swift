@@ -50,11 +50,11 @@ struct Relay: ~Copyable, Worker {
 
   var isDone: Bool { false }
 
-  func pause(at now: ContinuousClock.Instant) -> Duration? { nil }
+  func pause(at now: Duration) -> Duration? { nil }
 
   var seenRules: SeenRules? { ownSeen.map { board.seen.reduce($0) { $0.adding($1) } } }
 
-  mutating func turn(at now: ContinuousClock.Instant) -> Bool {
+  mutating func turn(at now: Duration) -> Bool {
     action.turn(&crew.first, &ownSeen) >= Action.burst
   }
 

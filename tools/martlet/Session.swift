@@ -76,29 +76,43 @@ struct Session {
   private func loop<W: Worker & ~Copyable>(
     _ worker: inout W, _ control: ControlServer?, from start: ContinuousClock.Instant
   ) throws(XDPError) {
-    let end = options.seconds.map { start + .seconds($0) }
-    var links = LinkNotes(of: worker.engine)
-    var live = Terminal.isTerminal ? LiveLine(worker.directions, at: start) : nil
+    let end = options.seconds.map { Duration.seconds($0) }
+    var watch = Watch(control: control, links: LinkNotes(of: worker.engine))
+    var live = Terminal.isTerminal ? LiveLine(worker.directions) : nil
     defer { live?.clear() }
-    var now = start
+    var now = Duration.zero
     var rounds = 0
     var isBusy = false
-    var retry: ContinuousClock.Instant?
-    while try worker.engine.wait(
-      timeout: sooner(of: pause(worker, at: now, end, live?.nextTime), or: retry, at: now))
-    {
+    while try watch.wait(on: &worker.engine, timeout: pause(worker, at: now, end, live?.nextTime)) {
       // While packets do not cease the time matters less than they do.
-      if !isBusy || rounds % Self.roundsPerLook == 0 { now = .now }
+      if !isBusy || rounds % Self.roundsPerLook == 0 { now = start.duration(to: .now) }
       rounds &+= 1
-      if let control, worker.engine.isWatchedReady || retry != nil {
-        control.serve(&worker.engine)
-        retry = control.isBusy ? now + .milliseconds(1) : nil
-      }
       if let end, now >= end { return }
       isBusy = worker.turn(at: now)
       if worker.isDone { return }
-      links.update(from: worker.engine)
-      live?.update(from: worker.engine, and: worker.mateReports, worker.seenRules, at: now)
+      guard let next = live?.nextTime, now >= next else { continue }
+      live?.draw(worker.engine, and: worker.mateReports, worker.seenRules, at: now)
+    }
+  }
+
+  /// What else there is to look after whenever an engine has waited.
+  private struct Watch {
+    let control: ControlServer?
+    var links: LinkNotes
+
+    /// Waits, answers whoever asks for rules, and tells what became of the links.
+    ///
+    /// All of it in one access to the engine, in place: to read a property of an engine that is
+    /// itself a worker's property copies it, more than a kilobyte each time.
+    mutating func wait(on engine: inout Engine, timeout: Duration?) throws(XDPError) -> Bool {
+      let retry = Duration.milliseconds(1)
+      let isBusy = control?.isBusy ?? false
+      guard try engine.wait(timeout: isBusy ? min(timeout ?? retry, retry) : timeout) else {
+        return false
+      }
+      if let control, isBusy || engine.isWatchedReady { control.serve(&engine) }
+      links.update(from: engine)
+      return true
     }
   }
 
@@ -108,17 +122,16 @@ struct Session {
 
   /// How long to sleep if no packet comes: until the run ends, or something wants its turn.
   private func pause<W: Worker & ~Copyable>(
-    _ worker: borrowing W, at now: ContinuousClock.Instant, _ end: ContinuousClock.Instant?,
-    _ next: ContinuousClock.Instant?
+    _ worker: borrowing W, at now: Duration, _ end: Duration?, _ next: Duration?
   ) -> Duration? {
     sooner(of: sooner(of: worker.pause(at: now), or: end, at: now), or: next, at: now)
   }
 
   private func sooner(
-    of pause: Duration?, or time: ContinuousClock.Instant?, at now: ContinuousClock.Instant
+    of pause: Duration?, or time: Duration?, at now: Duration
   ) -> Duration? {
     guard let time else { return pause }
-    let left = now.duration(to: time)
+    let left = time - now
     return min(pause ?? left, left)
   }
 

@@ -15,12 +15,15 @@ protocol Worker: ~Copyable {
   var seenRules: SeenRules? { get }
 
   /// How long the engine may sleep if no packet comes; nil for as long as it likes.
-  func pause(at now: ContinuousClock.Instant) -> Duration?
+  ///
+  /// Times are counted from the start of the run: a duration's layout is known when this is
+  /// compiled, an instant's is not, and asking for it each time costs more than a small burst.
+  func pause(at now: Duration) -> Duration?
 
   /// Does what there is to do, at most a burst of packets per port.
   ///
   /// True if there was a whole burst, and what time it is does not matter to the next turn.
-  mutating func turn(at now: ContinuousClock.Instant) -> Bool
+  mutating func turn(at now: Duration) -> Bool
 
   /// Does what is left to do with packets that have arrived; begins nothing new.
   mutating func finish()
