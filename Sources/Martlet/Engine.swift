@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Binds queues of interfaces over one UMEM and moves frames between them: one engine, one thread.
 ///
 /// Every frame is in one place: free, with the kernel to be filled, received, held by the
@@ -55,6 +57,11 @@ public struct Engine: ~Copyable {
   /// What other processes were given of the memory.
   var exports = ExportControl()
   let isSpinning: Bool
+  /// Keeps the engine where it is.
+  ///
+  /// A type with an atomic in it is passed by its address always. Without, a method that borrows the
+  /// engine would be handed a copy of its kilobyte, made for each call.
+  let anchor = Atomic(false)
 
   /// Most ports that the engines of one memory can have, together.
   public static let portLimit = Custody.holderLimit
