@@ -13,6 +13,7 @@ struct Relay: ~Copyable, Worker {
   private let action: Action
   private let board = ReportBoard()
   let directions: [Direction]
+  private let neverSleeps: Bool
   /// What the first worker saw of the rules; nil if nobody looks.
   private var ownSeen: SeenRules?
 
@@ -25,6 +26,7 @@ struct Relay: ~Copyable, Worker {
     configuration.isTransparent = true
     configuration.isUnaligned = false
     self.action = action
+    neverSleeps = configuration.isSpinning
     directions =
       switch right {
       case let right?:
@@ -55,7 +57,7 @@ struct Relay: ~Copyable, Worker {
   var seenRules: SeenRules? { ownSeen.map { board.seen.reduce($0) { $0.adding($1) } } }
 
   mutating func turn(at now: Duration) -> Bool {
-    action.turn(&crew.first, &ownSeen) >= Action.burst
+    action.turn(&crew.first, &ownSeen) >= Action.burst || neverSleeps
   }
 
   mutating func finish() { action.finish(&crew.first, &ownSeen) }

@@ -77,15 +77,17 @@ struct Session {
     _ worker: inout W, _ control: ControlServer?, from start: ContinuousClock.Instant
   ) throws(XDPError) {
     let end = options.seconds.map { Duration.seconds($0) }
-    var watch = Watch(control: control, links: LinkNotes(of: worker.engine))
+    var watch = Watch(control, worker.engine)
     var live = Terminal.isTerminal ? LiveLine(worker.directions) : nil
     defer { live?.clear() }
     var now = Duration.zero
     var rounds = 0
     var isBusy = false
     while try watch.wait(on: &worker.engine, timeout: pause(worker, at: now, end, live?.nextTime)) {
-      // While packets do not cease the time matters less than they do.
-      if !isBusy || rounds % Self.roundsPerLook == 0 { now = start.duration(to: .now) }
+      if !isBusy || rounds % Self.roundsPerLook == 0 {
+        now = start.duration(to: .now)
+        watch.links.update(from: worker.engine)
+      }
       rounds &+= 1
       if let end, now >= end { return }
       isBusy = worker.turn(at: now)
@@ -99,25 +101,30 @@ struct Session {
   private struct Watch {
     let control: ControlServer?
     var links: LinkNotes
+    /// Whether an answer waits for room.
+    var isAnswering = false
 
-    /// Waits, answers whoever asks for rules, and tells what became of the links.
-    ///
-    /// All of it in one access to the engine, in place: to read a property of an engine that is
-    /// itself a worker's property copies it, more than a kilobyte each time.
+    init(_ control: ControlServer?, _ engine: borrowing Engine) {
+      self.control = control
+      links = LinkNotes(of: engine)
+    }
+
+    /// Waits, and answers whoever asks for rules.
     mutating func wait(on engine: inout Engine, timeout: Duration?) throws(XDPError) -> Bool {
       let retry = Duration.milliseconds(1)
-      let isBusy = control?.isBusy ?? false
-      guard try engine.wait(timeout: isBusy ? min(timeout ?? retry, retry) : timeout) else {
+      guard try engine.wait(timeout: isAnswering ? min(timeout ?? retry, retry) : timeout) else {
         return false
       }
-      if let control, isBusy || engine.isWatchedReady { control.serve(&engine) }
-      links.update(from: engine)
+      if let control, isAnswering || engine.isWatchedReady {
+        control.serve(&engine)
+        isAnswering = control.isBusy
+      }
       return true
     }
   }
 
-  /// How many rounds that took a whole burst each may go by without a look at the clock: some
-  /// milliseconds at most.
+  /// How many rounds may go by without a look at the clock where the worker says that time does not
+  /// matter to it: some milliseconds at most.
   private static let roundsPerLook = 16
 
   /// How long to sleep if no packet comes: until the run ends, or something wants its turn.

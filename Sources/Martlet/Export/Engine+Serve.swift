@@ -132,7 +132,7 @@ extension Engine {
       state.lastSign = nil
       return exports.put(state)
     }
-    let now = ContinuousClock.now
+    let now = ExportState.epoch.duration(to: .now)
     let last = state.lastSign ?? now
     state.lastSign = last
     exports.put(state)

@@ -21,8 +21,12 @@ struct ExportState: ~Copyable {
   var report: ExportReport
   /// Whether something was put into the channel and not published.
   var isDirty = false
-  /// When the process gave its last verdict, or got its first packet after that.
-  var lastSign: ContinuousClock.Instant?
+  /// When the process gave its last verdict, or got its first packet after that, from `epoch`.
+  ///
+  /// No instant: its layout is not known when this is compiled, and a state's would not be either.
+  var lastSign: Duration?
+  /// Where times are counted from.
+  static let epoch = ContinuousClock.now
   /// Wake-ups that came from the process.
   var wakeCount: UInt64 = 0
 
