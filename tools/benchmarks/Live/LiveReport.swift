@@ -21,10 +21,12 @@ struct LiveReport: Findings {
     var other = Figures()
     /// What else was found out, as members of the object.
     var more: [(key: String, json: String)] = []
+    /// Whether one of those is over its target.
+    var isOver = false
 
     /// Two equals that are further apart make every other difference a guess.
     var isNoisy: Bool { !(abs(equals.median - 1) <= 0.03) }
-    var isMet: Bool { target.map { ratio.median <= $0 } ?? true }
+    var isMet: Bool { !isOver && (target.map { ratio.median <= $0 } ?? true) }
   }
 
   /// What is reported of each side.
@@ -87,7 +89,8 @@ struct LiveReport: Findings {
     return [
       line.row, line.mode, line.rival, line.quantity.rawValue,
       line.isNoisy ? "-" : line.ratio.text, line.target.map { "<= " + decimal($0, 2) } ?? "-",
-      line.target == nil && !line.isNoisy ? "" : verdict, decimal(line.equals.median, 3),
+      line.target == nil && !line.isNoisy && line.isMet ? "" : verdict,
+      decimal(line.equals.median, 3),
     ] + both(0) { $0.packetsPerSecond / 1000 } + both(0) { $0.app } + both(0) { $0.total }
       + both(3) { $0.calls ?? .nan }
   }

@@ -1,7 +1,7 @@
 import Martlet
 import MartletTestKit
 
-/// What a packet costs as an engine grows: by ports, by flow groups and by memory.
+/// What a packet costs as an engine grows: by ports, by flow groups, by memory and by workers.
 ///
 /// Over rings in memory whose other ends this process plays. What rules cost stands in the row
 /// "steering".
@@ -10,6 +10,10 @@ enum ScaleRow {
     var report = ScaleReport(machine: Machine.description(), plotFolder: options.plotFolder)
     let slices = options.isQuick ? 20 : 200
     for axis in Axis.allCases {
+      guard axis != .workers || Processor.available.count > 1 else {
+        report.notes.append("workers: this machine has one processor")
+        continue
+      }
       progress("scale: \(axis.rawValue)")
       let sizes = axis.sizes(isQuick: options.isQuick)
       let contestants = try sizes.map { try axis.contestant($0) }
@@ -26,12 +30,15 @@ enum ScaleRow {
     case ports
     case groups
     case memory = "MiB"
+    /// Queues with a worker each.
+    case workers
 
     func sizes(isQuick: Bool) -> [Int] {
       switch self {
       case .ports: isQuick ? [1, 8, 64] : [1, 2, 4, 8, 16, 32, 64]
       case .groups: isQuick ? [1, 32, 1024] : [1, 4, 16, 64, 256, 1024]
       case .memory: isQuick ? [8, 64] : [8, 32, 128, 512, 2048, 4096]
+      case .workers: [1, 2]
       }
     }
 
@@ -40,38 +47,33 @@ enum ScaleRow {
       case .ports: Turn(try PortsContestant(ports: size, memory: 64 << 20))
       case .groups: Turn(try GroupsContestant(groups: size))
       case .memory: Turn(try PortsContestant(ports: 1, memory: size << 20))
+      case .workers: Turn(try WorkersContestant(workers: size))
       }
     }
   }
 }
 
 /// An engine whose ports reflect a burst each, in turn.
-final class PortsContestant: Contestant {
+struct Reflector: ~Copyable {
   private var engine: Engine
   private let rings: [MemoryRings]
   private var ports: [Port] = []
-  private let burst = 64
 
-  let operations: Int
+  static let burst = 64
+  /// As many frames are in use at any size.
+  static let fillDepth = 256
 
-  init(ports count: Int, memory byteCount: Int) throws {
-    var configuration = Engine.Configuration()
-    configuration.memory = byteCount
-    configuration.isUnaligned = false
-    // As many frames are in use at any size.
-    configuration.fillDepth = 256
-    let memory = SimulatedMemory(byteCount: byteCount)
-    engine = try Engine(configuration, memory: memory.packetMemory())
+  init(_ engine: consuming Engine, ports count: Int) throws {
+    self.engine = engine
     rings = (0..<count).map { _ in MemoryRings(MemoryRings.Sizes(all: 2048)) }
-    operations = max(count, 16) * burst
-    for ring in rings { ports.append(engine.bind(inMemory: ring.takeApplicationEnds())) }
-    _ = try engine.wait(timeout: .zero)
+    for ring in rings { ports.append(self.engine.bind(inMemory: ring.takeApplicationEnds())) }
+    _ = try self.engine.wait(timeout: .zero)
   }
 
-  func slice() {
-    for round in 0..<operations / burst {
+  mutating func reflect(bursts: Int) {
+    for round in 0..<bursts {
       let place = round % rings.count
-      rings[place].deliver(burst)
+      rings[place].deliver(Self.burst)
       engine.forward(from: ports[place], to: ports[place]) { packet in
         packet.swapAddresses()
         return .forward
@@ -79,6 +81,26 @@ final class PortsContestant: Contestant {
       rings[place].transmitAll()
     }
   }
+}
+
+/// One engine with many ports, or much memory.
+final class PortsContestant: Contestant {
+  private var reflector: Reflector
+
+  let operations: Int
+
+  init(ports count: Int, memory byteCount: Int) throws {
+    var configuration = Engine.Configuration()
+    configuration.memory = byteCount
+    configuration.isUnaligned = false
+    configuration.fillDepth = Reflector.fillDepth
+    let memory = SimulatedMemory(byteCount: byteCount)
+    operations = max(count, 16) * Reflector.burst
+    reflector = try Reflector(
+      try Engine(configuration, memory: memory.packetMemory()), ports: count)
+  }
+
+  func slice() { reflector.reflect(bursts: operations / Reflector.burst) }
 }
 
 /// Frames of as many flow groups, each in pages of its own: as many are held at any number of

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The row "scale": cost per packet by ports, flow groups and memory. No interface, no root.
+# The row "scale": cost per packet by ports, flow groups, memory and workers. No interface, no root.
 
 run_row() {
   local program
