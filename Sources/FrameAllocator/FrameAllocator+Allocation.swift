@@ -35,8 +35,9 @@ extension FrameAllocator {
         ?? makeSlot(for: group.index, permission)
     else { return nil }
     // The magazine's slots stand in the map already, as free.
-    slots.entries[custodyIn: slots.window(ofGranule: granule)] = custody.rawValue
-    return UInt64(truncatingIfNeeded: granule) &<< 6
+    let address = UInt64(truncatingIfNeeded: granule) &<< 6
+    slots.entries[custodyIn: slots.window(at: address)] = custody.rawValue
+    return address
   }
 
   @usableFromInline

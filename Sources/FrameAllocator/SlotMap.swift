@@ -121,11 +121,6 @@ extension SlotMap {
     /// The place with a number that was a place's.
     @inlinable @inline(__always)
     public init(window: Int) { self.window = window }
-
-    /// No slot's place.
-    @inlinable public static var none: Place {
-      @inline(__always) get { Place(window: -1) }
-    }
   }
 
   /// Whether the byte at `address` lies in a window where an aligned slot may begin.
@@ -188,6 +183,17 @@ extension SlotMap {
     return Received(place: place, address: address)
   }
 
+  /// The same for loops, which leave the packet that ends just where its slot does to
+  /// `packet(at:)`: so the check is a sum and its carry.
+  @inlinable @inline(__always)
+  public func packet(inside address: UInt64, extent: UInt64, in custody: Custody) -> Received? {
+    guard let place = place(of: address, in: custody),
+      // With every bit above the slot set, the sum overflows at the slot's end.
+      _fastPath(!(address | baseMask).addingReportingOverflow(extent).overflow)
+    else { return nil }
+    return Received(place: place, address: address)
+  }
+
   /// The place of the slot that the byte at `address` lies in, given that it lies in one; nil if it
   /// does not, or the application does not have that slot.
   public func applicationPlace(of address: UInt64) -> Place? {
@@ -234,7 +240,7 @@ extension SlotMap {
   /// First byte of the slot at `place`, in which `address` lies: cheaper where slots are aligned.
   @inlinable @inline(__always)
   public func base(of place: Place, with address: UInt64) -> UInt64 {
-    isUnaligned ? base(of: place) : base(of: address)
+    _fastPath(!isUnaligned) ? base(of: address) : base(of: place)
   }
 
   /// The first byte of the slot that the byte at `address` lies in, where slots are aligned.

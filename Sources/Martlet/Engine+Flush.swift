@@ -20,7 +20,8 @@ extension Engine {
     closeTransmit(index)
     ports[index].countSent()
     ports[index].socket.rings.transmit.submit()
-    let isDone = !ports[index].socket.rings.transmit.needsWakeup || kick(index)
+    var isDone = true
+    if _slowPath(ports[index].socket.rings.transmit.needsWakeup) { isDone = kick(index) }
     ports[index].isStalled = !isDone
     drainCompletions(index)
     return isDone

@@ -37,7 +37,7 @@ extension Engine {
       return walkAnywhere(from: source, to: destination, decide)
     }
     return walk(from: source, to: destination, decide) { slots, descriptor in
-      slots.packet(at: descriptor.address, extent: descriptor.extent, in: .fill(source))
+      slots.packet(inside: descriptor.address, extent: descriptor.extent, in: .fill(source))
     }
   }
 
@@ -67,9 +67,9 @@ extension Engine {
     var droppedBytes = 0
     var unusual: Descriptor?
     while left != 0 {
-      let descriptor = receive.take()
+      let descriptor = receive.first
       guard let found = find(allocator.slots, descriptor) else {
-        unusual = descriptor
+        unusual = receive.take()
         break
       }
       let byteCount = Int(truncatingIfNeeded: descriptor.extent)
@@ -84,6 +84,7 @@ extension Engine {
         fill.put(allocator.slots.base(of: found.place, with: found.address))
         droppedBytes &+= byteCount
       }
+      receive.skip()
       left &-= 1
     }
     let dropped = fill.distance(from: lanes[source].fill)

@@ -9,7 +9,7 @@ extension Engine {
     allocator.slots.move(packet.place, from: .fill(index), to: .received)
     lanes[index].receivedBytes &+= UInt64(descriptor.byteCount)
     return Frame.Remains(
-      address: packet.address, extent: UInt64(descriptor.byteCount), place: packet.place,
+      address: packet.address, extent: UInt64(descriptor.byteCount), layout: .slot(packet.place),
       origin: index)
   }
 
@@ -43,8 +43,8 @@ extension Engine {
         let count = pieces.count - 1
         releaseUnusual(
           Frame.Remains(
-            address: first.address, extent: 0, place: .none, origin: index,
-            layout: Frame.Layout(furtherFragments: count, byteCount: 0)))
+            address: first.address, extent: 0,
+            layout: Frame.Layout(furtherFragments: count, byteCount: 0), origin: index))
       }
       ports[index].counters.dropBroken &+= 1
       return nil
@@ -54,8 +54,7 @@ extension Engine {
     let further = Frame.Layout(
       furtherFragments: pieces.count - 1, byteCount: Int(pieces.byteCount - first.count))
     return Frame.Remains(
-      address: first.address, extent: UInt64(first.count), place: .none, origin: index,
-      layout: further)
+      address: first.address, extent: UInt64(first.count), layout: further, origin: index)
   }
 
   /// The descriptor behind the window, which is over: a packet that began in it goes on there.
@@ -129,8 +128,8 @@ extension Engine {
     ports.check(index)
     guard frame.layout.furtherFragments == 0, !lanes[index].transmit.isEmpty || openTransmit(index)
     else { return sendUnusual(frame, to: index) }
-    if frame.layout == .slot {
-      allocator.slots.moveFromApplication(frame.place, to: .transmit(index))
+    if let place = frame.layout.slot {
+      allocator.slots.moveFromApplication(place, to: .transmit(index))
     } else {
       guard allocator.dispatch(frame.address, to: index) else {
         return sendUnusual(frame, to: index)
@@ -155,7 +154,7 @@ extension Engine {
     }
     // Completions that got lost leave no room for packed frames; a jumbo packet's end may be one.
     guard ports[index].socket.rings.transmit.reserve(count) == count,
-      frame.layout == .slot || allocator.mayDispatchPacked
+      frame.layout.slot != nil || allocator.mayDispatchPacked
     else {
       ports[index].counters.dropTransmitFull &+= 1
       return discard(frame)

@@ -15,18 +15,19 @@ extension Engine {
     if let packet = packet(at: descriptor, from: port.index) {
       allocator.slots.move(packet.place, from: .fill(port.index), to: .received)
       remains = Frame.Remains(
-        address: packet.address, extent: descriptor.extent, place: packet.place,
+        address: packet.address, extent: descriptor.extent, layout: .slot(packet.place),
         origin: port.index)
     } else {
       guard receiveUnusual(descriptor, from: port.index) else { return nil }
       remains = Frame.Remains(
-        address: unusual.address, extent: unusual.extent, place: unusual.place,
-        origin: port.index, layout: unusual.layout)
+        address: unusual.address, extent: unusual.extent, layout: unusual.layout,
+        origin: port.index)
     }
     return Frame(remains, lifted, memory: memory.identity)
   }
 
-  /// The packet that a descriptor names, if that is a whole one in a slot on the port's fill ring.
+  /// The packet that a descriptor names, if that is a whole one in a slot on the port's fill ring;
+  /// `accept` takes one that ends just where an aligned slot does.
   @inlinable @inline(__always)
   mutating func packet(at descriptor: Descriptor, from index: Int) -> SlotMap.Received? {
     // One comparison tells the two kinds of memory apart and is part of the check of aligned slots.
@@ -35,7 +36,7 @@ extension Engine {
         anywhere: descriptor.address, extent: descriptor.extent, in: .fill(index))
     }
     return allocator.slots.packet(
-      at: descriptor.address, extent: descriptor.extent, in: .fill(index))
+      inside: descriptor.address, extent: descriptor.extent, in: .fill(index))
   }
 
   /// Takes a jumbo packet, or goes on behind what names no frame of the port; puts the frame into
@@ -177,14 +178,26 @@ extension Engine {
     // What a port out of service completes late was called home already.
     guard count != 0, !ports[index].isRetired else { return }
     closeFill(index)
+    // Mostly this is all.
+    if !allocator.mayPassOn || recycle(index) != count { takeOtherCompletions(index) }
+    ports[index].socket.rings.fill.submit()
+    ports[index].socket.rings.completion.release()
+  }
+
+  /// Takes what is left of the completion ring's window.
+  @inline(never)
+  private mutating func takeOtherCompletions(_ index: Int) {
     while allocator.mayPassOn, ports[index].socket.rings.completion.remaining != 0 {
       if recycle(index) != 0 { continue }
       guard ports[index].fillShortage != 0 else { break }
       completeOther(index)
     }
-    while ports[index].socket.rings.completion.remaining != 0 { completeOther(index) }
-    ports[index].socket.rings.fill.submit()
-    ports[index].socket.rings.completion.release()
+    while ports[index].socket.rings.completion.remaining != 0 {
+      var completed = ports[index].socket.rings.completion.openRun()
+      let count = completed.count
+      while !completed.isEmpty { complete(completed.take(), of: index) }
+      ports[index].socket.rings.completion.skip(count)
+    }
   }
 
   /// Moves completions to the fill ring until it wants no more, either ring goes round its end, or
@@ -217,12 +230,15 @@ extension Engine {
     var fill = ports[index].socket.rings.fill.openRun(ports[index].fillShortage)
     let limit = min(completed.count, fill.count)
     var left = limit
+    // Two at a time, which halves what going round costs.
+    if left & 1 != 0 {
+      guard pass(&completed, to: &fill, of: index, slots, find) else { return 0 }
+      left &-= 1
+    }
     while left != 0 {
-      let address = completed.first
-      guard let slot = find(address) else { break }
-      slots.move(slot.place, from: .transmit(index), to: .fill(index))
-      completed.skip()
-      fill.put(slot.base)
+      guard pass(&completed, to: &fill, of: index, slots, find) else { break }
+      left &-= 1
+      guard pass(&completed, to: &fill, of: index, slots, find) else { break }
       left &-= 1
     }
     let count = limit &- left
@@ -232,10 +248,28 @@ extension Engine {
     return count
   }
 
+  /// Moves the next completion to the fill ring, if it names a slot that the port was sending.
+  @inline(__always)
+  private func pass(
+    _ completed: inout RingRun<UInt64>, to fill: inout RingRun<UInt64>, of index: Int,
+    _ slots: SlotMap, _ find: (UInt64) -> (place: SlotMap.Place, base: UInt64)?
+  ) -> Bool {
+    guard let slot = find(completed.first) else { return false }
+    slots.move(slot.place, from: .transmit(index), to: .fill(index))
+    completed.skip()
+    fill.put(slot.base)
+    return true
+  }
+
   /// Gives the frame of the next completion to the allocator.
   @inline(__always)
   private mutating func completeOther(_ index: Int) {
-    let address = ports[index].socket.rings.completion.take()
+    complete(ports[index].socket.rings.completion.take(), of: index)
+  }
+
+  /// Gives the frame that a completion names to the allocator.
+  @inline(__always)
+  private mutating func complete(_ address: UInt64, of index: Int) {
     if !allocator.release(address, from: .transmit(index)) { completeUnusual(address, of: index) }
   }
 

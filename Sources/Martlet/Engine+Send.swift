@@ -7,12 +7,12 @@ extension Engine {
   @inlinable @inline(__always)
   public mutating func send(_ frame: consuming Frame, to port: Port) {
     let frame = frame.spend(in: memory.identity)
-    guard _fastPath(frame.layout == .slot && !lanes[port.index].transmit.isEmpty) else {
+    guard let place = frame.layout.slot, _fastPath(!lanes[port.index].transmit.isEmpty) else {
       return sendFirst(frame, to: port.index)
     }
     lanes[port.index].transmit.put(Descriptor(address: frame.address, extent: frame.extent))
     lanes[port.index].sentBytes &+= frame.extent
-    allocator.slots.moveFromApplication(frame.place, to: .transmit(port.index))
+    allocator.slots.moveFromApplication(place, to: .transmit(port.index))
   }
 
   /// How many frames `send` can take for the port before it has to flush, or drop one.
@@ -30,11 +30,11 @@ extension Engine {
   @inlinable @inline(__always)
   public mutating func release(_ frame: consuming Frame) {
     let frame = frame.spend(in: memory.identity)
-    guard _fastPath(frame.layout == .slot && !lanes[frame.origin].fill.isEmpty) else {
+    guard let place = frame.layout.slot, _fastPath(!lanes[frame.origin].fill.isEmpty) else {
       return releaseUnusual(frame)
     }
-    lanes[frame.origin].fill.put(allocator.slots.base(of: frame.place, with: frame.address))
-    allocator.slots.moveFromApplication(frame.place, to: .fill(frame.origin))
+    lanes[frame.origin].fill.put(allocator.slots.base(of: place, with: frame.address))
+    allocator.slots.moveFromApplication(place, to: .fill(frame.origin))
   }
 
   /// A frame of `byteCount` bytes to write a packet into, with undefined contents.
@@ -66,13 +66,13 @@ extension Engine {
           byteCount: byteCount, group: group, permission: permission)
       else { return nil }
       return Frame.Remains(
-        address: address, extent: extent, place: .none, origin: Frame.ownOrigin, layout: .packed)
+        address: address, extent: extent, layout: .packed, origin: Frame.ownOrigin)
     }
     guard
       let address = allocator.allocateSlot(group: group, permission: permission, custody: .held)
     else { return nil }
     return Frame.Remains(
-      address: address, extent: extent, place: allocator.slots.place(ofSlotAt: address),
+      address: address, extent: extent, layout: .slot(allocator.slots.place(ofSlotAt: address)),
       origin: Frame.ownOrigin)
   }
 

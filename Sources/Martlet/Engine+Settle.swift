@@ -32,8 +32,8 @@ extension Engine {
       settleFragments(remains, trims: settling != .wholeSlot)
       return Frame(remains, facts, memory: memory.identity)
     }
-    if remains.layout == .slot {
-      allocator.slots.moveFromApplication(remains.place, to: .held)
+    if let place = remains.layout.slot {
+      allocator.slots.moveFromApplication(place, to: .held)
     }
     let settled: Frame.Remains? =
       switch settling {
@@ -86,12 +86,11 @@ extension Engine {
 
   /// Frees what a packet does not fill of its frame; nil if that cannot be trimmed.
   private mutating func trim(_ frame: Frame.Remains) -> Frame.Remains? {
-    guard frame.layout == .slot, frame.extent > 0,
+    guard frame.layout.slot != nil, frame.extent > 0,
       allocator.trim(to: frame.address..<frame.address + frame.extent) != nil
     else { return nil }
     return Frame.Remains(
-      address: frame.address, extent: frame.extent, place: .none, origin: Frame.ownOrigin,
-      layout: .packed)
+      address: frame.address, extent: frame.extent, layout: .packed, origin: Frame.ownOrigin)
   }
 
   /// Frees what a packed frame has behind its packet, which may have been made shorter; nil, since
@@ -136,8 +135,7 @@ extension Engine {
     balance &+= 1
     recycle(frame.address, to: frame.origin)
     return Frame.Remains(
-      address: address, extent: frame.extent, place: .none, origin: Frame.ownOrigin,
-      layout: .packed)
+      address: address, extent: frame.extent, layout: .packed, origin: Frame.ownOrigin)
   }
 
   /// Counts every fragment of a jumbo packet as held and frees the last one's tail.

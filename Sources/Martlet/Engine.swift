@@ -30,7 +30,7 @@ public struct Engine: ~Copyable {
   let links: FragmentTable
   /// The frame that `receiveUnusual` found last.
   @usableFromInline var unusual = Frame.Remains(
-    address: 0, extent: 0, place: .none, origin: 0)
+    address: 0, extent: 0, layout: .packed, origin: 0)
   /// What was found in front of the packet that is received next.
   @usableFromInline var lifted = PacketFacts.absent
   /// The seal of what was found there; 0 if nothing was.

@@ -18,8 +18,6 @@ public import FrameAllocator
   /// Bytes of the first fragment.
   @usableFromInline var extent: UInt64
   @usableFromInline let layout: Layout
-  /// The slot it lies in, if it is one.
-  @usableFromInline let place: SlotMap.Place
   /// The port it came from; `ownOrigin` for what no port received.
   @usableFromInline let origin: UInt16
   /// Which UMEM the address belongs to.
@@ -32,7 +30,6 @@ public import FrameAllocator
     address = remains.address
     extent = remains.extent
     layout = remains.layout
-    place = remains.place
     origin = UInt16(truncatingIfNeeded: remains.origin)
     self.memory = memory
     lifted = facts
@@ -73,38 +70,53 @@ extension Frame {
   /// Not when it arrived: the driver's clock is not asked.
   @inlinable public var timestamp: UInt64? { facts?.timestamp }
 
-  /// How a packet lies in memory: in a slot, in a packed frame, or in several fragments.
+  /// How a packet lies in memory: in which slot, in a packed frame, or in several fragments.
+  ///
+  /// One word, so that a loop has one register for it and asks its sign only.
   @frozen @usableFromInline struct Layout: BitwiseCopyable, Equatable {
-    /// For several fragments the number of those behind the first, above 24 bits of their bytes.
-    @usableFromInline let bits: UInt32
+    /// The slot's window, which is not negative; else the lowest number there is, with the number of
+    /// fragments behind the first above 24 bits of their bytes.
+    @usableFromInline let bits: Int
 
     @inlinable @inline(__always)
-    init(bits: UInt32) { self.bits = bits }
+    init(bits: Int) { self.bits = bits }
 
-    /// One slot: one comparison tells it.
-    @inlinable static var slot: Layout {
-      @inline(__always) get { Layout(bits: 0) }
+    /// One slot.
+    @inlinable @inline(__always)
+    static func slot(_ place: SlotMap.Place) -> Layout {
+      // The sign is clear; said once more, a loop that spends what it received does not ask.
+      Layout(bits: place.window & .max)
     }
 
     /// One packed frame.
     @inlinable static var packed: Layout {
-      @inline(__always) get { Layout(bits: 1 << 31) }
+      @inline(__always) get { Layout(bits: .min) }
     }
 
     /// A jumbo packet with `count` fragments of `byteCount` bytes behind the first one.
     init(furtherFragments count: Int, byteCount: Int) {
-      bits = UInt32(truncatingIfNeeded: count << 24 | byteCount)
+      bits = .min | count << 24 | byteCount
     }
 
     /// Most fragments of a packet: the kernel makes 18 at most.
     static var fragmentLimit: Int { 128 }
 
+    /// The slot, if it is one.
+    @inlinable var slot: SlotMap.Place? {
+      @inline(__always) get { bits < 0 ? nil : SlotMap.Place(window: bits) }
+    }
+
+    /// What it says of further fragments, which a slot has not.
+    @inlinable var further: Int {
+      @inline(__always) get { bits & bits &>> 63 }
+    }
+
     @inlinable var furtherFragments: Int {
-      @inline(__always) get { Int(truncatingIfNeeded: bits &>> 24 & 0x7F) }
+      @inline(__always) get { further &>> 24 & 0x7F }
     }
 
     @inlinable var furtherBytes: Int {
-      @inline(__always) get { Int(truncatingIfNeeded: bits & 0xFF_FFFF) }
+      @inline(__always) get { further & 0xFF_FFFF }
     }
   }
 
@@ -115,19 +127,15 @@ extension Frame {
     @usableFromInline var address: UInt64
     /// Bytes of the first fragment.
     @usableFromInline var extent: UInt64
-    @usableFromInline var place: SlotMap.Place
-    @usableFromInline var origin: Int
     @usableFromInline var layout: Layout
+    @usableFromInline var origin: Int
 
     @inlinable @inline(__always)
-    init(
-      address: UInt64, extent: UInt64, place: SlotMap.Place, origin: Int, layout: Layout = .slot
-    ) {
+    init(address: UInt64, extent: UInt64, layout: Layout, origin: Int) {
       self.address = address
       self.extent = extent
-      self.place = place
-      self.origin = origin
       self.layout = layout
+      self.origin = origin
     }
 
     /// How many fragments the packet has.
@@ -141,8 +149,8 @@ extension Frame {
   consuming func spend(in memory: UInt) -> Remains {
     precondition(self.memory == memory, "this frame belongs to another engine's memory")
     let remains = Remains(
-      address: address, extent: extent, place: place,
-      origin: Int(truncatingIfNeeded: origin), layout: layout)
+      address: address, extent: extent, layout: layout,
+      origin: Int(truncatingIfNeeded: origin))
     discard self
     return remains
   }

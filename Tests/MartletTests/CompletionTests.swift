@@ -52,6 +52,28 @@ import Testing
     bench.check()
   }
 
+  @Test(
+    "A stranger among completions holds up none of the others, wherever it stands",
+    arguments: (1...5).flatMap { count in (0...count).map { (count, $0) } })
+  func stranger(_ count: Int, _ place: Int) throws {
+    var bench = try Bench { $0.configuration.burst = 8 }
+    bench.arrive(0..<count)
+    while let frame = bench.engine.receive(from: bench.ports[0]) {
+      bench.engine.send(frame, to: bench.ports[0])
+    }
+    let rings = bench.rings()
+    var addresses: [UInt64] = []
+    for _ in 0..<rings.transmit.peek(.max) { addresses.append(rings.transmit.take().address) }
+    rings.transmit.release()
+    expectEqual(addresses.count, count)
+    addresses.insert(63 * 2048, at: place)
+    bench.complete(addresses)
+    expectEqual(bench.take(), [])
+    expectEqual(bench.report().untrusted, 1)
+    expectEqual(bench.places(), [56, 8, 0, 0, 0, 0])
+    bench.check()
+  }
+
   @Test("Completions may come in any order")
   func reversed() throws {
     var bench = try Bench()

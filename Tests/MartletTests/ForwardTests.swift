@@ -133,4 +133,16 @@ import Testing
     expectEqual(bench.report().received.packets, 6)
     bench.check()
   }
+
+  @Test("A packet that ends just where its chunk does goes forward as well")
+  func longest() throws {
+    var bench = try Bench()
+    let packets = [1791, 1792, 60].map { packet(0, byteCount: $0) }
+    for packet in packets { expect(bench.kernels[0].deliver(packet)) }
+    expectEqual(
+      bench.engine.forward(from: bench.ports[0], to: bench.ports[0]) { _ in .forward }, 3)
+    expectEqual(bench.kernels[0].transmitAll(), packets)
+    expectEqual(bench.report().untrusted, 0)
+    bench.check()
+  }
 }

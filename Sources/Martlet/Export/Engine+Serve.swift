@@ -289,7 +289,7 @@ extension Engine {
       let start = state.arena.lowerBound
       let remains = Frame.Remains(
         address: start + word.offset, extent: word.count,
-        place: allocator.slots.place(ofSlotAt: start + slot), origin: Frame.ownOrigin)
+        layout: .slot(allocator.slots.place(ofSlotAt: start + slot)), origin: Frame.ownOrigin)
       send(Frame(remains, memory: memory.identity), to: port)
     }
     return count

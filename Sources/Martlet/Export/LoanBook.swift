@@ -13,7 +13,7 @@ struct LoanBook: ~Copyable {
 
   /// A book of `capacity` packets.
   init(capacity: Int) {
-    let nothing = Frame.Remains(address: 0, extent: 0, place: .none, origin: 0)
+    let nothing = Frame.Remains(address: 0, extent: 0, layout: .packed, origin: 0)
     loans = FixedTable(repeating: Loan(remains: nothing, serial: 0), count: capacity)
     free = FixedTable(repeating: 0, count: capacity)
     for place in 0..<capacity { free[place] = UInt32(capacity - 1 - place) }
