@@ -8,16 +8,16 @@ extension FrameAllocator {
   public mutating func allocate(
     byteCount: Int, group: FlowGroup = .shared, permission: Permission = .normal
   ) -> UInt64? {
-    let length = (byteCount &+ 63) &>> 6
-    // One comparison says that it is neither too long nor less than 1.
-    guard UInt(bitPattern: byteCount &- 1) < UInt(bitPattern: Magazines.longest &* 64),
+    // One comparison says that it is neither too long nor less than 0; what has no length there is
+    // none of.
+    guard UInt(bitPattern: byteCount &+ 63) < UInt(bitPattern: (Magazines.longest &+ 1) &* 64),
       group.index == 0 || UInt(bitPattern: group.index) < UInt(bitPattern: groupCount),
-      let granule = magazines.pop(group.index, packed: length)
+      let granule = magazines.pop(group.index, packed: (byteCount &+ 63) &>> 6)
     else {
       return allocateSlowly(byteCount: byteCount, group: group, permission: permission)
     }
     // The head of what a magazine has is marked.
-    map.pages[granule &>> 6].marks ^= 1 &<< UInt64(truncatingIfNeeded: granule & 63)
+    map.pages[granule &>> 6].notMarks |= 1 &<< UInt64(truncatingIfNeeded: granule)
     return UInt64(truncatingIfNeeded: granule) &<< 6
   }
 
@@ -50,10 +50,12 @@ extension FrameAllocator {
     var length = (byteCount &+ 63) &>> 6
     if isIsolated(group.index) { length = (length &+ 63) & ~63 }
     if length <= Magazines.longest { magazines.open(group.index, packed: length) }
-    guard
-      let first = takeRun(of: length, in: Self.heap(of: group.index, .normal))
-        ?? collectRun(of: length, for: group.index, permission)
-    else { return nil }
+    let heap = Self.heap(of: group.index, .normal)
+    // The usual nodes without a call more.
+    let found = map.search == 0 ? cutPage(length, in: heap) : takeRun(of: length, in: heap)
+    guard let first = found ?? collectRun(of: length, for: group.index, permission) else {
+      return nil
+    }
     return UInt64(truncatingIfNeeded: first) &<< 6
   }
 
@@ -133,11 +135,15 @@ extension FrameAllocator {
     case .at(let granule): return takeAcross(start &<< 6 &+ granule, length, of: node, heap)
     case .inside(let place):
       let (first, left) = map.takeFirst(length, ofPage: place, of: row, from: start, order: order)
-      if !lists.shorten(node, by: length, shape) {
-        lists.update(node, of: heap, run: left.longestRun, shape)
-      }
+      if !lists.shorten(node, by: length, shape) { relist(node, of: heap, left) }
       return first
     }
+  }
+
+  /// Puts a node that is a row of pages into the list that its longest free run asks for.
+  @inline(never)
+  private mutating func relist(_ node: Int, of heap: Int, _ row: PageRow) {
+    lists.update(node, of: heap, run: row.longestRun, .row(order: map.order))
   }
 
   /// Takes granules of several pages.
@@ -152,9 +158,23 @@ extension FrameAllocator {
   /// The same where a node is a page.
   @inline(never)
   private mutating func takeRunOfPage(_ length: Int, in heap: Int) -> Int? {
-    guard let page = lists.bestFit(length, in: heap, .page) else { return nil }
+    cutPage(length, in: heap)
+  }
+
+  @inline(__always)
+  private mutating func cutPage(_ length: Int, in heap: Int) -> Int? {
+    guard let (page, old) = lists.bestPage(length, in: heap) else { return nil }
+    let free = map.pages[page].free
+    if Runs.isOne(free) {
+      // What is left follows from the list: the next search need not wait for the page's granules.
+      let bit = free.trailingZeroBitCount
+      _ = map.take(length, at: bit, of: page)
+      lists.shorten(page, firstOf: old, to: old &- length, of: heap)
+      return page &<< 6 | bit
+    }
     let (bit, left) = map.takeFirst(length, of: page)
-    lists.update(page, of: heap, run: Runs.longest(in: left), .page)
+    let run = Runs.longest(in: left)
+    if run != old { lists.shorten(page, firstOf: old, to: run, of: heap) }
     return page &<< 6 | bit
   }
 }

@@ -27,15 +27,12 @@ extension FrameAllocator {
     // A reserve node's, of a page with a long free run, or another worker's, which may change at
     // this moment: it is not even read.
     guard heap & (fromAfar ? 0xF801 : 0x1_F801) == 0 else { return false }
-    let base = UInt64(truncatingIfNeeded: granule & 63)
     let masks = map.pages[page]
-    guard (masks.held &>> base) & 1 == 1 else { return false }
-    let end = (masks.stops & (~1 &<< base)).trailingZeroBitCount
-    guard end <= map.lastEnd,
-      magazines.push(
-        granule, heap: fromAfar ? heap & 0x7FF : heap, packed: end &- Int(truncatingIfNeeded: base))
+    let length = masks.heldLength(at: granule)
+    guard length != 0, granule & 63 &+ length <= map.lastEnd,
+      magazines.push(granule, heap: fromAfar ? heap & 0x7FF : heap, packed: length)
     else { return false }
-    map.pages[page].marks = masks.marks | 1 &<< base
+    map.pages[page].notMarks = masks.notMarks & ~(1 &<< UInt64(truncatingIfNeeded: granule))
     return true
   }
 

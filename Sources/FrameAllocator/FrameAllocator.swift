@@ -52,6 +52,8 @@
   @usableFromInline var reserveNodeCount = 0
   /// Whether all frames belong to one worker and one group.
   @usableFromInline let isAlone: Bool
+  /// Bytes of the longest frame that `allocate` can give.
+  public let maximumFrame: Int
   /// Releases that were refused, because the caller did not have that frame.
   public internal(set) var refusalCount = 0
 
@@ -77,6 +79,7 @@
     owners = pool.owners
     slots = pool.slots
     identity = FramePool.owner(worker: worker, heap: 0)
+    maximumFrame = (map.span == 0 ? map.nodeGranules : map.span) * Self.granule
     isAlone = configuration.workers == 1 && configuration.groups.count == 1
     lists = NodeLists(
       pages: pool.map, owners: pool.owners, heapCount: configuration.groups.count * 2,
@@ -114,16 +117,8 @@ extension FrameAllocator {
   /// How many slots the whole memory would make.
   public var chunkCount: Int { slots.entries.count }
 
-  /// Bytes of the longest frame that `allocate` can give.
-  public var maximumFrame: Int {
-    (map.span == 0 ? map.nodeGranules : map.span) &* Self.granule
-  }
-
   /// Whether frames may lie across a multiple of `boundary` bytes: 2,048 or 4,096.
-  public func mayCross(_ boundary: Int) -> Bool {
-    let unit = map.span == 0 ? map.nodeGranules : map.span
-    return unit &* Self.granule > boundary
-  }
+  public func mayCross(_ boundary: Int) -> Bool { maximumFrame > boundary }
 
   /// Bytes of this allocator's tables, and of those it shares with the pool's other allocators.
   public var metadataByteCount: (own: Int, shared: Int) {

@@ -4,7 +4,7 @@
 /// nodes are cached. Bounded, and emptied when an allocation finds nothing: a cache never pins
 /// memory.
 @frozen @usableFromInline struct Magazines {
-  /// Per magazine: how many frames are in it, then those, by their first granules.
+  /// Per group: how many frames each magazine has; then those of each, by their first granules.
   @usableFromInline let words: Table<UInt32>
   /// Most frames in a magazine of packed frames; 0 caches nothing.
   ///
@@ -24,14 +24,17 @@
   @inlinable static var capacity: Int { 128 }
   /// How many times deeper the magazine of slots can be: bursts of several ports come from it.
   @inlinable static var slotFactor: Int { 4 }
-  /// Words of a magazine of packed frames.
-  @inlinable static var stride: Int { capacity &+ 1 }
-  /// Words of a group's magazines: that of its slots, then one per length.
+  /// Words of a group: a count per length, then room for slots and for the frames of each length.
   @inlinable static var wordsPerGroup: Int { 2 &* wordsPerHeap }
   /// The same by heap, of which every second has magazines: whoever knows the heap need not divide.
-  @inlinable static var wordsPerHeap: Int {
-    (1 &+ slotFactor &* capacity &+ longest &* stride &+ 1) / 2
-  }
+  @inlinable static var wordsPerHeap: Int { (firstPacked &+ (longest &+ 1) &* capacity) / 2 }
+  /// The count of slots. Those of packed frames stand at their lengths, up to that of a page: none
+  /// need be compared with `longest`, longer ones and 0 are closed for good.
+  @inlinable static var slotCount: Int { 65 }
+  /// Where slots stand.
+  @inlinable static var firstSlot: Int { 128 }
+  /// Where packed frames would stand if they had no granule.
+  @inlinable static var firstPacked: Int { firstSlot &+ (slotFactor &- 1) &* capacity }
   /// The count of a closed magazine: less than 1 for whoever takes, more than any depth for whoever
   /// puts.
   static let closed: UInt32 = 1 << 31
@@ -46,7 +49,7 @@
     self.groupCount = groupCount
     words = memory.table(of: UInt32.self, count: groupCount * Self.wordsPerGroup)
     for group in 0..<groupCount {
-      for length in 1...Self.longest { words[start(group, length)] = Self.closed }
+      for length in 0..<Self.slotCount { words[group * Self.wordsPerGroup + length] = Self.closed }
     }
   }
 
@@ -54,79 +57,94 @@
   @inlinable @inline(__always)
   func depth(for length: Int) -> Int { length == 0 ? slotDepth : depth }
 
-  /// Where a group's magazine for packed frames of a length begins.
-  @inlinable @inline(__always)
-  func start(_ group: Int, packed length: Int) -> Int { start(heap: group &<< 1, packed: length) }
+  /// A magazine: where its count stands, and where its frames do.
+  @frozen @usableFromInline struct Place {
+    @usableFromInline let count: Int
+    @usableFromInline let frames: Int
 
-  /// The same for a heap of normal nodes.
-  @inlinable @inline(__always)
-  func start(heap: Int, packed length: Int) -> Int {
-    heap &* Magazines.wordsPerHeap &+ length &* Magazines.stride
-      &+ (1 &+ Magazines.slotFactor &* Magazines.capacity &- Magazines.stride)
+    @inlinable @inline(__always)
+    init(count: Int, frames: Int) {
+      self.count = count
+      self.frames = frames
+    }
   }
 
-  /// Where a group's magazine for a length begins; length 0 means RX slots.
+  /// The magazine for packed frames of a length, for a heap of normal nodes.
   @inlinable @inline(__always)
-  func start(_ group: Int, _ length: Int) -> Int {
-    length == 0 ? group &* Magazines.wordsPerGroup : start(group, packed: length)
+  func place(heap: Int, packed length: Int) -> Place {
+    let start = heap &* Magazines.wordsPerHeap
+    return Place(
+      count: start &+ length,
+      frames: start &+ length &* Magazines.capacity &+ Magazines.firstPacked)
+  }
+
+  /// A group's magazine for a length; length 0 means RX slots.
+  @inlinable @inline(__always)
+  func place(_ group: Int, _ length: Int) -> Place {
+    guard length == 0 else { return place(heap: group &<< 1, packed: length) }
+    let start = group &* Magazines.wordsPerGroup
+    return Place(count: start &+ Magazines.slotCount, frames: start &+ Magazines.firstSlot)
   }
 
   /// Frames in a group's magazine for a length.
   @inlinable @inline(__always)
   func count(_ group: Int, _ length: Int) -> Int {
-    max(0, Int(Int32(bitPattern: words[start(group, length)])))
+    max(0, Int(Int32(bitPattern: words[place(group, length).count])))
   }
 
   /// Takes the last frame out, as the number of its first granule.
   @inlinable @inline(__always)
-  func pop(_ group: Int, _ length: Int) -> Int? { pop(at: start(group, length)) }
+  func pop(_ group: Int, _ length: Int) -> Int? { pop(at: place(group, length)) }
 
-  /// The same for packed frames.
+  /// The same for packed frames of a length of 0, of which there are none, to `longest`.
   @inlinable @inline(__always)
-  func pop(_ group: Int, packed length: Int) -> Int? { pop(at: start(group, packed: length)) }
+  func pop(_ group: Int, packed length: Int) -> Int? {
+    pop(at: place(heap: group &<< 1, packed: length))
+  }
 
   @inlinable @inline(__always)
-  func pop(at start: Int) -> Int? {
-    let count = words[start]
-    guard Int32(bitPattern: count) > 0 else { return nil }
-    words[start] = count &- 1
-    return Int(truncatingIfNeeded: words[start &+ Int(truncatingIfNeeded: count)])
+  func pop(at place: Place) -> Int? {
+    let left = Int(Int32(bitPattern: words[place.count])) &- 1
+    guard left >= 0 else { return nil }
+    words[place.count] = UInt32(truncatingIfNeeded: left)
+    return Int(truncatingIfNeeded: words[place.frames &+ left])
   }
 
   /// Puts a frame in; false if the magazine is full.
   @inlinable @inline(__always)
   func push(_ granule: Int, _ group: Int, _ length: Int) -> Bool {
-    push(granule, at: start(group, length), depth: depth(for: length))
+    push(granule, at: place(group, length), depth: depth(for: length))
   }
 
-  /// The same for packed frames; false also if it is too long.
+  /// The same for packed frames of a length up to that of a page; false also if it is too long.
   @inlinable @inline(__always)
   func push(_ granule: Int, heap: Int, packed length: Int) -> Bool {
-    length <= Magazines.longest
-      && push(granule, at: start(heap: heap, packed: length), depth: depth)
+    push(granule, at: place(heap: heap, packed: length), depth: depth)
   }
 
   @inlinable @inline(__always)
-  func push(_ granule: Int, at start: Int, depth: Int) -> Bool {
-    let count = words[start]
-    guard Int(truncatingIfNeeded: count) < depth else { return false }
-    words[start] = count &+ 1
-    words[start &+ 1 &+ Int(truncatingIfNeeded: count)] = UInt32(truncatingIfNeeded: granule)
+  func push(_ granule: Int, at place: Place, depth: Int) -> Bool {
+    let count = Int(truncatingIfNeeded: words[place.count])
+    guard count < depth else { return false }
+    words[place.frames &+ count] = UInt32(truncatingIfNeeded: granule)
+    words[place.count] = UInt32(truncatingIfNeeded: count &+ 1)
     return true
   }
 
   /// Whether a magazine takes frames, as far as it has room.
-  func isOpen(_ group: Int, _ length: Int) -> Bool { words[start(group, length)] != Self.closed }
+  func isOpen(_ group: Int, _ length: Int) -> Bool {
+    words[place(group, length).count] != Self.closed
+  }
 
   /// Lets a magazine of packed frames take frames, from an allocation of their length on.
   @inline(__always)
   func open(_ group: Int, packed length: Int) {
-    let start = start(group, packed: length)
-    if words[start] == Self.closed { words[start] = 0 }
+    let place = place(group, length)
+    if words[place.count] == Self.closed { words[place.count] = 0 }
   }
 
   /// Closes an empty magazine of packed frames.
-  func close(_ group: Int, _ length: Int) { words[start(group, length)] = Self.closed }
+  func close(_ group: Int, _ length: Int) { words[place(group, length).count] = Self.closed }
 
   /// Caches frames only while memory is not short.
   mutating func cache(_ isPlenty: Bool) {
@@ -136,14 +154,14 @@
 
   /// The frame that was put in as number `place` of those there.
   func frame(_ place: Int, _ group: Int, _ length: Int) -> Int {
-    Int(words[start(group, length) + 1 + place])
+    Int(words[self.place(group, length).frames + place])
   }
 
   /// Forgets the `count` frames that were put in first.
   func drop(_ count: Int, _ group: Int, _ length: Int) {
-    let start = start(group, length)
-    let left = Int(words[start]) - count
-    for place in 0..<left { words[start + 1 + place] = words[start + 1 + count + place] }
-    words[start] = UInt32(left)
+    let place = place(group, length)
+    let left = Int(words[place.count]) - count
+    for number in 0..<left { words[place.frames + number] = words[place.frames + count + number] }
+    words[place.count] = UInt32(left)
   }
 }

@@ -8,7 +8,8 @@
   private let owners: SharedTable
   /// First node of each list; `NodeLink.none` plus nothing is stored as 0, node n as n + 1.
   private let heads: Table<UInt32>
-  /// A bit per list that is not empty, and a bit per such word that is not 0.
+  /// A bit per list that is not empty, and a bit per such word that is not 0, if there are more than
+  /// two.
   private let words: Table<UInt64>
   private let summaries: Table<UInt64>
   /// Nodes of each heap, and those of them that are wholly free.
@@ -171,12 +172,35 @@ extension NodeLists {
   /// not be looked for.
   @inline(__always)
   func shorten(_ node: Int, by count: Int, _ shape: Shape) -> Bool {
-    let link = pages.links[node &<< shape.order]
-    let old = NodeLink(link).run
+    let old = NodeLink(pages.links[node &<< shape.order]).run
     let run = old &- count
-    guard run >= Page.granules, shape.list(of: run) == shape.list(of: old) else { return false }
+    // Lists begin at multiples of as many lengths as they have.
+    guard run >= Page.granules, (run ^ old) &>> shape.shift == 0 else { return false }
     NodeLink.setRun(run, in: &pages.links[node &<< shape.order])
     return true
+  }
+
+  /// Puts the page that is first of the list of runs of `old` into that of `run`, which is shorter.
+  ///
+  /// `update` for what an allocation does: there is no neighbour in front, and the rest is known.
+  @inline(__always)
+  func shorten(_ page: Int, firstOf old: Int, to run: Int, of heap: Int) {
+    let shape = Shape.page
+    if (run &- Self.longRun) ^ (old &- Self.longRun) < 0 { owners[page] ^= Self.unfilled }
+    if old == shape.top { wholeCounts[heap] &-= 1 }
+    let next = NodeLink(pages.links[page]).next
+    // The number of no node is -1 in 24 bits.
+    heads[heap &* shape.listCount &+ old] = UInt32(truncatingIfNeeded: (next &+ 1) & NodeLink.none)
+    if next == NodeLink.none {
+      clear(old, of: heap, shape)
+    } else {
+      NodeLink.setPrevious(NodeLink.none, in: &pages.links[next])
+    }
+    if run != 0 {
+      insert(page, run: run, into: run, of: heap, shape)
+    } else {
+      pages.links[page] = NodeLink(previous: NodeLink.none, next: NodeLink.none, run: 0).bits
+    }
   }
 
   @inline(__always)
@@ -190,8 +214,8 @@ extension NodeLists {
       NodeLink(previous: NodeLink.none, next: next & NodeLink.none, run: run).bits
     heads[heap &* shape.listCount &+ list] = UInt32(truncatingIfNeeded: node &+ 1)
     let word = list &>> 6
-    words[heap &* shape.wordCount &+ word] |= 1 &<< UInt64(truncatingIfNeeded: list & 63)
-    summaries[heap] |= 1 &<< UInt64(truncatingIfNeeded: word)
+    words[heap &* shape.wordCount &+ word] |= 1 &<< UInt64(truncatingIfNeeded: list)
+    if shape.wordCount > 2 { summaries[heap] |= 1 &<< UInt64(truncatingIfNeeded: word) }
   }
 
   @inline(__always)
@@ -209,11 +233,18 @@ extension NodeLists {
       return
     }
     heads[heap &* shape.listCount &+ list] = 0
+    clear(list, of: heap, shape)
+  }
+
+  /// Notes that a list is empty.
+  @inline(__always)
+  private func clear(_ list: Int, of heap: Int, _ shape: Shape) {
     let word = list &>> 6
-    let bits =
-      words[heap &* shape.wordCount &+ word] & ~(1 &<< UInt64(truncatingIfNeeded: list & 63))
+    let bits = words[heap &* shape.wordCount &+ word] & ~(1 &<< UInt64(truncatingIfNeeded: list))
     words[heap &* shape.wordCount &+ word] = bits
-    if bits == 0 { summaries[heap] &= ~(1 &<< UInt64(truncatingIfNeeded: word)) }
+    if shape.wordCount > 2, bits == 0 {
+      summaries[heap] &= ~(1 &<< UInt64(truncatingIfNeeded: word))
+    }
   }
 }
 
@@ -223,6 +254,12 @@ extension NodeLists {
   @inline(__always)
   func bestFit(_ count: Int, in heap: Int, _ shape: Shape) -> Int? {
     firstList(from: shape.sureList(of: count), of: heap, shape).map { head($0, of: heap, shape) }
+  }
+
+  /// The same where a node is a page, with its longest free run.
+  @inline(__always)
+  func bestPage(_ count: Int, in heap: Int) -> (page: Int, run: Int)? {
+    firstList(from: count, of: heap, .page).map { (head($0, of: heap, .page), $0) }
   }
 
   /// A node of the list of several lengths whose longest run holds `count` granules, if the first
@@ -285,21 +322,28 @@ extension NodeLists {
   /// The first list from `bin` on that is not empty.
   @inline(__always)
   private func firstList(from bin: Int, of heap: Int, _ shape: Shape) -> Int? {
+    if shape.wordCount == 2 { return firstOfTwoWords(from: bin, of: heap) }
     var word = bin &>> 6
     guard word < shape.wordCount else { return nil }
-    var bits =
-      words[heap &* shape.wordCount &+ word] & (~0 &<< UInt64(truncatingIfNeeded: bin & 63))
-    if bits == 0, shape.wordCount == 2 {
-      guard word == 0 else { return nil }
-      word = 1
-      bits = words[heap &* shape.wordCount &+ word]
-      guard bits != 0 else { return nil }
-    } else if bits == 0 {
+    var bits = words[heap &* shape.wordCount &+ word] & (~0 &<< UInt64(truncatingIfNeeded: bin))
+    if bits == 0 {
       let later = summaries[heap] & (~1 &<< UInt64(truncatingIfNeeded: word))
       guard later != 0 else { return nil }
       word = later.trailingZeroBitCount
       bits = words[heap &* shape.wordCount &+ word]
     }
     return word &<< 6 | bits.trailingZeroBitCount
+  }
+
+  @inline(__always)
+  private func firstOfTwoWords(from bin: Int, of heap: Int) -> Int? {
+    let start = ~0 &<< UInt64(truncatingIfNeeded: bin)
+    if bin < 64 {
+      let bits = words[heap &<< 1] & start
+      if bits != 0 { return bits.trailingZeroBitCount }
+    }
+    guard bin < 128 else { return nil }
+    let bits = words[heap &<< 1 &+ 1] & (bin < 64 ? ~0 : start)
+    return bits == 0 ? nil : 64 | bits.trailingZeroBitCount
   }
 }

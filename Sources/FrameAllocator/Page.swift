@@ -12,26 +12,57 @@
 ///
 /// All of it lies outside of packet memory, which the NIC and other processes write. Two words and
 /// no more: four pages share a cache line, and a release all over a large memory waits for lines.
+///
+/// Both are stored inverted. Then the granules that follow a head in its frame are ones in both
+/// words, and behind the page's end come zeros: adding one at the head carries to the frame's end.
 @frozen @usableFromInline struct Page: BitwiseCopyable {
-  @usableFromInline var heads: UInt64
-  @usableFromInline var marks: UInt64
+  /// The bits that are not set in `heads` and in `marks`.
+  @usableFromInline var notHeads: UInt64
+  @usableFromInline var notMarks: UInt64
+
+  @inline(__always)
+  init(heads: UInt64, marks: UInt64) {
+    notHeads = ~heads
+    notMarks = ~marks
+  }
 
   /// Granules of a page.
   @usableFromInline static var granules: Int { 64 }
 
+  var heads: UInt64 {
+    @inline(__always) get { ~notHeads }
+    @inline(__always) set { notHeads = ~newValue }
+  }
+
+  var marks: UInt64 {
+    @inline(__always) get { ~notMarks }
+    @inline(__always) set { notMarks = ~newValue }
+  }
+
   /// Granules that belong to no frame.
   var free: UInt64 {
-    @inline(__always) get { marks & ~heads }
+    @inline(__always) get { notHeads & ~notMarks }
   }
 
   /// Where packed frames begin that the application has.
-  @inlinable var held: UInt64 {
-    @inline(__always) get { heads & ~marks }
+  var held: UInt64 {
+    @inline(__always) get { notMarks & ~notHeads }
   }
 
   /// Where frames end: at the next head or free granule.
-  @inlinable var stops: UInt64 {
-    @inline(__always) get { heads | marks }
+  var stops: UInt64 {
+    @inline(__always) get { ~(notHeads & notMarks) }
+  }
+
+  /// The length of the packed frame that begins at a granule, if the application has it; else 0.
+  ///
+  /// At most to the page's end.
+  @inlinable @inline(__always)
+  func heldLength(at granule: Int) -> Int {
+    let place = UInt64(truncatingIfNeeded: granule)
+    let following = (notHeads & notMarks) &>> place
+    guard notMarks &>> place & 1 == 1, following & 1 == 0 else { return 0 }
+    return (following &+ 2).trailingZeroBitCount
   }
 
   /// Whether nothing of the page is in use.

@@ -125,25 +125,41 @@ extension PageMap {
   /// what is left.
   @inline(__always)
   func takeFirst(_ count: Int, of page: Int) -> (bit: Int, left: UInt64) {
+    let bit = Runs.first(of: count, in: pages[page].free)
+    return (bit, take(count, at: bit, of: page))
+  }
+
+  /// Makes free granules of a page, from a bit on, a frame; gives what is left.
+  @inline(__always)
+  func take(_ count: Int, at bit: Int, of page: Int) -> UInt64 {
     let masks = pages[page]
-    let bit = Runs.first(of: count, in: masks.free)
     let taken = Runs.mask(at: bit, count: count)
     pages[page].marks = masks.marks & ~taken
     pages[page].heads = masks.heads | 1 &<< UInt64(truncatingIfNeeded: bit)
-    return (bit, masks.free & ~taken)
+    return masks.free & ~taken
   }
 
-  /// The same for the page with number `place` of a row that is a node; gives the frame's first
-  /// granule and what the row is then.
+  /// The same as `takeFirst` for the page with number `place` of a row that is a node; gives the
+  /// frame's first granule and what the row is then.
   @inline(__always)
   func takeFirst(
     _ count: Int, ofPage place: Int, of row: PageRow, from first: Int, order: Int
   ) -> (granule: Int, row: PageRow) {
-    let (bit, left) = takeFirst(count, of: first &+ place)
+    let page = first &+ place
+    let free = pages[page].free
     var row = row
-    row.set(place, free: left)
+    let bit: Int
+    if Runs.isOne(free) {
+      bit = free.trailingZeroBitCount
+      _ = take(count, at: bit, of: page)
+      row.shorten(place, free: free, by: count)
+    } else {
+      let left: UInt64
+      (bit, left) = takeFirst(count, of: page)
+      row.set(place, free: left)
+    }
     store(row, from: first, order: order)
-    return ((first &+ place) &<< 6 | bit, row)
+    return (page &<< 6 | bit, row)
   }
 
   /// Makes granules of one page free, where a row is a node; gives the row then.

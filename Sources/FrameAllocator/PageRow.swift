@@ -32,7 +32,21 @@ struct PageRow: Equatable {
     suffix = suffix & kept | UInt64(truncatingIfNeeded: (~free).leadingZeroBitCount) &<< shift
   }
 
-  /// The same where no frame lies across a multiple of `span` granules: no run goes over a page's
+  /// Notes that a page's one free run, `free`, loses `count` granules at its start.
+  ///
+  /// What is the longest run then follows from what it was, not from the page's granules: the next
+  /// search need not wait for them.
+  @inline(__always)
+  mutating func shorten(_ page: Int, free: UInt64, by count: Int) {
+    let shift = UInt64(truncatingIfNeeded: page &<< 3)
+    let less = UInt64(truncatingIfNeeded: count) &<< shift
+    longest &-= less
+    prefix &= ~(0xFF &<< shift)
+    // Only a run that ends with the page.
+    suffix &-= less & UInt64(bitPattern: Int64(bitPattern: free) &>> 63)
+  }
+
+  /// `set` where no frame lies across a multiple of `span` granules: no run goes over a page's
   /// end but from one that is wholly free to another.
   mutating func set(_ page: Int, free: UInt64, span: Int) {
     let shift = UInt64(truncatingIfNeeded: page &<< 3)
@@ -107,11 +121,12 @@ struct PageRow: Equatable {
     let rest = Self.ones &* UInt64(truncatingIfNeeded: 128 &- count)
     let inside = (longest &+ rest) & Self.tops
     let across = (crossing &+ rest) & Self.tops
-    let top = (inside | across).trailingZeroBitCount
-    let page = top &>> 3
-    if inside &>> UInt64(truncatingIfNeeded: top) & 1 == 1 { return .inside(page) }
-    let before = Int(truncatingIfNeeded: suffix &>> UInt64(truncatingIfNeeded: page &<< 3) & 0xFF)
-    return .at((page &+ 1) &<< 6 &- before)
+    // A branch, not a minimum: by prediction the page is then known without `across`.
+    let before = (inside & (0 &- inside)) &- 1
+    if inside != 0, across & before == 0 { return .inside(inside.trailingZeroBitCount &>> 3) }
+    let page = across.trailingZeroBitCount &>> 3
+    let run = Int(truncatingIfNeeded: suffix &>> UInt64(truncatingIfNeeded: page &<< 3) & 0xFF)
+    return .at((page &+ 1) &<< 6 &- run)
   }
 
   /// The same for a run that is longer than a page.

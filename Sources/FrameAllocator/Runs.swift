@@ -6,6 +6,11 @@
     (~0 &>> UInt64(truncatingIfNeeded: 64 &- count)) &<< UInt64(truncatingIfNeeded: start)
   }
 
+  /// Whether there is at most one run, as in a page that is being filled: adding its lowest bit
+  /// carries beyond it.
+  @inline(__always)
+  static func isOne(_ bits: UInt64) -> Bool { (bits &+ (bits & (0 &- bits))) & bits == 0 }
+
   /// The length of the longest run, 0 to 64.
   ///
   /// Six doublings mark where runs of 1, 2, 4 ... 32 begin; the length is then found bit by bit,
@@ -13,7 +18,7 @@
   @inline(__always)
   static func longest(in bits: UInt64) -> Int {
     if bits == 0 { return 0 }
-    // One run alone, as in a page that is being filled: adding its lowest bit carries beyond it.
+    // As in `isOne`.
     let carried = bits &+ (bits & (0 &- bits))
     if carried & bits == 0 {
       return carried.trailingZeroBitCount &- bits.trailingZeroBitCount
