@@ -61,6 +61,9 @@ extension Engine {
     var sockets = RigidArray<Socket>(capacity: all.count)
     for rung in rungs {
       do throws(XDPError) {
+        if rung == .zeroCopy, mode == .auto {
+          for (interface, _, _) in all { try interface.checkZeroCopyIsHarmless() }
+        }
         if sockets.isEmpty { try openEitherWay(&sockets, for: all, of: umem, on: rung) }
         if rung == .zeroCopy { try keepFramesInPages(umem.pages) }
         let reason = reason(for: rung, on: interfaces, asked: mode, after: refusal)
@@ -298,6 +301,8 @@ extension Engine {
     // Rings may stand anywhere.
     balance &+= ports[index].takenFrames(with: lanes[index])
     topUp(index)
+    // Its driver found the fill ring empty when it began, and may not have said that it sleeps.
+    if ports[index].socket.isZeroCopy { ports[index].socket.wakeReceive() }
     return Port(index: index)
   }
 }

@@ -44,7 +44,8 @@ struct BindRequest {
       let range = count == 1 ? "1 queue, number 0" : "\(count) queues, numbers 0 to \(count - 1)"
       throw error(.noSuchQueue, "\(interface.name) has \(range)", "choose one of these")
     }
-    try checkPacketSize()
+    let largest = try checkPacketSize()
+    try checkQuirks(largest)
     return name
   }
 
@@ -63,10 +64,11 @@ struct BindRequest {
     do throws(XDPError) { return "\(try interface.capabilities())" } catch { return error.reason }
   }
 
-  private func checkPacketSize() throws(XDPError) {
+  /// Bytes of the longest packet of the interface; throws if no chunk holds it.
+  private func checkPacketSize() throws(XDPError) -> Int {
     // An Ethernet header and two VLAN tags come on top of the MTU.
     let largest = try interface.mtu() + 14 + 8
-    guard largest > configuration.largestPacket, !options.usesMultiBuffer else { return }
+    guard largest > configuration.largestPacket, !options.usesMultiBuffer else { return largest }
     let holds =
       "packets of \(interface.name) have up to \(largest) bytes"
       + " and a chunk holds \(configuration.largestPacket)"
@@ -74,6 +76,26 @@ struct BindRequest {
     throw error(
       .packetTooLong, holds,
       fits ? "use chunks of 4096 bytes or multi-buffer" : "use multi-buffer or lower the MTU")
+  }
+
+  /// Refuses zero copy where the driver would take it and spoil packets.
+  private func checkQuirks(_ largest: Int) throws(XDPError) {
+    guard mode == .zeroCopy, !options.usesMultiBuffer else { return }
+    let quirks = interface.quirks
+    let driver = interface.driver() ?? "unknown"
+    if quirks.repeatsWhenDry, configuration.isUnaligned {
+      throw error(
+        .modeRefused,
+        "driver \(driver) spoils the kernel's memory when unaligned chunks have run out",
+        "use aligned chunks or copy mode")
+    }
+    let whole = quirks.largestWhole(of: configuration.largestPacket)
+    guard largest > whole else { return }
+    throw error(
+      .modeRefused,
+      "driver \(driver) cuts up packets of more than \(whole) bytes in chunks of"
+        + " \(configuration.chunkSize), and \(interface.name) has some of \(largest)",
+      "use chunks of 4096 bytes, a lower MTU or copy mode")
   }
 
   /// What every socket on one registration must agree on.

@@ -71,6 +71,15 @@ extension Interface {
     return Int(flags.native(UInt16.self, at: 0)) & Int(IFF_UP) != 0 ? .up : .down
   }
 
+  /// Whether packets can leave now: the interface is up and its cable is in (`IFF_RUNNING`).
+  ///
+  /// Some drivers begin anew when a program is attached or taken away, and then are without for one
+  /// to three seconds. One system call.
+  public var hasCarrier: Bool {
+    guard case .success(let flags) = control(SIOCGIFFLAGS) else { return false }
+    return Int(flags.native(UInt16.self, at: 0)) & Int(IFF_RUNNING) != 0
+  }
+
   /// Bytes of the largest packet the interface carries, without the Ethernet header.
   ///
   /// Throws `.interfaceGone` if it vanished.

@@ -44,6 +44,24 @@ struct Lane {
   /// The mode that is demanded.
   var mode: ModeRequest { hasZeroCopy ? .zeroCopy : .copy }
 
+  /// Whether the driver repeats packets when frames have run out, and receives into whole KiB: igb
+  /// in zero copy, which has to be asked for by name.
+  var hasQuirks: Bool { hasZeroCopy && Self.isIGB }
+
+  private static let isIGB = (try? Interface(named: nic).driver()) == "igb"
+
+  /// The smallest chunks that hold every packet.
+  var chunkSize: Int { hasQuirks ? 4096 : 2048 }
+
+  /// `base`, with chunks that the driver takes.
+  func configuration(
+    _ base: Engine.Configuration = Engine.Configuration()
+  ) -> Engine.Configuration {
+    var configuration = base
+    configuration.chunkSize = chunkSize
+    return configuration
+  }
+
   /// Waits so long for a packet that should come.
   static let patience = Duration.seconds(8)
 

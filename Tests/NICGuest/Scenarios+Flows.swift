@@ -5,7 +5,7 @@ import MartletTestKit
 extension Lane {
   /// A process without any capability reads a flow's packets where the NIC wrote them.
   func export() throws -> Outcome {
-    var engine = try Engine(Self.groups)
+    var engine = try Engine(configuration(Self.groups))
     let ports = try bind(&engine, Self.queues())
     try engine.steer(.everything)
     try engine.place(Self.first.key, on: ports[1])
@@ -47,7 +47,7 @@ extension Lane {
 
   /// Rules change while packets come: each packet goes where the rules before or after say.
   func rules() throws -> Outcome {
-    var engine = try Engine(Self.groups)
+    var engine = try Engine(configuration(Self.groups))
     let ports = try bind(&engine, Self.queues())
     let everything = try engine.apply(RuleChange([.add(Rule(.everything, .socket))]))
     if hasHash { try engine.place(Self.first.key, on: ports[1]) }

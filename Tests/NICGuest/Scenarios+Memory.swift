@@ -1,3 +1,4 @@
+import Glibc
 import Martlet
 import MartletTestKit
 
@@ -41,12 +42,33 @@ extension Lane {
     return try outcome.held()
   }
 
+  /// Chunks of 2,048 bytes: where the driver would cut packets up, they are refused.
+  func smallChunks() throws -> Outcome {
+    guard hasQuirks else { return try sink { _ in } }
+    return try refused("cuts up packets of more than 1024 bytes") { $0.isUnaligned = false }
+  }
+
+  /// Zero copy is refused in such memory, with words about the driver.
+  private func refused(
+    _ words: String, _ change: (inout Engine.Configuration) -> Void
+  ) throws -> Outcome {
+    var configuration = Engine.Configuration()
+    change(&configuration)
+    var engine = try Engine(configuration)
+    let error = try refusal(words) { () throws(XDPError) in
+      _ = try engine.bind(Self.simple.nic, queue: 0, mode: .zeroCopy)
+    }
+    try demand(error.kind == .modeRefused && error.reason.contains(words), "\(error)")
+    return Outcome(note: error.reason)
+  }
+
   /// Slots anywhere in a page.
   ///
   /// More packets than slots: one that the device had thrown away, as it
   /// does with those that lie across pages that are not side by side, would be missed.
   func unaligned(_ pages: PageKind) throws -> Outcome {
-    try sink(packets: 1200, pages: pages) {
+    guard !hasQuirks else { return try refused("unaligned chunks") { $0.isUnaligned = true } }
+    return try sink(packets: 1200, pages: pages) {
       $0.isUnaligned = true
       $0.memory = pages == .huge ? 2 << 20 : 256 << 10
     }
@@ -55,7 +77,7 @@ extension Lane {
   /// The frames of a group lie in a file of their own.
   func arenas() throws -> Outcome {
     let group = FlowGroup(index: 1)
-    var configuration = Engine.Configuration()
+    var configuration = configuration()
     configuration.memory = 1 << 20
     configuration.groups = [.init(), .init(arena: 512 << 10), .init(arena: 512 << 10)]
     var engine = try Engine(configuration)
@@ -75,9 +97,52 @@ extension Lane {
     return try outcome.held()
   }
 
+  /// An engine that falls behind until the driver has no frame left to receive into, and then goes
+  /// on: no packet arrives twice or with other bytes, and packets come again.
+  ///
+  /// More packets than a NIC's ring has entries, so that it goes round. In the guest they wait for
+  /// frames; copy mode and real NICs throw away what finds none.
+  func runDry() throws -> Outcome {
+    if hasQuirks { return Outcome(note: "not here: the driver repeats packets") }
+    var configuration = Engine.Configuration()
+    configuration.memory = 1 << 20
+    configuration.fillDepth = 48
+    var engine = try Engine(configuration)
+    let port = try bind(&engine)
+    try engine.steer(.everything)
+    let tap = try PacketTap(Self.simple.peer)
+    try engine.warmUp([port], by: tap, with: Numbered.frame(0, byteCount: 60))
+    var outcome = Outcome(packets: 12 * 144)
+    var last = -1
+    for start in stride(from: 0, to: outcome.packets, by: 144) {
+      try tap.send((start..<start + 144).map { Numbered.frame($0, byteCount: 60 + $0 % 700) })
+      usleep(100_000)
+      var count = 0
+      var before = -1
+      while count < 144, count != before {
+        before = count
+        try engine.take(
+          from: [port], for: .milliseconds(400), until: { count >= 144 },
+          each: { bytes, _, _ in
+            count += 1
+            // With other bytes, twice, or from a chunk that another packet has by now.
+            let number = Numbered.number(of: bytes) ?? -1
+            if number <= last { outcome.corrupt += 1 }
+            last = max(last, number)
+          })
+      }
+      try demand(count >= 48, "\(count) packets of 144 for 48 frames")
+      outcome.delivered += count
+    }
+    try engine.demandConserved()
+    if !hasZeroCopy || !HostLine.isThere { outcome.packets = outcome.delivered }
+    outcome.note = "12 times 144 packets at once for 48 frames, none came twice"
+    return try outcome.held()
+  }
+
   /// An engine that sleeps is woken by each packet.
   func wakeUp() throws -> Outcome {
-    var engine = try Engine()
+    var engine = try Engine(configuration())
     let port = try bind(&engine)
     try engine.steer(.everything)
     let tap = try PacketTap(Self.simple.peer)

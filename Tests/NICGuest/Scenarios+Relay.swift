@@ -5,7 +5,7 @@ import MartletTestKit
 extension Lane {
   /// Every packet comes back with its addresses exchanged.
   func reflect() throws -> Outcome {
-    var engine = try Engine(.transparent)
+    var engine = try Engine(configuration(.transparent))
     let port = try bind(&engine)
     try engine.steer(.everything)
     let tap = try PacketTap(Self.simple.peer)
@@ -28,7 +28,8 @@ extension Lane {
 
   /// From one NIC to the other and back, from the bytes that the first one wrote.
   func forward() throws -> Outcome {
-    var forwarder = try Forwarder(Self.nic, Self.secondNIC, mode: mode)
+    var forwarder = try Forwarder(
+      Self.nic, Self.secondNIC, mode: mode, configuration: configuration(.transparent))
     let ports = forwarder.engine.allPorts
     for port in ports {
       let report = forwarder.engine.report(of: port)

@@ -52,7 +52,7 @@ extension Lane {
   /// Two queues over one packet memory, each with a fill ring that is stocked from its own pages:
   /// whichever queue a packet arrives on, it lies in that queue's pages.
   func twoQueues() throws -> Outcome {
-    var engine = try Engine(Self.groups)
+    var engine = try Engine(configuration(Self.groups))
     let all = try bind(&engine, Self.queues())
     try engine.steer(.everything)
     try engine.place(Self.first.key, on: all[1])
@@ -83,7 +83,7 @@ extension Lane {
 
   /// Two flows get queues of their own by their buckets; no other packet lies in their pages.
   func steered() throws -> Outcome {
-    var engine = try Engine(Self.groups)
+    var engine = try Engine(configuration(Self.groups))
     let ports = try bind(&engine, Self.queues())
     try engine.steer(.everything)
     for (flow, group) in [(Self.first, Self.firstGroup), (Self.second, Self.secondGroup)] {
@@ -121,7 +121,7 @@ extension Lane {
   /// Strangers of the flow's bucket lie in its pages: they are counted, the export is refused, and
   /// whoever maps the arena would see them.
   func intruders() throws -> Outcome {
-    var engine = try Engine(Self.groups)
+    var engine = try Engine(configuration(Self.groups))
     let ports = try bind(&engine, Self.queues())
     try engine.steer(.everything)
     try engine.place(Self.first.key, on: ports[1])

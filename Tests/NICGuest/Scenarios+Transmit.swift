@@ -9,7 +9,7 @@ extension Lane {
   /// A second listener has the queue that sockets have unless they ask for more, which is too
   /// short: what it misses, it says itself.
   func transmit() throws -> Outcome {
-    var configuration = Engine.Configuration()
+    var configuration = configuration()
     configuration.packsFrames = true
     var engine = try Engine(configuration)
     let port = try bind(&engine, [QueueName(Self.nic, queue: 0)])[0]

@@ -21,11 +21,17 @@ struct Scenario: Sendable {
   /// Those that one process can run, in their order.
   static let all: [Scenario] = [
     Scenario(name: "ladder") { try $0.ladder() },
-    Scenario(name: "sink-2048") { try $0.sink { _ in } },
+    Scenario(name: "sink-2048") { try $0.smallChunks() },
     Scenario(name: "sink-4096") { try $0.sink { $0.chunkSize = 4096 } },
-    Scenario(name: "headroom") { try $0.sink { $0.headroom = 192 } },
+    Scenario(name: "headroom") { lane in
+      try lane.sink {
+        $0.chunkSize = lane.chunkSize
+        $0.headroom = 192
+      }
+    },
     Scenario(name: "arenas") { try $0.arenas() },
     Scenario(name: "wake-up") { try $0.wakeUp() },
+    Scenario(name: "dry") { try $0.runDry() },
     Scenario(name: "unaligned") { try $0.unaligned(.small) },
     Scenario(name: "unaligned-huge") { try $0.unaligned(.huge) },
     Scenario(name: "reflect") { try $0.reflect() },
@@ -84,6 +90,14 @@ extension Lane {
   /// says so.
   func ladder() throws -> Outcome {
     var engine = try Engine()
+    if hasQuirks {
+      let port = try engine.bind(Self.nic, queue: 0)
+      let report = engine.report(of: port)
+      try demand(
+        report.mode == .copy && report.modeReason.contains("repeats packets"),
+        "\(report.mode.rawValue): \(report.modeReason)")
+      return Outcome(note: "auto: copy (\(report.modeReason))")
+    }
     if hasZeroCopy {
       let port = try engine.bind(Self.nic, queue: 0)
       let report = engine.report(of: port)

@@ -19,6 +19,8 @@ struct Generator: ~Copyable, Worker {
   private static let burst = 64
   /// Packets of a rate are made together for so long, so that a turn is worth waking up for.
   private static let shortestPause = Duration.microseconds(200)
+  /// How long a driver may be without its cable after a program was attached.
+  private static let longestReset = Duration.seconds(5)
   /// Frames come home without an event: when to look again.
   private static let retryPause = Duration.milliseconds(1)
 
@@ -36,8 +38,14 @@ struct Generator: ~Copyable, Worker {
         remedy: "choose a --size of at most \(most)")
     }
     var engine = try Engine(configuration)
-    ports = try engine.bind(
+    let bound = try engine.bind(
       try command.options.queue.names(of: command.interface), mode: command.options.mode)
+    // What is sent while a driver begins anew stays behind when the program ends.
+    let end = ContinuousClock.now + Self.longestReset
+    while !interface.hasCarrier, ContinuousClock.now < end,
+      try engine.wait(timeout: Self.retryPause)
+    {}
+    ports = bound
     let own = interface.hardwareAddress.map { bytes in
       MACAddress(rawValue: bytes.reduce(0) { $0 << 8 | UInt64($1) })
     }
