@@ -2,15 +2,32 @@
 // The rules: what takes the place of the program without them (steer.bpf.c) when the first comes.
 //
 //   headers -> key -> flow cache --known--> what the flow was found to be
-//                         `--new--> shapes, one hash each -> chains of entries -> winner -> cache
+//                         `--new--> shapes, one hash each -> chains of entries -> winner -> cache,
+//                                   from a flow's second packet on
 //
 // A set's tables are never written while a packet may look at them: the library writes the other
 // set and then the word that says which is in force, and the cache's places carry that word.
 #include "actions.h"
 #include "search.h"
 
-INLINE int is_in(const struct flow *flow, const struct rare_key *rare, const u64 *key, u32 word) {
-  u64 differs = (flow->word ^ word) | (flow->key[0] ^ key[0]) | (flow->key[1] ^ key[1]) |
+/* A flow as the cache looks for it. */
+struct sought {
+  u64 key[WORDS]; /* the bits that rules ask about */
+  u64 hash;
+  u32 word;
+  u32 asks_rare; /* whether any of them is among the rare ones */
+  u32 first;     /* its two places */
+  u32 second;
+};
+
+INLINE struct rare_key *rare_at(const struct sought *sought, u32 place) {
+  return sought->asks_rare ? map_lookup(&rare_keys, &place) : 0;
+}
+
+INLINE int is_in(
+    const struct flow *flow, const struct rare_key *rare, const struct sought *sought) {
+  const u64 *key = sought->key;
+  u64 differs = (flow->word ^ sought->word) | (flow->key[0] ^ key[0]) | (flow->key[1] ^ key[1]) |
                 (flow->key[2] ^ key[2]) | (flow->key[3] ^ key[3]) | (flow->key[4] ^ key[4]) |
                 (flow->key[5] ^ key[5]);
   if (rare)
@@ -18,67 +35,94 @@ INLINE int is_in(const struct flow *flow, const struct rare_key *rare, const u64
   return differs == 0;
 }
 
-/* Puts what a search found into the cache, for packets with this masked key. */
+/* Puts what a search found into the cache. */
 INLINE void remember(
-    const struct query *query, const u64 *key, u32 word, u32 first, u32 second) {
+    const struct query *query, const struct sought *sought, struct flow *flow,
+    struct rare_key *rare) {
   if (query->counts > COUNTED) /* more than there is room for: asked anew for each packet */
     return;
-  struct flow *flow = map_lookup(&flows, &first);
-  struct flow *other = map_lookup(&flows, &second);
-  if (!flow || !other)
-    return;
-  /* A place of another set first. If both are in use, either: whom this drives out may have a free
-     place elsewhere, and always choosing the same could go round in circles. */
-  if (flow->word == word && (other->word != word || random() & 1)) {
-    flow = other;
-    first = second;
-  }
-  struct rare_key *rare = map_lookup(&rare_keys, &first);
-  if (!rare)
-    return;
-  flow->word = word;
+  flow->word = sought->word;
   flow->hash = query->hash;
   flow->winner = query->winner;
   flow->counted[0] = query->counted[0];
   flow->counted[1] = query->counted[1];
   flow->counted[2] = query->counted[2];
   for (int i = 0; i < COMMON_WORDS; i++)
-    flow->key[i] = key[i];
-  rare->key[0] = key[6];
-  rare->key[1] = key[7];
+    flow->key[i] = sought->key[i];
+  if (rare) {
+    rare->key[0] = sought->key[6];
+    rare->key[1] = sought->key[7];
+  }
+}
+
+/* The tag of a place in the flow cache. */
+INLINE u16 *tag_at(u32 place) {
+  u32 line = place / TAGS;
+  struct tags *found = map_lookup(&tags, &line);
+  return found ? &found->of[place % TAGS] : 0;
+}
+
+/* A flow that is not at its first place: at its second, if its tag is there. Else the rules are
+   searched. A new flow's first packet leaves a tag, and only the next takes the place: many flows
+   have no second one, and for those neither is a line of the cache written nor a known flow driven
+   out. Answers with where it stands, or null once the query says what was found. */
+INLINE struct flow *find_further(
+    struct query *query, const struct sought *sought, struct counters *count) {
+  u16 tag = sought->hash >> 32;
+  u16 *first = tag_at(sought->first);
+  u16 *second = tag_at(sought->second);
+  if (!first || !second)
+    return 0;
+  int is_second = *second == tag;
+  u32 place = is_second ? sought->second : sought->first;
+  struct flow *flow = map_lookup(&flows, &place);
+  struct rare_key *rare = rare_at(sought, place);
+  if (!flow)
+    return 0;
+  if (is_second && is_in(flow, rare, sought))
+    return flow;
+  count->searched++;
+  query->hash = query->winner = query->counts = query->is_silent = query->zero = 0;
+  *(u64 *)query->counted = 0;
+  decide(query, SET_OF(sought->word));
+  if (is_second || *first == tag) {
+    remember(query, sought, flow, rare);
+    return 0;
+  }
+  /* An empty place first. If both are in use, either: whom this drives out may have an empty place
+     elsewhere, and always choosing the same could go round in circles. */
+  if (*first && (!*second || finish(sought->hash + count->searched) >> 63))
+    first = second;
+  *first = tag;
+  return 0;
 }
 
 /* What the packet's flow was found to be: from the cache, or now. Fills in the query's winner,
    hash and length, and counts for the rules that only count. */
-INLINE void find(struct query *query, const struct set *set, u32 word) {
-  u64 key[WORDS];
-  for (int i = 0; i < WORDS; i++)
-    key[i] = query->key[i] & set->mask[i];
-  u64 hash = finish(MIX(key));
+INLINE void find(
+    struct query *query, const struct set *set, u32 word, struct counters *count) {
+  struct sought sought = {.word = word, .asks_rare = set->mask[6] || set->mask[7]};
+  for (int i = 0; i < COMMON_WORDS; i++)
+    sought.key[i] = query->key[i] & set->mask[i];
+  u64 hash = MIX_COMMON(sought.key);
+  if (sought.asks_rare) {
+    sought.key[6] = query->key[6] & set->mask[6];
+    sought.key[7] = query->key[7] & set->mask[7];
+    hash += MIX_RARE(sought.key);
+  }
+  sought.hash = hash = finish(hash);
   u32 bits = set->cache_bits & 31;
   u32 base = processor() << bits;
-  u32 first = base + (u32)(hash >> (64 - bits));
-  struct flow *flow = map_lookup(&flows, &first);
-  struct rare_key *rare = 0;
-  int asks_rare = set->mask[6] || set->mask[7];
-  if (asks_rare)
-    rare = map_lookup(&rare_keys, &first);
+  sought.first = base + (u32)(hash >> (64 - bits));
+  sought.second = base + ((u32)(hash >> 8) & ((1 << bits) - 1));
+  struct flow *flow = map_lookup(&flows, &sought.first);
+  struct rare_key *rare = rare_at(&sought, sought.first);
   if (!flow)
     return;
-  if (!is_in(flow, rare, key, word)) {
-    u32 second = base + ((u32)(hash >> 8) & ((1 << bits) - 1));
-    if (asks_rare)
-      rare = map_lookup(&rare_keys, &second);
-    flow = map_lookup(&flows, &second);
+  if (!is_in(flow, rare, &sought)) {
+    flow = find_further(query, &sought, count);
     if (!flow)
       return;
-    if (!is_in(flow, rare, key, word)) {
-      query->hash = query->winner = query->counts = query->is_silent = query->zero = 0;
-      *(u64 *)query->counted = 0;
-      decide(query, SET_OF(word));
-      remember(query, key, word, first, second);
-      return;
-    }
   }
   query->winner = flow->winner;
   query->hash = flow->hash;
@@ -124,7 +168,7 @@ INLINE int steer(struct xdp_md *context, int with_facts) {
   query.length = current->flags & SEVERAL_PIECES ? packet_length(context)
                                                  : context->data_end - context->data;
   read(context, &query);
-  find(&query, set, word);
+  find(&query, set, word, count);
   u32 slot = query.winner;
   struct rule *rule = map_lookup(&rules, &slot);
   if (!rule)

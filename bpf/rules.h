@@ -129,6 +129,13 @@ struct tally {
 /* Rules that count a flow's packets besides the one that decides, as many as the cache keeps. */
 #define COUNTED 3
 
+/* Some bits of the hash of the flow that last asked for each place of the flow cache: a line of the
+   processor's cache for TAGS places. They say who may take a place, and spare a look at it. */
+#define TAGS 32
+struct tags {
+  u16 of[TAGS];
+};
+
 /* What a flow was found to be. It holds for the packets with this key under this word. */
 struct flow {
   u32 word;

@@ -64,7 +64,7 @@ struct counters {
   u64 forwarded; /* to another interface, in the kernel */
   u64 returned;  /* to their sender */
   u64 hung;      /* to the kernel, because the heart of who serves the queue does not beat */
-  u64 zero;
+  u64 searched; /* for what they are, as their flow was not known: no fate of its own */
 };
 
 /* What stands in front of a packet that goes to a socket, if the settings ask for it: the last

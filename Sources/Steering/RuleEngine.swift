@@ -57,6 +57,7 @@ struct RuleEngine: ~Copyable {
       "rules": RuleCapacity.slots, "members": RuleCapacity.members,
       "tallies": cpuCount * RuleCapacity.slots, "flows": cpuCount << cacheBits,
       "rare_keys": cpuCount << cacheBits,
+      "tags": (cpuCount << cacheBits + RuleCapacity.tags - 1) / RuleCapacity.tags,
     ]
   }
 

@@ -72,6 +72,8 @@ enum RuleCapacity {
   /// At most four for each entry, and two for each shape.
   static let heads = 4 * entries + 2 * shapes
   static let members = 16_384
+  /// Of places in the flow cache, that lie in one line: `TAGS` of the program.
+  static let tags = 32
   /// Of one entry: `CLAUSES` of the program.
   static let entryClauses = 32
 }

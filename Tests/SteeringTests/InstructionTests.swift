@@ -24,14 +24,20 @@ struct InstructionTests {
         #expect(try interpreter.run() == 4)
         let new = interpreter.executed
         #expect(try interpreter.run() == 4)
+        let second = interpreter.executed
+        #expect(try interpreter.run() == 4)
         let known = interpreter.executed
-        print("instructions, \(count) rules, \(shapes) shapes: known \(known), new \(new)")
+        let costs = "known \(known), new \(new) and \(second)"
+        print("instructions, \(count) rules, \(shapes) shapes: \(costs)")
         #expect(known <= 300, "a known flow")
         #expect(new <= 650 + 95 * shapes, "a new flow")
+        // A flow's second packet puts it into the cache.
+        #expect(second > new)
+        #expect(second <= 680 + 95 * shapes, "a new flow's second packet")
       }
       try bench.program.setRules([Rule(.ipProtocol(17), .socket), Rule(.arp, .drop)])
       let interpreter = try Interpreter(bench.program, six, bench.near)
-      _ = try interpreter.run()
+      for _ in 0..<2 { _ = try interpreter.run() }
       #expect(try interpreter.run() == 4)
       print("instructions, IPv6: known \(interpreter.executed)")
       #expect(interpreter.executed <= 330)

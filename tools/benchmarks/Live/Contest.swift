@@ -68,7 +68,8 @@ struct Contest {
       row: row, mode: mode, rival: b.name, quantity: quantity, ratio: Estimate(of: ratios),
       target: target, equals: equals.of(quantity),
       martlet: figures(of: slices.map(\.a), calls: try duel.systemCalls(of: a)),
-      other: figures(of: slices.map(\.b), calls: try duel.systemCalls(of: b)))
+      other: figures(of: slices.map(\.b), calls: try duel.systemCalls(of: b)),
+      difference: Estimate.median(slices.map { $0.a.totalPerPacket - $0.b.totalPerPacket }))
     report.lines.append(line)
     return line
   }

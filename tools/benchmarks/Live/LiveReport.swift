@@ -19,6 +19,8 @@ struct LiveReport: Findings {
     var equals: Estimate
     var martlet = Figures()
     var other = Figures()
+    /// Nanoseconds of all that a packet takes more than the other's: the median over the pairs.
+    var difference = Double.nan
     /// What else was found out, as members of the object.
     var more: [(key: String, json: String)] = []
     /// Whether one of those is over its target.
