@@ -39,7 +39,7 @@ let package = Package(
       name: "Steering", dependencies: ["CXDP", "Wire", "XSK", system],
       resources: [
         .embedInCode("Resources/steer.bpf.o"), .embedInCode("Resources/rules.bpf.o"),
-        .embedInCode("Resources/direct.bpf.o"),
+        .embedInCode("Resources/direct.bpf.o"), .embedInCode("Resources/driver.bpf.o"),
       ], swiftSettings: library),
     .target(
       name: "Martlet",

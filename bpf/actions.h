@@ -63,8 +63,8 @@ INLINE u32 member(const struct rule *rule, u32 place, u32 hash) {
   return socket ? *socket : NO_SOCKET;
 }
 
-/* Writes what was found out in front of the packet; says whether it did. */
-GLOBAL int write_facts(
+/* Writes what was found out in front of the packet; 0 if it could not. */
+INLINE struct facts *lay_facts(
     struct xdp_md *context, const struct settings *current, const struct rule *rule, u32 hash) {
   /* Somebody else's are there, or the driver keeps none. */
   if (!current || !rule || context->data_meta != context->data)
@@ -79,8 +79,16 @@ GLOBAL int write_facts(
   facts->rule = rule->number;
   facts->hash = hash;
   facts->group = rule->group;
-  facts->zero = 0;
-  return 1;
+  facts->sources = 0;
+  return facts;
+}
+
+/* A function of its own, which says whether it wrote them; there is another one (driver.bpf.c). */
+typedef int facts_writer(
+    struct xdp_md *context, const struct settings *current, const struct rule *rule, u32 hash);
+GLOBAL int write_facts(
+    struct xdp_md *context, const struct settings *current, const struct rule *rule, u32 hash) {
+  return lay_facts(context, current, rule, hash) != 0;
 }
 
 /* Notes that a packet goes to a socket without its facts. The library looks after it has seen that
@@ -99,10 +107,11 @@ struct passage {
 };
 
 INLINE int hand_over(
-    const struct passage *at, u32 socket, const struct rule *rule, u32 hash, int with_facts) {
-  int has_facts = with_facts && write_facts(at->context, at->current, rule, hash);
+    const struct passage *at, u32 socket, const struct rule *rule, u32 hash,
+    facts_writer *write) {
+  int has_facts = write && write(at->context, at->current, rule, hash);
   int verdict = to_socket(at->count, socket);
-  if (with_facts && !has_facts && verdict == XDP_REDIRECT)
+  if (write && !has_facts && verdict == XDP_REDIRECT)
     note_bare(at->port);
   if (has_facts && verdict != XDP_REDIRECT)
     adjust_metadata(at->context, sizeof(struct facts));
@@ -111,7 +120,7 @@ INLINE int hand_over(
 
 INLINE int act(
     const struct passage *at, u32 action, const struct rule *rule, const struct query *query,
-    int with_facts) {
+    facts_writer *write) {
   struct xdp_md *context = at->context;
   struct counters *count = at->count;
   u32 queue = context->rx_queue_index;
@@ -119,10 +128,10 @@ INLINE int act(
   int verdict;
   switch (action) {
   case TO_SOCKET:
-    return hand_over(at, place, rule, query->hash, with_facts);
+    return hand_over(at, place, rule, query->hash, write);
   case TO_GROUP:
     place = member(rule, place, query->hash);
-    return hand_over(at, place, rule, query->hash, with_facts);
+    return hand_over(at, place, rule, query->hash, write);
   case TO_NOBODY:
     count->dropped++;
     return XDP_DROP;

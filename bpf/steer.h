@@ -67,6 +67,9 @@ struct counters {
   u64 searched; /* for what they are, as their flow was not known: no fate of its own */
 };
 
+/* Of facts.sources: what the driver said, and not the program. */
+enum sources { HASH_OF_DRIVER = 1, TIME_OF_DRIVER = 2 };
+
 /* What stands in front of a packet that goes to a socket, if the settings ask for it: the last
    bytes before its first. */
 struct facts {
@@ -75,5 +78,5 @@ struct facts {
   u32 rule;  /* the rule's number, 0: none named the packet */
   u32 hash;  /* of its flow */
   u32 group; /* the group's number, 0: none */
-  u32 zero;
+  u32 sources;
 };

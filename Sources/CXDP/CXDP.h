@@ -100,9 +100,12 @@ extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *
 static inline int cxdp_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 
 // Steering: flags that are macros or newer than the headers.
-enum { CXDP_BPF_F_XDP_HAS_FRAGS = 1 << 5 };
+enum { CXDP_BPF_F_XDP_HAS_FRAGS = 1 << 5, CXDP_BPF_F_XDP_DEV_BOUND_ONLY = 1 << 6 };
 #ifdef BPF_F_XDP_HAS_FRAGS
 _Static_assert(BPF_F_XDP_HAS_FRAGS == 1 << 5, "BPF_F_XDP_HAS_FRAGS");
+#endif
+#ifdef BPF_F_XDP_DEV_BOUND_ONLY
+_Static_assert(BPF_F_XDP_DEV_BOUND_ONLY == 1 << 6, "BPF_F_XDP_DEV_BOUND_ONLY");
 #endif
 
 // signalfd(2) of a set of signals, non-blocking; sigset_t here has more bits than the kernel reads.

@@ -54,6 +54,13 @@ extension Engine {
     /// Whether facts also say when the steering program saw the packet (`Frame.timestamp`), which
     /// costs each packet a look at the kernel's clock.
     public var stampsPackets = false
+    /// Whether the flow's hash and, with `stampsPackets`, the time are the driver's where it knows
+    /// them (`PacketFacts.hasDriverHash`, `hasDriverTime`).
+    ///
+    /// The engine has ports on one interface then, in native mode or zero copy; `bind` throws where
+    /// its driver offers neither (`DriverCapabilities.receiveMetadata`). The kernel has a fault
+    /// there that docs/steering.md tells of.
+    public var asksDriver = false
     /// Whether `wait` returns at once instead of sleeping until there is something to do.
     public var isSpinning = false
     /// Whether interfaces are made to pass on every frame as it was sent: promiscuous mode on;
@@ -146,6 +153,9 @@ extension Engine.Configuration {
     }
     guard readsFacts || !stampsPackets else {
       throw refusal("packets are stamped with other facts or not at all", "ask for readsFacts too")
+    }
+    guard readsFacts || !asksDriver else {
+      throw refusal("what the driver says comes with other facts", "ask for readsFacts too")
     }
     let most = min(ringSize, memory / chunkSize)
     if let fillDepth {

@@ -61,13 +61,15 @@ extension Frame {
   /// The rule that named the packet; nil if none did, and without facts.
   @inlinable public var rule: RuleID? { facts?.rule }
 
-  /// The steering program's hash of the packet's flow; nil without facts.
+  /// The hash of the packet's flow, the steering program's or the driver's (`facts`); nil without
+  /// facts.
   @inlinable public var flowHash: UInt32? { facts?.flowHash }
 
   /// When the steering program saw the packet, in nanoseconds of `CLOCK_MONOTONIC`; nil unless the
   /// configuration says `stampsPackets`.
   ///
-  /// Not when it arrived: the driver's clock is not asked.
+  /// Not when it arrived, unless the driver was asked and knows it by a clock of its own
+  /// (`PacketFacts.hasDriverTime`).
   @inlinable public var timestamp: UInt64? { facts?.timestamp }
 
   /// How a packet lies in memory: in which slot, in a packed frame, or in several fragments.

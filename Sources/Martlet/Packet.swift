@@ -43,11 +43,12 @@ extension Packet {
   /// The rule that named the packet; nil if none did, and without facts.
   @inlinable public var rule: RuleID? { facts?.rule }
 
-  /// The steering program's hash of the packet's flow; nil without facts.
+  /// The hash of the packet's flow, the steering program's or the driver's (`facts`); nil without
+  /// facts.
   @inlinable public var flowHash: UInt32? { facts?.flowHash }
 
-  /// When the steering program saw the packet, in nanoseconds of `CLOCK_MONOTONIC`; nil unless the
-  /// configuration says `stampsPackets`.
+  /// When the steering program saw the packet, in nanoseconds of `CLOCK_MONOTONIC`, or when it
+  /// arrived by the driver's clock (`facts`); nil unless the configuration says `stampsPackets`.
   @inlinable public var timestamp: UInt64? { facts?.timestamp }
 
   @usableFromInline func lift() -> PacketFacts? {

@@ -1,28 +1,33 @@
 /// What the steering program found out about a packet that it gave to a socket, and wrote in front
 /// of it: `struct facts` of bpf/steer.h, but for the seal.
 ///
-/// They are the program's own: its hash, its clock. What a NIC may know of a packet - another hash,
-/// another clock - only a program that is bound to that one device could read.
+/// They are the program's own, its hash and its clock, unless it was to ask the driver, which may
+/// know others.
 @frozen public struct PacketFacts: Sendable, Hashable, BitwiseCopyable {
-  /// When the program saw the packet: nanoseconds of `CLOCK_MONOTONIC`, 0 if it was not to look.
+  /// When the packet was seen: nanoseconds of `CLOCK_MONOTONIC` or of the driver's clock, 0 if
+  /// nobody was to look.
   @usableFromInline package let time: UInt64
   /// 0: none.
   @usableFromInline package let ruleNumber: UInt32
   @usableFromInline package let hash: UInt32
   /// The number of the group that the rule steers to; 0 if it steers to none, or to several.
   public let group: UInt32
-  /// Nobody found out anything about the packet.
-  @usableFromInline package let areAbsent: UInt32
+  /// What is the driver's, `enum sources` of bpf/steer.h; all ones if nobody found out anything.
+  @usableFromInline package let sources: UInt32
+
+  /// - Parameter sources: what of it is the driver's; only the lowest two bits count.
+  @inlinable @inline(__always)
+  package init(rule: UInt32, flowHash: UInt32, group: UInt32, time: UInt64, sources: UInt32 = 0) {
+    self.init(rule, flowHash, group, time, sources & 3)
+  }
 
   @inlinable @inline(__always)
-  package init(
-    rule: UInt32, flowHash: UInt32, group: UInt32, time: UInt64, areAbsent: Bool = false
-  ) {
+  init(_ rule: UInt32, _ hash: UInt32, _ group: UInt32, _ time: UInt64, _ sources: UInt32) {
     self.time = time
     ruleNumber = rule
-    hash = flowHash
+    self.hash = hash
     self.group = group
-    self.areAbsent = areAbsent ? 1 : 0
+    self.sources = sources
   }
 
   /// The rule that named the packet; nil if none did.
@@ -30,23 +35,27 @@
     ruleNumber == 0 ? nil : RuleID(rawValue: ruleNumber)
   }
 
-  /// The hash of its flow, `FlowHash`: the same for all packets of one.
+  /// The hash of its flow, the same for all packets of one: `FlowHash`, or the driver's.
   @inlinable public var flowHash: UInt32 { hash }
 
-  /// When the program saw the packet, in nanoseconds of `CLOCK_MONOTONIC`; nil if it was not asked
-  /// to look at the clock.
+  /// When the program saw the packet, in nanoseconds of `CLOCK_MONOTONIC`, or when it arrived by
+  /// the driver's clock; nil if nobody was asked to look at a clock.
   @inlinable public var timestamp: UInt64? { time == 0 ? nil : time }
+
+  /// Whether `flowHash` is what the driver says (`bpf_xdp_metadata_rx_hash`).
+  @inlinable public var hasDriverHash: Bool { sources & 1 != 0 }
+
+  /// Whether `timestamp` is what the driver says (`bpf_xdp_metadata_rx_timestamp`).
+  @inlinable public var hasDriverTime: Bool { sources & 2 != 0 }
 
   /// What is known of a packet without facts.
   @inlinable package static var absent: PacketFacts {
-    @inline(__always) get {
-      PacketFacts(rule: 0, flowHash: 0, group: 0, time: 0, areAbsent: true)
-    }
+    @inline(__always) get { PacketFacts(0, 0, 0, 0, .max) }
   }
 
   /// These, unless they are `absent`.
   @inlinable package var present: PacketFacts? {
-    @inline(__always) get { areAbsent == 0 ? self : nil }
+    @inline(__always) get { sources == .max ? nil : self }
   }
 }
 
@@ -66,11 +75,12 @@ extension PacketFacts {
     self.init(
       rule: UInt32(truncatingIfNeeded: word(2)),
       flowHash: UInt32(truncatingIfNeeded: word(2) >> 32),
-      group: UInt32(truncatingIfNeeded: word(3)), time: word(1))
+      group: UInt32(truncatingIfNeeded: word(3)), time: word(1),
+      sources: UInt32(truncatingIfNeeded: word(3) >> 32))
   }
 
   /// The words that the program would write.
   package func words(seal: UInt64) -> [UInt64] {
-    [seal, time, UInt64(ruleNumber) | UInt64(hash) << 32, UInt64(group)]
+    [seal, time, UInt64(ruleNumber) | UInt64(hash) << 32, UInt64(group) | UInt64(sources) << 32]
   }
 }

@@ -7,6 +7,8 @@ struct ProgramInformation {
   let identifier: UInt32
   /// Its name, at most 15 characters.
   let name: String
+  /// Its instructions as the verifier left them.
+  let instructionCount: Int
 
   /// Asks about the program with this descriptor; nil if it is none or the process may not ask.
   init?(of descriptor: Int32) {
@@ -15,6 +17,7 @@ struct ProgramInformation {
     // The kernel writes at most `size` bytes into the structure.
     guard unsafe bpf_obj_get_info_by_fd(descriptor, &information, &size) == 0 else { return nil }
     identifier = information.id
+    instructionCount = Int(information.xlated_prog_len) / 8
     // Sixteen characters with a zero at the end, read while the structure lives.
     name = unsafe withUnsafeBytes(of: &information.name) { bytes in
       unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)

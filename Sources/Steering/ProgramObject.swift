@@ -13,9 +13,8 @@ import XSK
   static let programName = "martlet_steer"
   /// What it calls those of ours that can be attached; by it the next start recognises what a crash
   /// left.
-  static let programNames = [
-    programName, RuleObject.Program.deciding.rawValue, RuleObject.Program.tellingFacts.rawValue,
-  ]
+  static let programNames =
+    [programName] + RuleObject.Program.allCases.filter { $0 != .explaining }.map(\.rawValue)
 
   /// libbpf's object and program; they live as long as this.
   let object: OpaquePointer

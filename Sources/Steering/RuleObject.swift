@@ -12,6 +12,8 @@ import XSK
     case deciding = "martlet_rules"
     /// The same, and writes facts in front of packets.
     case tellingFacts = "martlet_facts"
+    /// The same, with facts of the driver's: loaded for one device, and an object of its own.
+    case askingDriver = "martlet_driver"
     case explaining = "martlet_explain"
 
     /// Where the object has it, by which libxdp finds it.
@@ -19,27 +21,41 @@ import XSK
       switch self {
       case .deciding: "xdp"
       case .tellingFacts: "facts"
+      case .askingDriver: "driver"
       case .explaining: "explain"
       }
+    }
+
+    /// The programs of the same object.
+    var siblings: [Program] {
+      self == .askingDriver ? [self] : [.deciding, .tellingFacts, .explaining]
+    }
+
+    /// That object.
+    var resource: [UInt8] {
+      self == .askingDriver ? PackageResources.driver_bpf_o : PackageResources.rules_bpf_o
     }
   }
 
   /// Which of the programs it is.
   let kind: Program
+  /// The only interface that it can be attached to; nil if any will do.
+  let device: Interface?
+  private let acceptsFragments: Bool
   /// libbpf's object; it lives as long as this.
   let object: OpaquePointer
   private let log: UnsafeMutablePointer<CChar>
   private static let logSize = 1 << 20
 
   /// Opens the object and makes its maps, over those of the program without rules and, if given,
-  /// those of another with rules.
+  /// those of another with rules; `device` is whom to ask, for the program that does.
   init(
     _ kind: Program, over plain: borrowing ProgramObject, sizes: [String: Int],
-    sharing maps: [String: Int32] = [:], acceptsFragments: Bool
+    sharing maps: [String: Int32] = [:], device: Interface? = nil, acceptsFragments: Bool
   ) throws(XDPError) {
     let log = UnsafeMutablePointer<CChar>.allocate(capacity: Self.logSize)
     unsafe log.initialize(to: 0)
-    let bytes = PackageResources.rules_bpf_o
+    let bytes = kind.resource
     // libbpf copies what it keeps of the bytes and the name before it returns.
     let opened = unsafe bytes.withUnsafeBytes {
       unsafe cxdp_open_object($0.baseAddress, $0.count, "martlet_rules", log, Self.logSize)
@@ -69,8 +85,10 @@ import XSK
       _ = unsafe bpf_map__set_autocreate(
         bpf_object__find_map_by_name(object, "findings"), false)
     }
-    unsafe Self.choose(kind, of: object, acceptsFragments)
+    unsafe Self.choose(kind, of: object, device, acceptsFragments)
     self.kind = kind
+    self.device = device
+    self.acceptsFragments = acceptsFragments
     unsafe self.object = object
     unsafe self.log = log
   }
@@ -85,7 +103,32 @@ import XSK
   /// About 10 ms.
   func load() throws(XDPError) {
     let result = unsafe bpf_object__load(object)
-    if result < 0 { throw loadError(Errno(rawValue: -result), log: verifierLog) }
+    if result < 0 { throw refusal(Errno(rawValue: -result)) }
+    if device != nil { try checkPlace() }
+  }
+
+  private func refusal(_ code: Errno) -> XDPError {
+    guard let device, acceptsFragments, code == .invalidArgument, verifierLog.isEmpty else {
+      return loadError(code, log: verifierLog)
+    }
+    return BoundProgram.refusal(
+      .unsupported, device, "this kernel has no such program for packets of several fragments",
+      "do without one of the two")
+  }
+
+  /// Throws unless the kernel has the program where it lay before it was verified; closed at once,
+  /// while its device is there, it does no harm.
+  private func checkPlace() throws(XDPError) {
+    let found = unsafe bpf_object__find_program_by_name(object, kind.rawValue)
+    let before = unsafe Int(bpf_program__insn_cnt(found))
+    guard let after = ProgramInformation(of: program)?.instructionCount,
+      BoundProgram.staysInPlace(before, verified: after)
+    else {
+      throw XDPError(
+        .unsupported, operation: "load the steering program for one device",
+        reason: "this kernel moves it in memory, and would fault when the device goes",
+        remedy: "do without the driver's facts, and report this with the kernel's version")
+    }
   }
 
   /// What the verifier said when it refused the program.
@@ -110,9 +153,9 @@ import XSK
   }
 
   private static func choose(
-    _ kind: Program, of object: OpaquePointer, _ acceptsFragments: Bool
+    _ kind: Program, of object: OpaquePointer, _ device: Interface?, _ acceptsFragments: Bool
   ) {
-    for each in Program.allCases {
+    for each in kind.siblings {
       guard let found = unsafe bpf_object__find_program_by_name(object, each.rawValue) else {
         preconditionFailure("the embedded object has no program \(each.rawValue)")
       }
@@ -120,7 +163,11 @@ import XSK
       _ = unsafe bpf_program__set_autoload(found, each == kind)
       // None, as the one without rules has none.
       _ = unsafe bpf_program__set_expected_attach_type(found, bpf_attach_type(0))
-      let flags = acceptsFragments ? UInt32(CXDP_BPF_F_XDP_HAS_FRAGS) : 0
+      var flags = acceptsFragments ? UInt32(CXDP_BPF_F_XDP_HAS_FRAGS) : 0
+      if let device {
+        flags |= UInt32(CXDP_BPF_F_XDP_DEV_BOUND_ONLY)
+        unsafe bpf_program__set_ifindex(found, device.index)
+      }
       _ = unsafe bpf_program__set_flags(found, flags)
     }
   }

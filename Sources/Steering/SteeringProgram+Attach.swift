@@ -8,11 +8,13 @@ extension SteeringProgram {
   ///
   /// What a crashed process of ours left there is replaced; a living one's program and anybody
   /// else's is refused. Throws `.foreignProgram` with the holder, `.modeRefused`, `.packetTooLong`,
-  /// `.notPermitted` or `.interfaceGone`; nothing is attached then.
+  /// `.notPermitted` or `.interfaceGone`; nothing is attached then. While a driver is asked
+  /// about packets also `.configuration`, for another interface.
   @discardableResult
   public mutating func attach(
     to interface: Interface, mode: AttachMode
   ) throws(XDPError) -> Attachment {
+    try checkAsked(interface)
     let lock = try InterfaceLock(of: interface)
     try clear(interface)
     let queueCount = try interface.queueCounts().receive
@@ -49,6 +51,7 @@ extension SteeringProgram {
       groups[name]?.members.removeAll { $0.interface.index == interface.index }
     }
     object.settings.setPort(port.number, interface: 0)
+    askNobody()
   }
 
   /// How the program is attached to an interface, nil if it is not.

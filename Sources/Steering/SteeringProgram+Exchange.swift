@@ -74,23 +74,26 @@ extension SteeringProgram {
       }
       try useLinks()
     }
+    let before = asked
+    asked = nil
     writesFacts = areWritten
     do throws(XDPError) {
       try exchangeForFacts()
       try publish(book)
     } catch {
+      asked = before
       writesFacts = !areWritten
       throw error
     }
   }
 
-  /// The program that writes facts takes the place of the one that does not, or the other way
-  /// round.
-  private mutating func exchangeForFacts() throws(XDPError) {
+  /// The program for the facts that are wanted takes the place of another.
+  mutating func exchangeForFacts() throws(XDPError) {
     guard engine != nil else { return }
+    let kind: RuleObject.Program = asked == nil ? .tellingFacts : .askingDriver
     let next = try RuleObject(
-      writesFacts ? .tellingFacts : .deciding, over: object, sizes: [:],
-      sharing: engine?.maps() ?? [:], acceptsFragments: acceptsFragments)
+      writesFacts ? kind : .deciding, over: object, sizes: [:], sharing: engine?.maps() ?? [:],
+      device: asked, acceptsFragments: acceptsFragments)
     if !usesDispatcher { try next.load() }
     engine?.take(next)
     try exchange()

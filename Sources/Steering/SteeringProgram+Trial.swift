@@ -23,6 +23,11 @@ extension SteeringProgram {
     guard packet.count >= 14 else {
       throw refusal(.configuration, "the kernel wants 14 bytes", "try a longer packet")
     }
+    guard asked == nil else {
+      throw refusal(
+        .unsupported, "the kernel tries no program that is loaded for one device",
+        "use explain, which says what rules make of a packet")
+    }
     let program = try runnable(interface)
     // The packet lives for the call, and its size is given.
     let result = unsafe packet.withUnsafeBytes { bytes in

@@ -45,6 +45,8 @@ public struct SteeringProgram: ~Copyable {
   var writesFacts = false
   /// Whether they say when the program saw the packet.
   var stampsFacts = false
+  /// The interface whose driver says what it knows in them, where it does.
+  var asked: Interface?
   /// What tells facts from bytes that look like them: no packet can know it.
   package let factsSeal = UInt64.random(in: 1...UInt64.max)
 

@@ -126,6 +126,24 @@ struct FactTests {
     }
   }
 
+  /// In generic mode alone, in which it is refused before any program is loaded for the device.
+  @Test("Where no driver can be asked about packets, nothing is bound, and it is said why")
+  func askedInVain() async throws {
+    try await withNetworkNamespace {
+      _ = try VethPair("near", "far")
+      var configuration = Self.configuration()
+      configuration.asksDriver = true
+      var engine = try Engine(configuration)
+      let said = refusal(&engine, "near", mode: .generic)?.description
+      #expect(
+        said
+          == "ask the driver of near about packets: in generic mode no driver is asked; "
+          + "use native mode, or do without the driver's facts")
+      try expectNothingAttached(to: "near")
+      engine.expectConserved()
+    }
+  }
+
   @Test("The first fragment of a jumbo packet has its facts, and so has the packet behind it")
   func jumbo() async throws {
     try await withNetworkNamespace {

@@ -26,7 +26,7 @@ import Testing
   private func facts(_ number: Int) -> PacketFacts {
     PacketFacts(
       rule: UInt32(number % 3), flowHash: 0xFEDC_0000 | UInt32(number), group: 7,
-      time: UInt64(number) << 33 | 5)
+      time: UInt64(number) << 33 | 5, sources: UInt32(number % 4))
   }
 
   private func arrive(
@@ -60,6 +60,8 @@ import Testing
           expectEqual(frame.rule, number % 3 == 0 ? nil : RuleID(rawValue: UInt32(number % 3)))
           expectEqual(frame.flowHash, 0xFEDC_0000 | UInt32(number))
           expectEqual(frame.timestamp, UInt64(number) << 33 | 5)
+          expectEqual(frame.facts?.hasDriverHash, number % 2 == 1)
+          expectEqual(frame.facts?.hasDriverTime, number % 4 > 1)
           let kept = bench.engine.settle(frame, settlings[number % 4])
           expectEqual(bench.bytes(of: kept), packet(number))
           expectEqual(kept.facts, facts(number))
@@ -172,6 +174,8 @@ import Testing
       expectEqual(lent.rule, facts(number).rule)
       expectEqual(lent.flowHash, facts(number).flowHash)
       expectEqual(lent.timestamp, facts(number).timestamp)
+      expectEqual(lent.facts?.hasDriverHash, number % 2 == 1)
+      expectEqual(lent.facts?.hasDriverTime, number % 4 > 1)
       expectEqual(consumer.reader.content(of: lent), packet(number))
       consumer.reader.spend(lent, .drop)
       consumer.reader.flush()
@@ -196,12 +200,23 @@ import Testing
     }
   }
 
-  @Test("Time is asked for with the other facts or not at all")
+  @Test("Facts from somewhere else than a program never seem absent, nor those absent the driver's")
+  func sources() {
+    let facts = PacketFacts(rule: 1, flowHash: 2, group: 3, time: 4, sources: .max)
+    #expect(facts.present == facts && facts.hasDriverHash && facts.hasDriverTime)
+    #expect(PacketFacts.absent.present == nil)
+    #expect(FactWords(.absent).facts == nil)
+    #expect(FactWords(facts).facts?.hasDriverTime == true)
+  }
+
+  @Test("Time is asked for with the other facts or not at all, and so is the driver")
   func configuration() {
-    var configuration = Engine.Configuration()
-    configuration.stampsPackets = true
-    #expect(throws: XDPError.self) { try configuration.validated() }
-    configuration.readsFacts = true
-    #expect(throws: Never.self) { try configuration.validated() }
+    for change in [\Engine.Configuration.stampsPackets, \.asksDriver] {
+      var configuration = Engine.Configuration()
+      configuration[keyPath: change] = true
+      #expect(throws: XDPError.self) { try configuration.validated() }
+      configuration.readsFacts = true
+      #expect(throws: Never.self) { try configuration.validated() }
+    }
   }
 }

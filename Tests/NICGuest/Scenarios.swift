@@ -43,6 +43,7 @@ struct Scenario: Sendable {
     Scenario(name: "intruders", needsHash: true) { try $0.intruders() },
     Scenario(name: "export", needsHash: true) { try $0.export() },
     Scenario(name: "rules") { try $0.rules() },
+    Scenario(name: "driver-hash", needsHash: true) { try $0.driverHash() },
   ]
 }
 

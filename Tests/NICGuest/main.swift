@@ -6,6 +6,7 @@
 //   NICGuest steer INTERFACE FLOW=QUEUE...   steers until SIGTERM, then restores; on SIGHUP tells
 //                                            the device once more
 //   NICGuest place zero-copy|copy INTERFACE FLOW=QUEUE...  the same by an engine with ports
+//   NICGuest ask INTERFACE                   asks the driver about packets, until SIGTERM
 //   NICGuest count INTERFACE                 has the driver count by queue, until SIGTERM
 //   NICGuest restore INTERFACE               only what a killed process left
 //   NICGuest collide INTERFACE FLOW          a flow of the same bucket
@@ -26,6 +27,7 @@ do {
     if try !runScenarios(lane, only: arguments.dropFirst(3)) { exit(1) }
   case ("show", 2): try show(Interface(named: arguments[1]))
   case ("steer", 3...): try steer(Interface(named: arguments[1]), arguments.dropFirst(2))
+  case ("ask", 2): try ask(arguments[1])
   case ("count", 2): try count(Interface(named: arguments[1]))
   case ("restore", 2): _ = try QueueSteering(Interface(named: arguments[1]))
   case ("collide", 3): try collide(Interface(named: arguments[1]), Flow(arguments[2]))

@@ -180,15 +180,20 @@ public import XSK
     @inline(__always) get { Int(truncatingIfNeeded: word.count) }
   }
 
+  /// What the engine's process found out about the packet, but for the group, which is 0; nil
+  /// unless that process reads facts.
+  @inlinable public var facts: PacketFacts? { words.facts }
+
   /// The rule that named the packet, by the number that the engine's process knows it by; nil if
   /// none did, and unless that process reads facts.
   @inlinable public var rule: RuleID? { words.facts?.rule }
 
-  /// The steering program's hash of the packet's flow; nil unless the engine's process reads facts.
+  /// The hash of the packet's flow, the steering program's or the driver's (`facts`); nil unless
+  /// the engine's process reads facts.
   @inlinable public var flowHash: UInt32? { words.facts?.flowHash }
 
-  /// When the steering program saw the packet, in nanoseconds of `CLOCK_MONOTONIC`; nil unless the
-  /// engine's process has packets stamped.
+  /// When the steering program saw the packet, in nanoseconds of `CLOCK_MONOTONIC`, or when it
+  /// arrived by the driver's clock (`facts`); nil unless the engine's process has packets stamped.
   @inlinable public var timestamp: UInt64? { words.facts?.timestamp }
 
   @inlinable @inline(__always)

@@ -67,13 +67,14 @@ struct Shipment: Equatable {
 @frozen @usableFromInline struct FactWords {
   @usableFromInline let entry: ChannelEntry
 
-  /// The first word is the rule and, above it, the flow's hash; the second the time, below a bit
-  /// that says that there are facts.
+  /// The first word is the rule and, above it, the flow's hash; the second the time, below two bits
+  /// that say what is the driver's, and one that says that there are facts.
   @inlinable @inline(__always)
   init(_ facts: PacketFacts) {
-    let mark = UInt64(facts.areAbsent ^ 1) &<< 63
+    // Absent ones have all bits set: inverted the highest is the mark.
+    let marks = UInt64(~facts.sources &>> 31) &<< 63 | UInt64(facts.sources & 3) &<< 61
     entry = ChannelEntry(
-      UInt64(facts.ruleNumber) | UInt64(facts.hash) &<< 32, facts.time & (1 &<< 63 &- 1) | mark)
+      UInt64(facts.ruleNumber) | UInt64(facts.hash) &<< 32, facts.time & (1 &<< 61 &- 1) | marks)
   }
 
   @inlinable @inline(__always)
@@ -85,6 +86,7 @@ struct Shipment: Equatable {
     return PacketFacts(
       rule: UInt32(truncatingIfNeeded: entry.first),
       flowHash: UInt32(truncatingIfNeeded: entry.first &>> 32), group: 0,
-      time: entry.second & (1 &<< 63 &- 1))
+      time: entry.second & (1 &<< 61 &- 1),
+      sources: UInt32(truncatingIfNeeded: entry.second &>> 61))
   }
 }

@@ -3,7 +3,7 @@ import Testing
 /// No binaries but the compiled programs that modules embed and small test data.
 @Suite struct BinaryRule {
   private static let programs =
-    ["steer", "rules", "direct"].map {
+    ["steer", "rules", "driver", "direct"].map {
       "Sources/Steering/Resources/\($0).bpf.o"
     } + ["Sources/MartletTestKit/Resources/traffic.bpf.o"]
 
