@@ -15,26 +15,33 @@
 
 /* A flow as the cache looks for it. */
 struct sought {
-  u64 key[WORDS]; /* the bits that rules ask about */
+  u64 key[COMMON_WORDS]; /* the bits that rules ask about */
   u64 hash;
   u32 word;
-  u32 asks_rare; /* whether any of them is among the rare ones */
-  u32 first;     /* its two places */
-  u32 second;
+  u32 base;  /* where the places of this CPU begin */
+  u32 bits;  /* log2 of how many there are */
+  u32 first; /* where it is looked for first */
+  const struct set *set;
 };
 
-INLINE struct rare_key *rare_at(const struct sought *sought, u32 place) {
-  return sought->asks_rare ? map_lookup(&rare_keys, &place) : 0;
+/* Whether rules ask about what is not in the common words. */
+INLINE int asks_rare(const struct set *set) { return set->mask[6] || set->mask[7]; }
+
+/* Word 6 or 7 of the key. Few sets need them, so they are not kept. */
+INLINE u64 rare_word(const struct query *query, const struct set *set, int i) {
+  return query->key[i] & set->mask[i];
 }
 
 INLINE int is_in(
-    const struct flow *flow, const struct rare_key *rare, const struct sought *sought) {
+    const struct flow *flow, const struct rare_key *rare, const struct query *query,
+    const struct sought *sought) {
   const u64 *key = sought->key;
   u64 differs = (flow->word ^ sought->word) | (flow->key[0] ^ key[0]) | (flow->key[1] ^ key[1]) |
                 (flow->key[2] ^ key[2]) | (flow->key[3] ^ key[3]) | (flow->key[4] ^ key[4]) |
                 (flow->key[5] ^ key[5]);
   if (rare)
-    differs |= (rare->key[0] ^ key[6]) | (rare->key[1] ^ key[7]);
+    differs |= (rare->key[0] ^ rare_word(query, sought->set, 6)) |
+               (rare->key[1] ^ rare_word(query, sought->set, 7));
   return differs == 0;
 }
 
@@ -53,8 +60,8 @@ INLINE void remember(
   for (int i = 0; i < COMMON_WORDS; i++)
     flow->key[i] = sought->key[i];
   if (rare) {
-    rare->key[0] = sought->key[6];
-    rare->key[1] = sought->key[7];
+    rare->key[0] = rare_word(query, sought->set, 6);
+    rare->key[1] = rare_word(query, sought->set, 7);
   }
 }
 
@@ -73,16 +80,17 @@ INLINE struct flow *find_further(
     struct query *query, const struct sought *sought, struct counters *count) {
   u16 tag = sought->hash >> 32;
   u16 *first = tag_at(sought->first);
-  u16 *second = tag_at(sought->second);
+  u32 other = sought->base + ((u32)(sought->hash >> 8) & ((1 << sought->bits) - 1));
+  u16 *second = tag_at(other);
   if (!first || !second)
     return 0;
   int is_second = *second == tag;
-  u32 place = is_second ? sought->second : sought->first;
+  u32 place = is_second ? other : sought->first;
   struct flow *flow = map_lookup(&flows, &place);
-  struct rare_key *rare = rare_at(sought, place);
+  struct rare_key *rare = asks_rare(sought->set) ? map_lookup(&rare_keys, &place) : 0;
   if (!flow)
     return 0;
-  if (is_second && is_in(flow, rare, sought))
+  if (is_second && is_in(flow, rare, query, sought))
     return flow;
   count->searched++;
   query->hash = query->winner = query->counts = query->is_silent = query->zero = 0;
@@ -104,25 +112,24 @@ INLINE struct flow *find_further(
    hash and length, and counts for the rules that only count. */
 INLINE void find(
     struct query *query, const struct set *set, u32 word, struct counters *count) {
-  struct sought sought = {.word = word, .asks_rare = set->mask[6] || set->mask[7]};
+  struct sought sought;
   for (int i = 0; i < COMMON_WORDS; i++)
     sought.key[i] = query->key[i] & set->mask[i];
   u64 hash = MIX_COMMON(sought.key);
-  if (sought.asks_rare) {
-    sought.key[6] = query->key[6] & set->mask[6];
-    sought.key[7] = query->key[7] & set->mask[7];
-    hash += MIX_RARE(sought.key);
-  }
-  sought.hash = hash = finish(hash);
-  u32 bits = set->cache_bits & 31;
-  u32 base = processor() << bits;
-  sought.first = base + (u32)(hash >> (64 - bits));
-  sought.second = base + ((u32)(hash >> 8) & ((1 << bits) - 1));
-  struct flow *flow = map_lookup(&flows, &sought.first);
-  struct rare_key *rare = rare_at(&sought, sought.first);
+  if (asks_rare(set))
+    hash += MIX_RARE(rare_word(query, set, 6), rare_word(query, set, 7));
+  sought.set = set;
+  sought.word = word;
+  sought.hash = finish(hash);
+  sought.bits = set->cache_bits & 31;
+  sought.base = processor() << sought.bits;
+  u32 place = sought.base + (u32)(sought.hash >> (64 - sought.bits));
+  sought.first = place;
+  struct flow *flow = map_lookup(&flows, &place);
+  struct rare_key *rare = asks_rare(set) ? map_lookup(&rare_keys, &place) : 0;
   if (!flow)
     return;
-  if (!is_in(flow, rare, &sought)) {
+  if (!is_in(flow, rare, query, &sought)) {
     flow = find_further(query, &sought, count);
     if (!flow)
       return;

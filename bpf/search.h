@@ -40,9 +40,9 @@ MAP(findings, struct finding);   /* of `explain` */
   (MIXED(words, 0, 0x9e3779b97f4a7c15ull) + MIXED(words, 1, 0xc2b2ae3d27d4eb4full) +               \
    MIXED(words, 2, 0x165667b19e3779f9ull) + MIXED(words, 3, 0xd6e8feb86659fd93ull) +               \
    MIXED(words, 4, 0xa0761d6478bd642full) + MIXED(words, 5, 0xe7037ed1a0b428dbull))
-#define MIX_RARE(words)                                                                            \
-  (MIXED(words, 6, 0x8ebc6af09c88c6e3ull) + MIXED(words, 7, 0x589965cc75374cc3ull))
-#define MIX(words) (MIX_COMMON(words) + MIX_RARE(words))
+#define MIX_RARE(sixth, seventh)                                                                   \
+  ((sixth) * 0x8ebc6af09c88c6e3ull + (seventh) * 0x589965cc75374cc3ull)
+#define MIX(words) (MIX_COMMON(words) + MIX_RARE((words)[6], (words)[7]))
 INLINE u64 finish(u64 hash) {
   hash ^= hash >> 29;
   return hash * 0xbf58476d1ce4e5b9ull;

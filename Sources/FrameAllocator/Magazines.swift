@@ -28,8 +28,10 @@
   @inlinable static var wordsPerGroup: Int { 2 &* wordsPerHeap }
   /// The same by heap, of which every second has magazines: whoever knows the heap need not divide.
   @inlinable static var wordsPerHeap: Int { (firstPacked &+ (longest &+ 1) &* capacity) / 2 }
-  /// The count of slots. Those of packed frames stand at their lengths, up to that of a page: none
-  /// need be compared with `longest`, longer ones and 0 are closed for good.
+  /// The count of slots.
+  ///
+  /// Those of packed frames stand at their lengths, up to that of a page: none need be compared
+  /// with `longest`, longer ones and 0 are closed for good.
   @inlinable static var slotCount: Int { 65 }
   /// Where slots stand.
   @inlinable static var firstSlot: Int { 128 }

@@ -8,8 +8,8 @@
   private let owners: SharedTable
   /// First node of each list; `NodeLink.none` plus nothing is stored as 0, node n as n + 1.
   private let heads: Table<UInt32>
-  /// A bit per list that is not empty, and a bit per such word that is not 0, if there are more than
-  /// two.
+  /// A bit per list that is not empty, and a bit per such word that is not 0, where there are more
+  /// than two.
   private let words: Table<UInt64>
   private let summaries: Table<UInt64>
   /// Nodes of each heap, and those of them that are wholly free.

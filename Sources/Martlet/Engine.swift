@@ -59,8 +59,8 @@ public struct Engine: ~Copyable {
   let isSpinning: Bool
   /// Keeps the engine where it is.
   ///
-  /// A type with an atomic in it is passed by its address always. Without, a method that borrows the
-  /// engine would be handed a copy of its kilobyte, made for each call.
+  /// A type with an atomic in it is passed by its address always. Without, a method that borrows
+  /// the engine would be handed a copy of its kilobyte, made for each call.
   let anchor = Atomic(false)
 
   /// Most ports that the engines of one memory can have, together.

@@ -76,8 +76,8 @@ extension Frame {
   ///
   /// One word, so that a loop has one register for it and asks its sign only.
   @frozen @usableFromInline struct Layout: BitwiseCopyable, Equatable {
-    /// The slot's window, which is not negative; else the lowest number there is, with the number of
-    /// fragments behind the first above 24 bits of their bytes.
+    /// The slot's window, which is not negative; else the lowest number there is, and in it the
+    /// number of fragments behind the first above 24 bits of their bytes.
     @usableFromInline let bits: Int
 
     @inlinable @inline(__always)

@@ -23,8 +23,6 @@ extension SteeringProgram {
       try exchangeForFacts()
     } catch {
       asked = nil
-      // It may have been loaded, and not be taken by the interface.
-      try? exchangeForFacts()
       throw error
     }
   }

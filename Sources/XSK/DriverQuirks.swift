@@ -10,8 +10,8 @@ struct DriverQuirks: Equatable {
   /// When frames to receive into have run out, the driver takes descriptors of the round before for
   /// new packets.
   ///
-  /// Those come again, from chunks that are others' by then. Of unaligned chunks the kernel is given
-  /// back more than it gave, and writes beyond the end of its list.
+  /// Those come again, from chunks that are others' by then. Of unaligned chunks the kernel is
+  /// given back more than it gave, and writes beyond the end of its list.
   var repeatsWhenDry = false
 
   init(driver: String?) {

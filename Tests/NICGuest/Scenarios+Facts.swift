@@ -12,7 +12,9 @@ extension Lane {
   }
 
   /// The hash that the NIC computed comes with each packet, and is the one computed here with its
-  /// key; before it is told to report hashes it is the program's. A driver without is refused.
+  /// key; before it is told to report hashes it is the program's.
+  ///
+  /// A driver without is refused.
   func driverHash() throws -> Outcome {
     let nic = try Interface(named: Self.nic)
     let offer = try? nic.capabilities().receiveMetadata

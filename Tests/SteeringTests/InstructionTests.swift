@@ -11,13 +11,16 @@ struct InstructionTests {
   @Test func knownFlowsAndNewOnes() async throws {
     try await withNetworkNamespace {
       var bench = try Bench(queueCount: 1)
-      let packet = PacketBuilder().udp(payload: [1, 2])
       let six = {
         var builder = PacketBuilder()
         builder.version = .v6
         return builder.udp()
       }()
-      for (count, shapes) in [(1, 1), (4096, 1), (4, 4), (8, 8)] {
+      for (port, (count, shapes)) in [(1, 1), (4096, 1), (4, 4), (8, 8)].enumerated() {
+        // A flow of its own each time: the cache's tags outlive a change of the rules.
+        var builder = PacketBuilder()
+        builder.source.port = UInt16(2000 + port)
+        let packet = builder.udp(payload: [1, 2])
         let rules = shapes == 1 ? CostTests.rules(count) : CostTests.shapes(shapes)
         try bench.program.setRules(rules)
         let interpreter = try Interpreter(bench.program, packet, bench.near)

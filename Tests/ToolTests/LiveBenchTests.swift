@@ -1,3 +1,4 @@
+import Martlet
 import MartletTestKit
 import Testing
 
@@ -53,7 +54,8 @@ struct LiveBenchTests {
   @Test("What grows is named with its sizes")
   func scale() throws {
     let lines = try Self.run("scale")
-    #expect(lines.map { $0["mode"] } == ["ports", "groups", "MiB"].map { .string($0) })
+    let axes = ["ports", "groups", "MiB"] + (Processor.available.count > 1 ? ["workers"] : [])
+    #expect(lines.map { $0["mode"] } == axes.map { .string($0) })
     for line in lines {
       let points = try #require(line["points"]?.elements)
       #expect(points.count > 1 && points.allSatisfy { $0["ns", "min"]?.number ?? 0 > 0 })

@@ -37,7 +37,7 @@ extension Contest {
       ("difference_ns", decimal(line.difference, 1)),
       ("difference_target", load.target.map { decimal($0, 0) } ?? "null"),
     ]
-    report.lines[place].isOver = load.target.map { difference > $0 } ?? false
+    report.lines[place].isOver = load.target.map { line.difference > $0 } ?? false
     let target = load.target.map { ", target <= \(decimal($0, 0)) ns" } ?? ""
     report.notes.append(
       line.isNoisy

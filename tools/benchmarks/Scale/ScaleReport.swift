@@ -8,8 +8,9 @@ struct ScaleReport: Findings {
     /// The cost at the largest size as a multiple of that at the smallest.
     var growth: Double { (points.last?.time.min ?? .nan) / (points.first?.time.min ?? .nan) }
 
-    /// Ports have no target: each is looked after in each round. Two workers are to do 1.8 times
-    /// what one does.
+    /// Ports have no target: each is looked after in each round.
+    ///
+    /// Two workers are to do 1.8 times what one does.
     var target: Double? {
       switch axis {
       case .ports: nil

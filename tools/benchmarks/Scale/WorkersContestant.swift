@@ -2,8 +2,8 @@ import Martlet
 import MartletTestKit
 import Synchronization
 
-/// Workers over one memory with a queue each, on a thread and a processor each: the same packets are
-/// dealt out to as many as there are.
+/// Workers over one memory with a queue each, on a thread and a processor each: the same packets
+/// are dealt out to as many as there are.
 final class WorkersContestant: Contestant {
   private var first: Reflector
   private let mates: [Mate]
@@ -12,7 +12,7 @@ final class WorkersContestant: Contestant {
   private static let processors = Processor.available
 
   /// Long enough that starting the others does not count.
-  let operations = 1 << 20
+  let operations = 1 << 18
 
   init(workers count: Int) throws {
     var configuration = Engine.Configuration()
