@@ -199,8 +199,7 @@ extension SteeringState {
         socketCapacity: Engine.portLimit * 4, acceptsFragments: configuration.takesFragments)
       // Before anything is attached: the dispatcher would not permit it afterwards.
       if configuration.readsFacts {
-        try program?.setFacts(
-          true, areTimed: configuration.stampsPackets)
+        try program?.setFacts(true, areTimed: configuration.stampsPackets)
       }
     }
     let attachment = try program?.attach(
