@@ -243,6 +243,18 @@ enum { CXDP_SO_NETNS_COOKIE = 71, CXDP_BPF_TCX_EGRESS = 47 };
 _Static_assert(SO_NETNS_COOKIE == CXDP_SO_NETNS_COOKIE, "SO_NETNS_COOKIE");
 #endif
 
+// Busy polling: socket options that glibc's headers leave to the kernel's.
+enum {
+  CXDP_SO_INCOMING_NAPI_ID = 56,
+  CXDP_SO_PREFER_BUSY_POLL = 69,
+  CXDP_SO_BUSY_POLL_BUDGET = 70,
+};
+#ifdef SO_BUSY_POLL_BUDGET
+_Static_assert(SO_INCOMING_NAPI_ID == CXDP_SO_INCOMING_NAPI_ID, "SO_INCOMING_NAPI_ID");
+_Static_assert(SO_PREFER_BUSY_POLL == CXDP_SO_PREFER_BUSY_POLL, "SO_PREFER_BUSY_POLL");
+_Static_assert(SO_BUSY_POLL_BUDGET == CXDP_SO_BUSY_POLL_BUDGET, "SO_BUSY_POLL_BUDGET");
+#endif
+
 // A program for packets that leave an interface: by a bpf_link (Linux 6.6), or as a filter of a
 // clsact qdisc.
 static inline int cxdp_link_egress(int program, int interface) {

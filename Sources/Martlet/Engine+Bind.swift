@@ -226,7 +226,10 @@ extension Engine {
     var options = BindOptions()
     options.usesMultiBuffer = control.configuration.takesFragments
     for (interface, queue, _) in wanted {
-      sockets.append(try umem.bind(interface, queue: queue, mode: rung, options: options))
+      let socket = try umem.bind(interface, queue: queue, mode: rung, options: options)
+      InterruptDeferral.restore(interface, queue: queue)
+      if isBusyPolling { try socket.preferBusyPoll(budget: Int(burst)) }
+      sockets.append(socket)
     }
   }
 
@@ -258,7 +261,8 @@ extension Engine {
     for ((interface, queue, group), depth) in zip(wanted, depths) {
       let binding = PortBinding(
         interface: interface, queue: queue, mode: rung, reason: reason,
-        attachment: attachments[interface], capabilities: try? interface.capabilities())
+        attachment: attachments[interface], capabilities: try? interface.capabilities(),
+        polling: isBusyPolling ? .unnamed : .off)
       added.append(add(sockets.remove(at: 0), binding, group, depth))
     }
     return added

@@ -63,6 +63,14 @@ extension Engine {
     public var asksDriver = false
     /// Whether `wait` returns at once instead of sleeping until there is something to do.
     public var isSpinning = false
+    /// Whether an engine that finds nothing received runs the driver's receive side itself, on its
+    /// own processor (preferred busy polling), and the queue's interrupts are deferred meanwhile
+    /// (Linux 6.13).
+    ///
+    /// It spins too. For zero copy, where interrupts would take turns with the engine or take
+    /// another processor; one system call for each burst that found nothing. `PortReport.polling`
+    /// says what was got.
+    public var isBusyPolling = false
     /// Whether interfaces are made to pass on every frame as it was sent: promiscuous mode on;
     /// receive VLAN stripping, LRO and hardware GRO off.
     ///

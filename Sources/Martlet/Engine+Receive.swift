@@ -100,7 +100,8 @@ extension Engine {
       if ports[index].posted == 0 { relieve(index) }
     }
     submitFill(index)
-    let count = ports[index].socket.rings.receive.peek(burst)
+    var count = ports[index].socket.rings.receive.peek(burst)
+    if count == 0, isBusyPolling { count = fetch(index) }
     lanes[index].receive = ports[index].socket.rings.receive.openRun()
     if readsFacts {
       checkFacts(index)

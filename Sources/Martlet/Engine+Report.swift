@@ -21,6 +21,7 @@ extension Engine {
       modeReason: binding.reason, attachment: binding.attachment,
       capabilities: binding.capabilities, state: binding.state)
     report.facts = ports[port.index].facts
+    report.polling = binding.polling
     report.received.packets = counters.receivedPackets &+ UInt64(rings.received)
     report.received.bytes = lanes[port.index].receivedBytes
     report.sent.packets = counters.sentPackets &+ UInt64(rings.sent)

@@ -158,6 +158,7 @@ extension Engine {
     control.poller.replace(at: EngineControl.firstPortPlace + index - ports.first, with: -1)
     let interface = control.bindings[index].interface
     control.steering.shared.with { $0.vanish(interface) }
+    control.deferrals.remove(index)
     dirty.remove(index)
   }
 }

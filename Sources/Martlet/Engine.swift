@@ -57,6 +57,7 @@ public struct Engine: ~Copyable {
   /// What other processes were given of the memory.
   var exports = ExportControl()
   let isSpinning: Bool
+  let isBusyPolling: Bool
   /// Keeps the engine where it is.
   ///
   /// A type with an atomic in it is passed by its address always. Without, a method that borrows
@@ -130,7 +131,8 @@ public struct Engine: ~Copyable {
     readsFacts = configuration.readsFacts
     burst = UInt32(configuration.burst)
     fillDepth = UInt32(configuration.effectiveFillDepth)
-    isSpinning = configuration.isSpinning
+    isSpinning = configuration.isSpinning || configuration.isBusyPolling
+    isBusyPolling = configuration.isBusyPolling
   }
 
   /// Bytes of the longest frame that `allocate` can give.

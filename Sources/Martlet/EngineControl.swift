@@ -17,6 +17,8 @@ struct EngineControl: ~Copyable {
   var poller: Poller
   /// Per port: what was bound and how.
   var bindings = PortTable<PortBinding>(first: 0, capacity: 0)
+  /// The queues whose interrupts are deferred, because ports poll them.
+  var deferrals = DeferralList()
   /// What a driver said to unaligned chunks when aligned ones were taken in their stead.
   var alignmentFallback: String?
   /// The longest that `wait` may sleep, so that the heart beats in time; nil without a heartbeat.
@@ -99,4 +101,5 @@ struct PortBinding {
   /// What the driver announced.
   var capabilities: DriverCapabilities?
   var state = LinkState.up
+  var polling = PortPolling.off
 }

@@ -50,6 +50,8 @@ public struct PortReport: Sendable, Hashable {
   public var state: LinkState
   /// Whether the facts of its packets are read, and if not, why.
   public var facts = FactsReading.off
+  /// Whether the engine fetches the packets from the driver itself, and if not, why.
+  public var polling = PortPolling.off
   /// What came in.
   public var received = Traffic()
   /// What went out.

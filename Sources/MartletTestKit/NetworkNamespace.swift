@@ -43,6 +43,13 @@ public final class NetworkNamespace: Sendable {
   /// How other programs of this machine can name the namespace while this object lives, for example
   /// `ip link set NAME netns PATH`.
   public var path: String { "/proc/\(getpid())/fd/\(descriptor)" }
+
+  /// Takes the calling thread into the namespace at a path for good: for a test's child process.
+  public static func join(_ path: String) throws {
+    let descriptor = try openFile(path, O_RDONLY)
+    defer { close(descriptor) }
+    MartletTestKit.enter(descriptor)
+  }
 }
 
 /// Runs `body` on a thread of its own in a new network namespace, and suspends the caller until it

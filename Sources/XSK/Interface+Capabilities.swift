@@ -50,6 +50,13 @@ enum NetdevFamily {
   /// `NETDEV_CMD_DEV_GET` and its `NETDEV_A_DEV_IFINDEX`.
   static let getDevice: UInt8 = 1
   static let interfaceIndex: UInt16 = 1
+  /// `NETDEV_CMD_NAPI_GET` and `NETDEV_CMD_NAPI_SET`, and their `NETDEV_A_NAPI_ID`,
+  /// `..._DEFER_HARD_IRQS` and `..._GRO_FLUSH_TIMEOUT`.
+  static let getNAPI: UInt8 = 11
+  static let setNAPI: UInt8 = 14
+  static let napiNumber: UInt16 = 2
+  static let napiDeferrals: UInt16 = 5
+  static let napiTimeout: UInt16 = 6
 
   /// The number under which the kernel has the family; nil if it has none.
   static func number() -> UInt16? {
@@ -63,13 +70,13 @@ enum NetdevFamily {
 
   /// Asks a family and hands every attribute of the answer to `each`.
   static func ask(
-    _ family: UInt16, command: UInt8, _ attributes: [UInt8],
+    _ family: UInt16, command: UInt8, flags: Int32 = 0, _ attributes: [UInt8],
     each: (UInt16, ArraySlice<UInt8>) -> Void
   ) -> Errno? {
     // struct genlmsghdr: the command, the version, two reserved bytes.
     let header: [UInt8] = [command, 1, 0, 0]
     return Netlink.ask(
-      protocol: NETLINK_GENERIC, type: Int32(family), flags: 0, payload: header + attributes
+      protocol: NETLINK_GENERIC, type: Int32(family), flags: flags, payload: header + attributes
     ) { _, answer in
       Netlink.attributes(answer.dropFirst(header.count), each: each)
     }

@@ -70,16 +70,6 @@ extension Socket {
     fileDescriptor < 0 ? .done : sendNothing()
   }
 
-  /// Tells the kernel that the fill ring has entries, if it sleeps on it (`needsWakeup`).
-  ///
-  /// In zero copy the driver's receive side runs at once, on this thread (a busy poll): drivers say
-  /// that they sleep on an empty fill ring only once that side has run, and igb's wake-up wakes
-  /// the sending side instead (before Linux 7.0). One system call, in zero copy four; none for
-  /// rings in memory.
-  @inlinable public func wakeReceive() {
-    if fileDescriptor >= 0 { receiveNothing() }
-  }
-
   @usableFromInline @inline(never) func sendNothing() -> Kick {
     guard sendto(fileDescriptor, nil, 0, Int32(MSG_DONTWAIT), nil, 0) < 0 else {
       return .done
@@ -90,34 +80,6 @@ extension Socket {
     // EAGAIN, EBUSY and ENOBUFS; and errors of one packet, which is then out of the way.
     default: return .again
     }
-  }
-
-  @usableFromInline @inline(never) func receiveNothing() {
-    // Only for this call: it would make every kick run the receive side too.
-    let usual = isZeroCopy ? busyPoll : nil
-    if usual != nil { setBusyPoll(Self.shortestBusyPoll) }
-    _ = recvfrom(fileDescriptor, nil, 0, Int32(MSG_DONTWAIT), nil, nil)
-    if let usual { setBusyPoll(usual) }
-  }
-
-  /// Microseconds; a call that does not block polls once, whatever it says.
-  private static var shortestBusyPoll: Int32 { 1 }
-
-  private var busyPoll: Int32? {
-    var microseconds: Int32 = 0
-    var length = socklen_t(MemoryLayout<Int32>.size)
-    // The kernel writes at most `length` bytes.
-    let result = unsafe getsockopt(
-      fileDescriptor, SOL_SOCKET, SO_BUSY_POLL, &microseconds, &length)
-    return result == 0 ? microseconds : nil
-  }
-
-  private func setBusyPoll(_ microseconds: Int32) {
-    var microseconds = microseconds
-    // The kernel reads the number; without CAP_NET_ADMIN it refuses, and nothing is polled.
-    _ = unsafe setsockopt(
-      fileDescriptor, SOL_SOCKET, SO_BUSY_POLL, &microseconds,
-      socklen_t(MemoryLayout<Int32>.size))
   }
 
   /// The kernel's counters; nil for rings in memory.

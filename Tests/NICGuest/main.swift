@@ -6,6 +6,8 @@
 //   NICGuest steer INTERFACE FLOW=QUEUE...   steers until SIGTERM, then restores; on SIGHUP tells
 //                                            the device once more
 //   NICGuest place zero-copy|copy INTERFACE FLOW=QUEUE...  the same by an engine with ports
+//   NICGuest poll zero-copy|copy INTERFACE   polls the driver of queue 0, until SIGTERM
+//   NICGuest napi NUMBER                     how that part of a driver is run
 //   NICGuest ask INTERFACE                   asks the driver about packets, until SIGTERM
 //   NICGuest count INTERFACE                 has the driver count by queue, until SIGTERM
 //   NICGuest restore INTERFACE               only what a killed process left
@@ -27,6 +29,8 @@ do {
     if try !runScenarios(lane, only: arguments.dropFirst(3)) { exit(1) }
   case ("show", 2): try show(Interface(named: arguments[1]))
   case ("steer", 3...): try steer(Interface(named: arguments[1]), arguments.dropFirst(2))
+  case ("poll", 3): try poll(arguments[2], isZeroCopy: arguments[1] == "zero-copy")
+  case ("napi", 2): napi(UInt32(arguments[1]) ?? 0)
   case ("ask", 2): try ask(arguments[1])
   case ("count", 2): try count(Interface(named: arguments[1]))
   case ("restore", 2): _ = try QueueSteering(Interface(named: arguments[1]))

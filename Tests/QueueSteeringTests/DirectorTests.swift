@@ -181,7 +181,7 @@ struct DirectorTests {
         usesLink = usesLink as Bool
       ]
       in
-      enterNamespace(path)
+      try NetworkNamespace.join(path)
       var director = try FlowDirector(
         sendingOn: Interface(named: "far"), recordFolder: folder, usesLink: usesLink)
       try director.direct(.packets(), to: 1)

@@ -139,14 +139,6 @@ func withHop(
   try thread.join()
 }
 
-/// Takes the calling thread of a test's child process into a namespace for good.
-func enterNamespace(_ path: String) {
-  // The path is a C string for the length of the call.
-  let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-  precondition(cxdp_setns(descriptor, 0) == 0, "setns: errno \(errno)")
-  close(descriptor)
-}
-
 /// A socket of the client's that is connected as a flow says.
 final class Sender {
   private let descriptor: Int32

@@ -96,7 +96,7 @@ struct HopTests {
     let hop = try Hop(isVersion6: false)
     await #expect(processExitsWith: .signal(SIGKILL)) {
       [path = hop.middle.path as String, folder = hop.folder.path as String] in
-      enterNamespace(path)
+      try NetworkNamespace.join(path)
       var queues = try QueueSteering(
         Interface(named: "toDevice"), sender: Interface(named: "toDevice"), recordFolder: folder)
       let flow = FlowKey(

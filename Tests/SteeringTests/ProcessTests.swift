@@ -16,7 +16,7 @@ struct ProcessTests {
     try namespace.run { _ = try program.attach(to: Interface(named: "near"), mode: .native) }
     await #expect(processExitsWith: .success) {
       [path = namespace.path as String, holder = holder as Int32] in
-      enterNamespace(path)
+      try NetworkNamespace.join(path)
       let near = try Interface(named: "near")
       var second = try SteeringProgram()
       let error = refusal { () throws(XDPError) in try second.attach(to: near, mode: .native) }
@@ -32,7 +32,7 @@ struct ProcessTests {
     let namespace = try preparedNamespace()
     await #expect(processExitsWith: .signal(SIGKILL)) {
       [path = namespace.path as String, isNative = (mode == .native) as Bool] in
-      enterNamespace(path)
+      try NetworkNamespace.join(path)
       var program = try SteeringProgram()
       try program.attach(to: Interface(named: "near"), mode: isNative ? .native : .generic)
       try program.setRules([Rule(.everything, .drop)])
@@ -48,7 +48,7 @@ struct ProcessTests {
   @Test func twentyTimesLeaveNothing() async throws {
     let namespace = try preparedNamespace()
     await #expect(processExitsWith: .success) { [path = namespace.path as String] in
-      enterNamespace(path)
+      try NetworkNamespace.join(path)
       let near = try Interface(named: "near")
       let far = try Interface(named: "far")
       var before = 0
@@ -72,7 +72,7 @@ struct ProcessTests {
   @Test func withoutCapabilitiesTheRefusalNamesThem() async throws {
     let namespace = try preparedNamespace()
     await #expect(processExitsWith: .success) { [path = namespace.path as String] in
-      enterNamespace(path)
+      try NetworkNamespace.join(path)
       precondition(setgid(65_534) == 0 && setuid(65_534) == 0)
       let error = refusal { () throws(XDPError) in _ = try SteeringProgram() }
       precondition(error?.kind == .notPermitted, "\(error as Any)")
@@ -86,14 +86,6 @@ func preparedNamespace() throws -> NetworkNamespace {
   let namespace = try NetworkNamespace()
   try namespace.run { _ = try VethPair("near", "far") }
   return namespace
-}
-
-/// Takes the calling thread of a test's child process into a namespace for good.
-func enterNamespace(_ path: String) {
-  // The path is a C string for the length of the call.
-  let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-  precondition(cxdp_setns(descriptor, 0) == 0, "setns: errno \(errno)")
-  close(descriptor)
 }
 
 /// How many files this process has open.

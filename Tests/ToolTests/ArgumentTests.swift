@@ -37,7 +37,8 @@ import Testing
     let tool = try Tool([command, "--help"])
     #expect(try tool.process.wait(timeout: .seconds(20)) == .exited(0))
     let common = [
-      "--queue <N|all>", "--mode <auto|zero-copy|copy|generic>", "--wait/--spin", "--cpu <N,...>",
+      "--queue <N|all>", "--mode <auto|zero-copy|copy|generic>", "--wait/--spin/--busy-poll",
+      "--cpu <N,...>",
       "--seconds <S>", "--chunk", "--memory", "--json", "Example: martlet \(command) ",
     ]
     let own = ["--rate <N>", "--size <N>", "--count <N>", "--flows <N>", "--destination-mac <MAC>"]

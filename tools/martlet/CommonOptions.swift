@@ -16,7 +16,10 @@ struct CommonOptions: ParsableArguments {
     transform: readMode)
   var mode = ModeRequest.auto
 
-  @Flag(help: "Sleep until packets come, or look for them all the time.")
+  @Flag(
+    help: ArgumentHelp(
+      "Sleep until packets come, look for them all the time, or fetch them from the driver all the "
+        + "time with its interrupts deferred."))
   var waiting = Waiting.wait
 
   @Option(
@@ -55,6 +58,7 @@ struct CommonOptions: ParsableArguments {
     configuration.memory = memory
     configuration.chunkSize = chunk.rawValue
     configuration.isSpinning = waiting == .spin
+    configuration.isBusyPolling = waiting == .busyPoll
     return configuration
   }
 }
@@ -63,6 +67,7 @@ struct CommonOptions: ParsableArguments {
 enum Waiting: String, EnumerableFlag {
   case wait
   case spin
+  case busyPoll
 }
 
 /// The chunks that the kernel takes.

@@ -26,7 +26,7 @@ struct Relay: ~Copyable, Worker {
     configuration.isTransparent = true
     configuration.isUnaligned = false
     self.action = action
-    neverSleeps = configuration.isSpinning
+    neverSleeps = configuration.isSpinning || configuration.isBusyPolling
     directions =
       switch right {
       case let right?:

@@ -21,7 +21,7 @@ extension RunReport {
 
 extension PortReport {
   fileprivate var json: JSON {
-    .object([
+    var members: [(key: String, value: JSON)] = [
       ("interface", .string(interface)),
       ("queue", .integer(queue)),
       ("mode", .string(mode.rawValue)),
@@ -32,7 +32,20 @@ extension PortReport {
       ("sent", sent.json),
       ("dropped", .object(dropped.causes.map { ($0.name, .counter($0.packets)) })),
       ("fill_waits", .counter(fillWaits)),
-    ])
+    ]
+    if let name = polling.name { members.append(("polling", .string(name))) }
+    return .object(members)
+  }
+}
+
+extension PortPolling {
+  fileprivate var name: String? {
+    switch self {
+    case .off: nil
+    case .unnamed: "unnamed"
+    case .deferred: "deferred"
+    case .interrupted: "interrupted"
+    }
   }
 }
 

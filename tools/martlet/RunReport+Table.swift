@@ -50,6 +50,12 @@ extension PortReport {
     case .unwritten: notes.append("no facts: the driver has no place for them, or another program")
     case .lost: notes.append("no facts: the driver loses what stands in front of packets")
     }
+    switch polling {
+    case .off: break
+    case .unnamed: notes.append("not polled: the kernel does not say what part of the driver it is")
+    case .deferred(let napi): notes.append("polled, with the interrupts of NAPI \(napi) deferred")
+    case .interrupted(let reason): notes.append("polled, but interrupted: \(reason)")
+    }
     notes.append(
       capabilities.map { "the driver offers \($0)" }
         ?? "the kernel does not tell what drivers offer")
