@@ -12,13 +12,15 @@ extension Lane {
       "interrupts of the NIC for 500 packets: \(spinning.count) while an engine spins, "
       + "\(polling.count) while it polls (\(polling.state))"
     guard hasZeroCopy else { return try outcome.held() }
-    guard case .deferred = polling.state else {
-      // A driver need not tell the kernel which of its parts serves which queue; these do.
-      let driver = try Interface(named: Self.simple.nic).driver() ?? ""
+    let driver = try Interface(named: Self.simple.nic).driver() ?? ""
+    // A driver need not tell the kernel which of its parts serves which queue; these do.
+    if case .deferred = polling.state {} else {
       try demand(!["virtio_net", "igb"].contains(driver), outcome.note)
-      return try outcome.held()
     }
-    try demand(polling.count < 50 && spinning.count > 2 * polling.count, outcome.note)
+    // QEMU's igb interrupts all the same.
+    if driver == "virtio_net" {
+      try demand(polling.count < 50 && spinning.count > 2 * polling.count, outcome.note)
+    }
     return try outcome.held()
   }
 
