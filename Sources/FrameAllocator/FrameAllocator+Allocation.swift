@@ -16,8 +16,7 @@ extension FrameAllocator {
     else {
       return allocateSlowly(byteCount: byteCount, group: group, permission: permission)
     }
-    // The head of what a magazine has is marked.
-    map.pages[granule &>> 6].notMarks |= 1 &<< UInt64(truncatingIfNeeded: granule)
+    map.pages[granule &>> 6].held |= 1 &<< UInt64(truncatingIfNeeded: granule)
     return UInt64(truncatingIfNeeded: granule) &<< 6
   }
 
@@ -73,8 +72,8 @@ extension FrameAllocator {
     guard length <= Magazines.longest, let granule = magazines.pop(group, length) else {
       return nil
     }
-    // The head of a packed frame is marked while it is cached, a slot's always.
-    if length > 0 { map.pages[granule &>> 6].marks ^= 1 &<< UInt64(granule & 63) }
+    // Who has a slot is in the slot map.
+    if length > 0 { map.pages[granule &>> 6].held |= 1 &<< UInt64(granule & 63) }
     return granule
   }
 
@@ -150,7 +149,7 @@ extension FrameAllocator {
   @inline(never)
   private mutating func takeAcross(_ first: Int, _ length: Int, of node: Int, _ heap: Int) -> Int {
     map.set(first..<first + length, free: false)
-    map.pages[first >> 6].heads |= UInt64(1) << UInt64(first & 63)
+    map.begin(first, isHeld: true)
     lists.update(node, of: heap, run: map.longestRun(of: node), lists.shape)
     return first
   }
@@ -164,7 +163,7 @@ extension FrameAllocator {
   @inline(__always)
   private mutating func cutPage(_ length: Int, in heap: Int) -> Int? {
     guard let (page, old) = lists.bestPage(length, in: heap) else { return nil }
-    let free = map.pages[page].free
+    let free = map.free[page]
     if Runs.isOne(free) {
       // What is left follows from the list: the next search need not wait for the page's granules.
       let bit = free.trailingZeroBitCount

@@ -5,17 +5,17 @@ extension FrameAllocator {
   ///
   /// Time grows with the memory, linearly.
   public func audit() -> String? {
-    var marked = Marked()
-    return auditNodes(&marked) ?? auditSlots() ?? auditMagazines(marked) ?? pool.audit()
+    var elsewhere = Elsewhere()
+    return auditNodes(&elsewhere) ?? auditSlots() ?? auditMagazines(elsewhere) ?? pool.audit()
   }
 
-  /// Marked heads that are no slots.
-  private struct Marked {
+  /// Frames that are neither slots nor held.
+  private struct Elsewhere {
     var inFlight = 0
     var cached = 0
   }
 
-  private func auditNodes(_ marked: inout Marked) -> String? {
+  private func auditNodes(_ elsewhere: inout Elsewhere) -> String? {
     var reserveNodes = 0
     var counts = [Int](repeating: 0, count: groupCount * 2)
     var whole = counts
@@ -25,7 +25,7 @@ extension FrameAllocator {
       counts[heap] += 1
       if heap & 1 == 1 { reserveNodes += 1 }
       if map.isWhole(node) { whole[heap] += 1 }
-      if let broken = audit(node, heap: heap, &marked) { return broken }
+      if let broken = audit(node, heap: heap, &elsewhere) { return broken }
     }
     for heap in counts.indices {
       guard Int(lists.nodeCounts[heap]) == counts[heap], Int(lists.wholeCounts[heap]) == whole[heap]
@@ -39,26 +39,31 @@ extension FrameAllocator {
       return "\(reserveNodes) reserve nodes are here, the count says \(reserveNodeCount)"
     }
     let ownFlights = flights.granules().filter { ownHeap(of: $0) != nil }.count
-    guard marked.inFlight == ownFlights else {
-      return "\(marked.inFlight) packed frames are marked as in flight, the table has \(ownFlights)"
+    guard elsewhere.inFlight == ownFlights else {
+      return "\(elsewhere.inFlight) packed frames of pages are in flight, the table has "
+        + "\(ownFlights)"
     }
     return nil
   }
 
   /// One node: every used run has a head.
-  private func audit(_ node: Int, heap: Int, _ marked: inout Marked) -> String? {
+  private func audit(_ node: Int, heap: Int, _ elsewhere: inout Elsewhere) -> String? {
     var hasRun = false
     var run = 0
     var longest = 0
     var wholePages = 0
     for page in map.firstPage(of: node)..<map.firstPage(of: node + 1) {
-      let masks = map.pages[page]
-      wholePages = masks.isWhole ? wholePages + Page.granules : 0
+      let (masks, free) = (map.pages[page], map.free[page])
+      guard masks.inside & free == 0, masks.held & (masks.inside | free) == 0 else {
+        return "granules of page \(page) are in two states at once"
+      }
+      let heads = map.heads(of: page)
+      wholePages = free == ~0 ? wholePages + Page.granules : 0
       longest = max(longest, wholePages)
       for bit in 0..<Page.granules {
         if map.span != 0, bit % map.span == 0 { run = 0 }
-        let isFree = masks.free >> UInt64(bit) & 1 == 1
-        let isHead = masks.heads >> UInt64(bit) & 1 == 1
+        let isFree = free >> UInt64(bit) & 1 == 1
+        let isHead = heads >> UInt64(bit) & 1 == 1
         run = isFree ? run + 1 : 0
         longest = max(longest, run)
         guard isFree || isHead || hasRun else {
@@ -66,13 +71,13 @@ extension FrameAllocator {
         }
         hasRun = !isFree
       }
-      for bit in 0..<Page.granules where (masks.heads & masks.marks) >> UInt64(bit) & 1 == 1 {
+      for bit in 0..<Page.granules where (heads & ~masks.held) >> UInt64(bit) & 1 == 1 {
         let granule = page << 6 | bit
         if slots.window(ofSlotWith: granule) == nil {
           if flights.holder(of: granule) != nil {
-            marked.inFlight += 1
+            elsewhere.inFlight += 1
           } else {
-            marked.cached += 1
+            elsewhere.cached += 1
           }
         }
       }
@@ -83,6 +88,9 @@ extension FrameAllocator {
     guard longest == map.longestRun(of: node) else {
       return "node \(node) has a free run of \(longest), its tree says \(map.longestRun(of: node))"
     }
+    guard lists.areEndsRight(node, longest: longest) else {
+      return "it is wrongly noted of node \(node) whether it has a long free run"
+    }
     return nil
   }
 
@@ -90,7 +98,7 @@ extension FrameAllocator {
   private func crossingFrame(of node: Int, heap: Int) -> Int? {
     guard map.span != 0, !isIsolated(heap >> 1) else { return nil }
     for page in map.firstPage(of: node)..<map.firstPage(of: node + 1) {
-      for bit in 0..<Page.granules where map.pages[page].heads >> UInt64(bit) & 1 == 1 {
+      for bit in 0..<Page.granules where map.heads(of: page) >> UInt64(bit) & 1 == 1 {
         let base = page << 6 | bit
         if base % map.span + map.length(at: base) > map.span { return base }
       }
@@ -108,9 +116,8 @@ extension FrameAllocator {
       }
       guard let heap = ownHeap(of: base) else { continue }
       counts[heap >> 1] += 1
-      let page = map.pages[base >> 6]
-      guard (page.heads & page.marks) >> UInt64(base & 63) & 1 == 1 else {
-        return "the slot at granule \(base) is not marked in its page"
+      guard map.isElsewhere(base) else {
+        return "the slot at granule \(base) does not begin in its page"
       }
       guard base & 63 + slots.granules <= Page.granules,
         map.length(at: base) == slotLength(at: base)
@@ -122,7 +129,7 @@ extension FrameAllocator {
     return nil
   }
 
-  private func auditMagazines(_ marked: Marked) -> String? {
+  private func auditMagazines(_ elsewhere: Elsewhere) -> String? {
     var cached = 0
     for group in 0..<groupCount {
       for length in 0...Magazines.longest {
@@ -130,9 +137,9 @@ extension FrameAllocator {
         if length > 0 { cached += magazines.count(group, length) }
       }
     }
-    return marked.cached == cached
+    return elsewhere.cached == cached
       ? nil
-      : "\(marked.cached) marked frames are no slots and not in flight, the magazines have "
+      : "\(elsewhere.cached) frames are no slots, not held and not in flight, the magazines have "
         + "\(cached)"
   }
 
@@ -142,12 +149,11 @@ extension FrameAllocator {
       guard ownHeap(of: granule) == Self.heap(of: group, .normal) else {
         return "a magazine of group \(group) has granule \(granule), which is not the group's"
       }
-      let page = map.pages[granule >> 6]
       if length == 0 {
         guard custody(of: UInt64(granule) << 6) == .free, slots.window(ofSlotWith: granule) != nil
         else { return "the cached slot at granule \(granule) is in use" }
       } else {
-        guard page.heads & page.marks & UInt64(1) << UInt64(granule & 63) != 0,
+        guard map.isElsewhere(granule),
           slots.window(ofSlotWith: granule) == nil, map.length(at: granule) == length
         else { return "the frame cached at granule \(granule) is in use or of another length" }
       }
@@ -163,7 +169,7 @@ extension NodeLists {
     var misplaced: Int?
     _ = first(from: 0, in: heap) { node in
       listed += 1
-      if !isListed(node) || !isOwnerRight(node) { misplaced = node }
+      if !isListed(node) { misplaced = node }
       return misplaced != nil || listed > Int(nodeCounts[heap])
     }
     if let misplaced { return "node \(misplaced) is not listed under its longest free run" }

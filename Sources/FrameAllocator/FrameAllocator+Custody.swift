@@ -60,11 +60,8 @@ extension FrameAllocator {
       return owner(of: granule) != nil && flights.insert(granule, holder: holder)
     }
     guard let base = map.base(of: granule) else { return false }
-    let bit = UInt64(1) << UInt64(base & 63)
-    guard map.pages[base >> 6].held & bit != 0, flights.insert(base, holder: holder) else {
-      return false
-    }
-    map.pages[base >> 6].marks |= bit
+    guard map.isHeld(at: base), flights.insert(base, holder: holder) else { return false }
+    map.setHeld(false, at: base)
     return true
   }
 
@@ -86,7 +83,6 @@ extension FrameAllocator {
     guard let base = map.base(of: granule), flights.remove(base, holder: holder) else {
       return false
     }
-    map.pages[base >> 6].marks &= ~(UInt64(1) << UInt64(base & 63))
     free(base, heap: heap)
     return true
   }

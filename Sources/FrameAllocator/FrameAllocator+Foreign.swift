@@ -63,7 +63,7 @@ extension FrameAllocator {
       refusalCount += 1
       return
     }
-    if map.pages[base >> 6].held >> UInt64(base & 63) & 1 == 1 {
+    if map.isHeld(at: base) {
       free(base, heap: heap)
     } else if flights.holder(of: base) == nil, let window = slots.window(ofSlotWith: base),
       slots.custody(ofSlotIn: window) == .returning

@@ -52,7 +52,7 @@ extension FrameAllocator {
   public func ledger(with others: [Share] = []) -> Ledger {
     var ledger = Ledger(total: map.pageCount * Page.granules)
     for page in 0..<map.pageCount {
-      ledger.held += Page.granules - map.pages[page].free.nonzeroBitCount
+      ledger.held += Page.granules - map.free[page].nonzeroBitCount
     }
     for window in 0..<slots.entries.count {
       guard let custody = slots.custody(ofSlotIn: window) else { continue }
@@ -113,7 +113,7 @@ extension FrameAllocator {
     if let window = slots.window(ofSlotWith: granule) { return slots.custody(ofSlotIn: window) }
     guard ownHeap(of: granule) != nil, let base = map.base(of: granule) else { return .free }
     if let holder = flights.holder(of: base) { return .transmit(holder) }
-    return map.pages[base >> 6].marks >> UInt64(base & 63) & 1 == 1 ? .free : .held
+    return map.isHeld(at: base) ? .held : .free
   }
 
   /// Nodes that this worker has for a group, those in reserve included.

@@ -9,8 +9,10 @@ extension FrameAllocator {
   @inlinable @inline(__always) @discardableResult
   public mutating func release(_ address: UInt64) -> Bool {
     let granule = Int(truncatingIfNeeded: address &>> 6)
-    return UInt(bitPattern: granule &>> 6) < UInt(bitPattern: map.pageCount)
-      && cachePacked(granule) || releaseSlowly(address)
+    guard _fastPath(UInt(bitPattern: granule &>> 6) < UInt(bitPattern: map.pageCount)),
+      _fastPath(cachePacked(granule))
+    else { return releaseSlowly(address) }
+    return true
   }
 
   /// Puts the packed frame that begins at `granule` into its magazine.
@@ -22,17 +24,17 @@ extension FrameAllocator {
   @inlinable @inline(__always)
   mutating func cachePacked(_ granule: Int, fromAfar: Bool = false) -> Bool {
     let page = granule &>> 6
-    let heap =
-      Int(truncatingIfNeeded: owners[page]) ^ Int(truncatingIfNeeded: identity)
-    // A reserve node's, of a page with a long free run, or another worker's, which may change at
-    // this moment: it is not even read.
-    guard heap & (fromAfar ? 0xF801 : 0x1_F801) == 0 else { return false }
+    let heap = Int(truncatingIfNeeded: UInt32(owners[page]) ^ identity)
+    // A reserve node's, or another worker's, which may change at this moment: it is not even read.
+    guard _fastPath(heap & 0xF801 == 0) else { return false }
     let masks = map.pages[page]
-    let length = masks.heldLength(at: granule)
-    guard length != 0, granule & 63 &+ length <= map.lastEnd,
-      magazines.push(granule, heap: fromAfar ? heap & 0x7FF : heap, packed: length)
+    let length = masks.length(at: granule)
+    let end = UInt8(truncatingIfNeeded: granule & 63 &+ length)
+    guard _fastPath(masks.isHeld(at: granule)),
+      _fastPath(end <= (fromAfar ? map.lastEnd : map.ends[page])),
+      _fastPath(magazines.push(granule, heap: heap, packed: length))
     else { return false }
-    map.pages[page].notMarks = masks.notMarks & ~(1 &<< UInt64(truncatingIfNeeded: granule))
+    map.pages[page].held = masks.held ^ 1 &<< UInt64(truncatingIfNeeded: granule)
     return true
   }
 
@@ -42,7 +44,7 @@ extension FrameAllocator {
     guard let granule = granule(at: address) else { return refuse() }
     guard let heap = ownHeap(of: granule) else { return releaseForeign(granule) || refuse() }
     guard let base = map.base(of: granule) else { return refuse() }
-    if (map.pages[base &>> 6].held &>> UInt64(truncatingIfNeeded: base & 63)) & 1 == 1 {
+    if map.isHeld(at: base) {
       free(base, heap: heap)
       return true
     }
@@ -115,12 +117,12 @@ extension FrameAllocator {
   mutating func free(_ base: Int, heap: Int) {
     let length = map.length(at: base)
     if magazines.depth > 0, heap & 1 == 0, length <= Magazines.longest,
-      owners[base >> 6] & NodeLists.unfilled == 0,
+      map.ends[base >> 6] != 0,
       magazines.isOpen(heap >> 1, length), !self.isIsolated(heap >> 1)
     {
       if magazines.count(heap >> 1, length) >= magazines.depth { spill(length, heap: heap) }
       if magazines.push(base, heap >> 1, length) {
-        map.pages[base >> 6].marks |= UInt64(1) << UInt64(base & 63)
+        map.setHeld(false, at: base)
         return
       }
     }
@@ -166,9 +168,7 @@ extension FrameAllocator {
 
   /// Makes a run free; a node that becomes whole goes back to the pool, but for one spare.
   mutating func erase(_ base: Int, length: Int, heap: Int) {
-    let bit = UInt64(1) &<< UInt64(truncatingIfNeeded: base & 63)
-    map.pages[base &>> 6].heads &= ~bit
-    map.pages[base &>> 6].marks &= ~bit
+    map.setHeld(false, at: base)
     makeFree(base, count: length, heap: heap)
   }
 
@@ -207,7 +207,7 @@ extension FrameAllocator {
   @inline(never)
   private mutating func makeFreeInPage(_ first: Int, count: Int, heap: Int) -> Bool {
     let page = first &>> 6
-    map.pages[page].marks |= Runs.mask(at: first & 63, count: count)
-    return lists.update(page, of: heap, run: Runs.longest(in: map.pages[page].free), .page)
+    let free = map.makeFree(first & 63, count, ofPage: page)
+    return lists.update(page, of: heap, run: Runs.longest(in: free), .page)
   }
 }

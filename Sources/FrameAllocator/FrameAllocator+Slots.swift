@@ -52,7 +52,7 @@ extension FrameAllocator {
   }
 
   private func hasRoom(_ node: Int, isIsolated: Bool) -> Bool {
-    pages(of: node).contains { slotPlace(in: map.pages[$0].free, isIsolated: isIsolated) != nil }
+    pages(of: node).contains { slotPlace(in: map.free[$0], isIsolated: isIsolated) != nil }
   }
 
   private func pages(of node: Int) -> Range<Int> {
@@ -81,8 +81,7 @@ extension FrameAllocator {
     var given: Int?
     var count = 0
     for page in pages(of: node) {
-      while count < wanted, let place = slotPlace(in: map.pages[page].free, isIsolated: isIsolated)
-      {
+      while count < wanted, let place = slotPlace(in: map.free[page], isIsolated: isIsolated) {
         let granule = page << 6 | place
         if given != nil {
           guard magazines.push(granule, heap >> 1, 0) else { break }
@@ -90,8 +89,7 @@ extension FrameAllocator {
           given = granule
         }
         map.set(granule..<granule + length, free: false)
-        map.pages[page].heads |= UInt64(1) << UInt64(place)
-        map.pages[page].marks |= UInt64(1) << UInt64(place)
+        map.begin(granule, isHeld: false)
         slots.set(.free, at: granule)
         count += 1
       }

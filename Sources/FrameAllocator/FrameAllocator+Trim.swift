@@ -31,10 +31,8 @@ extension FrameAllocator {
       slotCounts[heap >> 1] = slotCounts[heap >> 1] - 1
       trims[heap >> 1] = min(trims[heap >> 1], 254) + 1
     }
-    let bit = UInt64(1) << UInt64(granule & 63)
-    map.pages[granule >> 6].heads &= ~bit
-    map.pages[granule >> 6].marks &= ~bit
-    map.pages[kept.lowerBound >> 6].heads |= UInt64(1) << UInt64(kept.lowerBound & 63)
+    map.setHeld(false, at: granule)
+    map.begin(kept.lowerBound, isHeld: true)
     makeFree(whole.lowerBound, count: kept.lowerBound - whole.lowerBound, heap: heap)
     makeFree(kept.upperBound, count: whole.upperBound - kept.upperBound, heap: heap)
     return UInt64(kept.lowerBound) << 6
@@ -76,7 +74,7 @@ extension FrameAllocator {
 
   private func freeGranules(of node: Int) -> Int {
     (map.firstPage(of: node)..<map.firstPage(of: node + 1)).reduce(0) {
-      $0 + map.pages[$1].free.nonzeroBitCount
+      $0 + map.free[$1].nonzeroBitCount
     }
   }
 
@@ -84,6 +82,6 @@ extension FrameAllocator {
   /// application has it.
   private func heldBase(of granule: Int) -> Int? {
     guard ownHeap(of: granule) != nil, let base = map.base(of: granule) else { return nil }
-    return map.pages[base >> 6].held >> UInt64(base & 63) & 1 == 0 ? nil : base
+    return map.isHeld(at: base) ? base : nil
   }
 }

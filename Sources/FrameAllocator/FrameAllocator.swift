@@ -13,15 +13,17 @@
 /// given again. *Foreign*: of a node that another worker owns. *Custody*: who has a frame.
 ///
 /// Invariants, checked by `audit()`:
-/// - `used + free = all` granules of a page, and every used run begins with a head (see `Page`);
+/// - a granule is free, inside of a frame or a frame's first, and only one of these; a used run
+///   begins with a frame's first granule (see `Page`);
 /// - no two free runs are adjacent: they are one; a node is listed under its longest one;
 /// - no frame lies across a boundary that the configuration names, and free runs count up to it;
 /// - a node belongs to one heap of one worker, or to the pool; so a page has frames of one group;
 /// - reserve nodes serve `.critical` allocations only, and every node that comes back refills the
 ///   reserve first;
 /// - every slot stands in the slot map, inside one page, in one custody; every packed frame that is
-///   marked and not cached is in flight;
-/// - cached frames are of their magazine's length and group, and nobody has them.
+///   neither held nor cached is in flight;
+/// - cached frames are of their magazine's length and group, and nobody has them;
+/// - frames of a page with a long free run do not wait in magazines when they are released here.
 @frozen public struct FrameAllocator: ~Copyable {
   let pool: FramePool
   let memory: TableMemory
@@ -78,12 +80,11 @@
     map = pool.map
     owners = pool.owners
     slots = pool.slots
-    identity = FramePool.owner(worker: worker, heap: 0)
+    identity = UInt32(FramePool.owner(worker: worker, heap: 0))
     maximumFrame = (map.span == 0 ? map.nodeGranules : map.span) * Self.granule
     isAlone = configuration.workers == 1 && configuration.groups.count == 1
     lists = NodeLists(
-      pages: pool.map, owners: pool.owners, heapCount: configuration.groups.count * 2,
-      memory: memory)
+      pages: pool.map, heapCount: configuration.groups.count * 2, memory: memory)
     // Aligned slots are all alike. Unaligned ones are cut where they fit best, which a deep cache
     // would prevent.
     magazines = Magazines(
@@ -140,7 +141,7 @@ extension FrameAllocator {
   /// The heap of this worker that a granule's node belongs to; nil if it is another's.
   @inlinable @inline(__always)
   func ownHeap(of granule: Int) -> Int? {
-    let heap = owners[granule &>> 6] & ~NodeLists.unfilled ^ identity
+    let heap = UInt32(owners[granule &>> 6]) ^ identity
     return heap < 1 &<< 11 ? Int(truncatingIfNeeded: heap) : nil
   }
 

@@ -197,7 +197,7 @@ extension FramePool {
   ///
   /// One that `isExtra` comes only while memory is plenty, and nobody is asked for it.
   func take(
-    for group: Int, permission: Permission, owner: UInt32, isExtra: Bool = false
+    for group: Int, permission: Permission, owner: UInt16, isExtra: Bool = false
   ) -> Int? {
     let node = state.withLock { state -> Int? in
       guard !isExtra || isPlenty(state), let node = state.take(for: group, permission: permission)
@@ -231,7 +231,7 @@ extension FramePool {
     state.openFree - state.owed - state.reserve > map.nodeCount / 8
   }
 
-  private func setOwner(_ owner: UInt32, of node: Int) {
+  private func setOwner(_ owner: UInt16, of node: Int) {
     for page in map.firstPage(of: node)..<map.firstPage(of: node + 1) { owners[page] = owner }
   }
 }

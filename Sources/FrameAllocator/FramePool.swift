@@ -15,7 +15,7 @@ internal import Synchronization
 public final class FramePool: Sendable {
   let configuration: FrameAllocator.Configuration
   let map: PageMap
-  /// Per page: worker and heap of its node, see `owner(worker:heap:)`, and its `unfilled` bit.
+  /// Per page: worker and heap of its node, see `owner(worker:heap:)`.
   let owners: SharedTable
   let slots: SlotMap
   let mailboxes: [Mailbox]
@@ -25,21 +25,20 @@ public final class FramePool: Sendable {
   let pressure = Atomic<UInt32>(0)
 
   /// The word of a node that nobody owns.
-  static let noOwner: UInt32 = 0xFFFF
+  static let noOwner: UInt16 = 0xFFFF
 
   /// Fails if the reserve and the guarantees cannot be kept.
   ///
-  /// Allocates its tables here and nothing later, about 0.8 % of the memory.
+  /// Allocates its tables here and nothing later, about 1 % of the memory.
   public init(_ configuration: FrameAllocator.Configuration) throws(FrameAllocatorError) {
     try configuration.validate()
     self.configuration = configuration
     let memory = TableMemory()
     let nodeCount = configuration.byteCount / configuration.nodeSize
-    let pageCount = nodeCount << configuration.nodeOrder
     let map = PageMap(
-      pages: memory.table(of: Page.self, count: pageCount),
-      links: memory.table(of: UInt64.self, count: pageCount), order: configuration.nodeOrder,
-      nodeCount: nodeCount, span: configuration.span)
+      order: configuration.nodeOrder, nodeCount: nodeCount, span: configuration.span,
+      memory: memory)
+    let pageCount = map.pageCount
     let owners = memory.sharedTable(count: pageCount)
     for page in 0..<pageCount { owners[page] = Self.noOwner }
     let windows = pageCount * 4096 / configuration.chunkSize
@@ -60,8 +59,8 @@ public final class FramePool: Sendable {
   }
 
   /// The word of a node that one heap of a worker owns.
-  static func owner(worker: Int, heap: Int) -> UInt32 {
-    UInt32(truncatingIfNeeded: worker << 11 | heap)
+  static func owner(worker: Int, heap: Int) -> UInt16 {
+    UInt16(truncatingIfNeeded: worker << 11 | heap)
   }
 
   /// The mailbox in which one worker puts frames for another.

@@ -107,7 +107,7 @@
   @inlinable @inline(__always)
   func pop(at place: Place) -> Int? {
     let left = Int(Int32(bitPattern: words[place.count])) &- 1
-    guard left >= 0 else { return nil }
+    guard _fastPath(left >= 0) else { return nil }
     words[place.count] = UInt32(truncatingIfNeeded: left)
     return Int(truncatingIfNeeded: words[place.frames &+ left])
   }
@@ -127,7 +127,7 @@
   @inlinable @inline(__always)
   func push(_ granule: Int, at place: Place, depth: Int) -> Bool {
     let count = Int(truncatingIfNeeded: words[place.count])
-    guard count < depth else { return false }
+    guard _fastPath(count < depth) else { return false }
     words[place.frames &+ count] = UInt32(truncatingIfNeeded: granule)
     words[place.count] = UInt32(truncatingIfNeeded: count &+ 1)
     return true

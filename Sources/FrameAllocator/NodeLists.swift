@@ -5,7 +5,6 @@
 /// are in no list.
 @usableFromInline struct NodeLists {
   private let pages: PageMap
-  private let owners: SharedTable
   /// First node of each list; `NodeLink.none` plus nothing is stored as 0, node n as n + 1.
   private let heads: Table<UInt32>
   /// A bit per list that is not empty, and a bit per such word that is not 0, where there are more
@@ -79,19 +78,14 @@
     }
   }
 
-  /// The bit of a page's owner that is set while the page has a long free run, where a node is a
-  /// page.
+  /// From here on a free run is long, where a node is a page.
   ///
-  /// Its frames then make that run longer instead of waiting in magazines: packets come to lie
-  /// where they fit, not where others lay. It stands in a word that every release looks at anyway,
-  /// and only the worker that owns the node writes it.
-  @inlinable static var unfilled: UInt32 { 1 << 16 }
-  /// From here on a free run is long.
+  /// The page's frames then make that run longer instead of waiting in magazines: packets come to
+  /// lie where they fit, not where others lay.
   private static var longRun: Int { 17 }
 
-  init(pages: PageMap, owners: SharedTable, heapCount: Int, memory: TableMemory) {
+  init(pages: PageMap, heapCount: Int, memory: TableMemory) {
     self.pages = pages
-    self.owners = owners
     shape = Shape(order: pages.order)
     heads = memory.table(of: UInt32.self, count: heapCount * shape.listCount)
     words = memory.table(of: UInt64.self, count: heapCount * shape.wordCount)
@@ -124,7 +118,7 @@ extension NodeLists {
     setLink(
       NodeLink(previous: NodeLink.none, next: NodeLink.none, run: 0), of: node)
     insert(node, run: pages.nodeGranules, into: shape.top, of: heap, shape)
-    if shape.isPage { owners[node] |= Self.unfilled }
+    if shape.isPage { pages.ends[node] = 0 }
   }
 
   /// Lets a wholly free node go.
@@ -150,7 +144,7 @@ extension NodeLists {
       return false
     }
     if shape.isPage, Self.isLong(run) != Self.isLong(old.run) {
-      owners[node] ^= Self.unfilled
+      pages.ends[node] ^= pages.lastEnd
     }
     if old.run != 0 { withdraw(node, old, of: heap, shape) }
     if shape.list(of: old.run) == shape.top { wholeCounts[heap] &-= 1 }
@@ -186,7 +180,9 @@ extension NodeLists {
   @inline(__always)
   func shorten(_ page: Int, firstOf old: Int, to run: Int, of heap: Int) {
     let shape = Shape.page
-    if (run &- Self.longRun) ^ (old &- Self.longRun) < 0 { owners[page] ^= Self.unfilled }
+    if (run &- Self.longRun) ^ (old &- Self.longRun) < 0 {
+      pages.ends[page] ^= pages.lastEnd
+    }
     if old == shape.top { wholeCounts[heap] &-= 1 }
     let next = NodeLink(pages.links[page]).next
     // The number of no node is -1 in 24 bits.
@@ -293,10 +289,13 @@ extension NodeLists {
   @inline(__always)
   private static func isLong(_ run: Int) -> Bool { run >= longRun }
 
-  /// Whether the node's owner says rightly that it has a long free run.
-  func isOwnerRight(_ node: Int) -> Bool {
-    let isUnfilled = shape.isPage && pages.longestRun(of: node) >= Self.longRun
-    return owners[pages.firstPage(of: node)] & Self.unfilled == (isUnfilled ? Self.unfilled : 0)
+  /// Whether it is rightly noted if the frames of a node, whose longest free run is `longest`, may
+  /// wait in magazines.
+  func areEndsRight(_ node: Int, longest: Int) -> Bool {
+    let end = shape.isPage && Self.isLong(longest) ? 0 : pages.lastEnd
+    return (pages.firstPage(of: node)..<pages.firstPage(of: node + 1)).allSatisfy {
+      pages.ends[$0] == end
+    }
   }
 
   /// A wholly free node of the heap.

@@ -1,72 +1,47 @@
 /// What the allocator knows about a page: 64 granules, one bit of each mask per granule.
 ///
-/// | `heads` | `marks` | the granule |
-/// |---|---|---|
-/// | - | set | is free |
-/// | set | - | begins a packed frame that the application has |
-/// | set | set | begins a frame that is elsewhere, as below |
-/// | - | - | belongs to the frame that begins in front of it |
+/// | `inside` | `held` | `free` | the granule |
+/// |---|---|---|---|
+/// | - | - | set | belongs to no frame |
+/// | - | set | - | begins a packed frame that the application has |
+/// | - | - | - | begins a frame that is elsewhere, as below |
+/// | set | - | - | belongs to the frame that begins in front of it |
 ///
 /// Elsewhere: an RX slot, which is in the slot map; a packed frame in flight, which is in the
 /// flights; any other is cached in a magazine.
 ///
-/// All of it lies outside of packet memory, which the NIC and other processes write. Two words and
-/// no more: four pages share a cache line, and a release all over a large memory waits for lines.
+/// All of it lies outside of packet memory, which the NIC and other processes write. Here is what a
+/// frame on its way to a magazine and back needs, two words and no more: four pages share a cache
+/// line, and a release all over a large memory waits for lines. `free` is in a table of its own.
 ///
-/// Both are stored inverted. Then the granules that follow a head in its frame are ones in both
-/// words, and behind the page's end come zeros: adding one at the head carries to the frame's end.
+/// A frame's length follows from `inside` alone, which such a frame does not change. Only a branch
+/// that is foreseen waits for `held`, which it does: the frames of a page come and go one after the
+/// other, and each would wait until the word that the last has written can be read.
 @frozen @usableFromInline struct Page: BitwiseCopyable {
-  /// The bits that are not set in `heads` and in `marks`.
-  @usableFromInline var notHeads: UInt64
-  @usableFromInline var notMarks: UInt64
+  /// Granules of frames but for the first of each.
+  @usableFromInline var inside: UInt64 = 0
+  /// Where packed frames begin that the application has.
+  @usableFromInline var held: UInt64 = 0
 
-  @inline(__always)
-  init(heads: UInt64, marks: UInt64) {
-    notHeads = ~heads
-    notMarks = ~marks
-  }
+  /// A page of no frames.
+  init() {}
 
   /// Granules of a page.
   @usableFromInline static var granules: Int { 64 }
 
-  var heads: UInt64 {
-    @inline(__always) get { ~notHeads }
-    @inline(__always) set { notHeads = ~newValue }
-  }
-
-  var marks: UInt64 {
-    @inline(__always) get { ~notMarks }
-    @inline(__always) set { notMarks = ~newValue }
-  }
-
-  /// Granules that belong to no frame.
-  var free: UInt64 {
-    @inline(__always) get { notHeads & ~notMarks }
-  }
-
-  /// Where packed frames begin that the application has.
-  var held: UInt64 {
-    @inline(__always) get { notMarks & ~notHeads }
-  }
-
-  /// Where frames end: at the next head or free granule.
-  var stops: UInt64 {
-    @inline(__always) get { ~(notHeads & notMarks) }
-  }
-
-  /// The length of the packed frame that begins at a granule, if the application has it; else 0.
-  ///
-  /// At most to the page's end.
+  /// Whether a packed frame begins at a granule and the application has it.
   @inlinable @inline(__always)
-  func heldLength(at granule: Int) -> Int {
-    let place = UInt64(truncatingIfNeeded: granule)
-    let following = (notHeads & notMarks) &>> place
-    guard notMarks &>> place & 1 == 1, following & 1 == 0 else { return 0 }
-    return (following &+ 2).trailingZeroBitCount
+  func isHeld(at granule: Int) -> Bool {
+    held &>> UInt64(truncatingIfNeeded: granule) & 1 == 1
   }
 
-  /// Whether nothing of the page is in use.
-  var isWhole: Bool { free == ~0 }
+  /// The length of the frame that begins at a granule, at most to the page's end.
+  @inlinable @inline(__always)
+  func length(at granule: Int) -> Int {
+    // What follows the frame's first granule are ones, and behind the page's end come zeros: adding
+    // one carries to the frame's end.
+    (inside &>> UInt64(truncatingIfNeeded: granule) &+ 2).trailingZeroBitCount
+  }
 }
 
 /// A node's place in a list of nodes: its neighbours and what list that is, in 64 bits.

@@ -11,7 +11,8 @@ extension PageMap {
   /// Makes every granule of the node free, with no runs.
   func reset(_ node: Int) {
     for page in firstPage(of: node)..<firstPage(of: node + 1) {
-      pages[page] = Page(heads: 0, marks: ~0)
+      pages[page] = Page()
+      free[page] = ~0
       links[page] = 0
     }
     guard order > 0 else { return }
@@ -21,7 +22,7 @@ extension PageMap {
   /// Granules of the longest free run of the node.
   @inline(__always)
   func longestRun(of node: Int) -> Int {
-    if search == 0 { return Runs.longest(in: pages[node].free) }
+    if search == 0 { return Runs.longest(in: free[node]) }
     if search <= 3 { return row(from: firstPage(of: node)).longestRun }
     if order > 3 { return stretch(1, from: firstPage(of: node)).longest }
     return longestSpannedRun(of: node)
@@ -32,7 +33,7 @@ extension PageMap {
   @inline(never)
   private func longestSpannedRun(of node: Int) -> Int {
     order == 0
-      ? Runs.longest(in: pages[node].free, span: span) : row(from: firstPage(of: node)).longestRun
+      ? Runs.longest(in: free[node], span: span) : row(from: firstPage(of: node)).longestRun
   }
 
   /// First granule of the first free run of at least `count` in a page, which has one.
@@ -40,19 +41,19 @@ extension PageMap {
   private func firstRun(of count: Int, inPage page: Int) -> Int {
     let place =
       search > 9
-      ? firstSpannedRun(of: count, inPage: page) : Runs.first(of: count, in: pages[page].free)
+      ? firstSpannedRun(of: count, inPage: page) : Runs.first(of: count, in: free[page])
     return page &<< 6 &+ place
   }
 
   @inline(never)
   private func firstSpannedRun(of count: Int, inPage page: Int) -> Int {
-    Runs.first(of: count, in: pages[page].free, span: span)
+    Runs.first(of: count, in: free[page], span: span)
   }
 
   @inline(never)
   private func setSpanned(_ row: PageRow, _ place: Int, page: Int) -> PageRow {
     var row = row
-    row.set(place, free: pages[page].free, span: span)
+    row.set(place, free: free[page], span: span)
     return row
   }
 
@@ -102,7 +103,7 @@ extension PageMap {
     let first = page &- place
     var row = row(from: first)
     if search <= 9 {
-      row.set(place, free: pages[page].free)
+      row.set(place, free: free[page])
     } else {
       row = setSpanned(row, place, page: page)
     }
@@ -125,18 +126,20 @@ extension PageMap {
   /// what is left.
   @inline(__always)
   func takeFirst(_ count: Int, of page: Int) -> (bit: Int, left: UInt64) {
-    let bit = Runs.first(of: count, in: pages[page].free)
+    let bit = Runs.first(of: count, in: free[page])
     return (bit, take(count, at: bit, of: page))
   }
 
   /// Makes free granules of a page, from a bit on, a frame; gives what is left.
   @inline(__always)
   func take(_ count: Int, at bit: Int, of page: Int) -> UInt64 {
-    let masks = pages[page]
     let taken = Runs.mask(at: bit, count: count)
-    pages[page].marks = masks.marks & ~taken
-    pages[page].heads = masks.heads | 1 &<< UInt64(truncatingIfNeeded: bit)
-    return masks.free & ~taken
+    // All but the lowest bit, and the lowest bit.
+    pages[page].inside |= taken & (taken &- 1)
+    pages[page].held |= taken & (0 &- taken)
+    let left = free[page] & ~taken
+    free[page] = left
+    return left
   }
 
   /// The same as `takeFirst` for the page with number `place` of a row that is a node; gives the
@@ -146,7 +149,7 @@ extension PageMap {
     _ count: Int, ofPage place: Int, of row: PageRow, from first: Int, order: Int
   ) -> (granule: Int, row: PageRow) {
     let page = first &+ place
-    let free = pages[page].free
+    let free = self.free[page]
     var row = row
     let bit: Int
     if Runs.isOne(free) {
@@ -162,13 +165,22 @@ extension PageMap {
     return (page &<< 6 | bit, row)
   }
 
+  /// Makes granules of a page free, from a bit on; gives all that are free then.
+  @inline(__always)
+  func makeFree(_ bit: Int, _ count: Int, ofPage page: Int) -> UInt64 {
+    let bits = Runs.mask(at: bit, count: count)
+    pages[page].inside &= ~bits
+    let left = free[page] | bits
+    free[page] = left
+    return left
+  }
+
   /// Makes granules of one page free, where a row is a node; gives the row then.
   @inline(__always)
   func makeFree(_ granule: Int, _ count: Int, from first: Int) -> PageRow {
     var row = row(from: first)
     let page = granule &>> 6
-    pages[page].marks |= Runs.mask(at: granule & 63, count: count)
-    row.set(page &- first, free: pages[page].free)
+    row.set(page &- first, free: makeFree(granule & 63, count, ofPage: page))
     store(row, from: first, order: order)
     return row
   }

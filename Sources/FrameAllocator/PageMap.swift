@@ -5,6 +5,11 @@
 /// A view of tables that the pool owns. A page is written by the worker that owns its node alone.
 @frozen @usableFromInline struct PageMap: Sendable {
   @usableFromInline let pages: Table<Page>
+  /// By page: granules that belong to no frame.
+  let free: Table<UInt64>
+  /// By page: where a frame ends at most that may wait in a magazine when its owner releases it;
+  /// 0 while none may, because the page has a long free run, see `NodeLists`.
+  @usableFromInline let ends: Table<UInt8>
   /// A node's place in a list, by its first page; by the others, what it knows about its free runs.
   let links: Table<UInt64>
   /// Pages of a node are 2^order.
@@ -16,15 +21,18 @@
   @usableFromInline let pageCount: Int
   /// Where a frame may end to be known from its page alone: one that reaches the page's end may go
   /// on in the next page, where nodes have several.
-  @usableFromInline let lastEnd: Int
+  @usableFromInline let lastEnd: UInt8
 
-  init(pages: Table<Page>, links: Table<UInt64>, order: Int, nodeCount: Int, span: Int) {
-    self.pages = pages
-    self.links = links
+  init(order: Int, nodeCount: Int, span: Int, memory: TableMemory) {
     self.order = order
     search = span == 0 ? order : span
     pageCount = nodeCount << order
-    lastEnd = order == 0 || span != 0 ? Page.granules : Page.granules - 1
+    pages = memory.table(of: Page.self, count: pageCount)
+    free = memory.table(of: UInt64.self, count: pageCount)
+    ends = memory.table(of: UInt8.self, count: pageCount)
+    links = memory.table(of: UInt64.self, count: pageCount)
+    lastEnd = order == 0 || span != 0 ? 64 : 63
+    for page in 0..<pageCount { ends[page] = lastEnd }
   }
 
   /// Nodes of the memory.
@@ -56,19 +64,52 @@ extension PageMap {
   /// Whether nothing of the node is in use.
   func isWhole(_ node: Int) -> Bool { longestRun(of: node) == nodeGranules }
 
-  /// Takes granules out of use or into it.
+  /// Takes granules out of use, or into it as belonging to a frame that begins in front of them.
   @inline(__always)
   func set(_ granules: Range<Int>, free isFree: Bool) {
     forEachPage(of: granules) { page, bits in
       if isFree {
-        assert(pages[page].free & bits == 0, "granules freed twice")
-        pages[page].marks |= bits
+        assert(free[page] & bits == 0, "granules freed twice")
+        pages[page].inside &= ~bits
+        free[page] |= bits
       } else {
-        assert(pages[page].free & bits == bits, "granules taken twice")
-        pages[page].marks &= ~bits
+        assert(free[page] & bits == bits, "granules taken twice")
+        pages[page].inside |= bits
+        free[page] &= ~bits
       }
       updateRow(of: page)
     }
+  }
+
+  /// Begins a frame at a granule that is in use.
+  @inline(__always)
+  func begin(_ granule: Int, isHeld: Bool) {
+    let bit = UInt64(1) &<< UInt64(truncatingIfNeeded: granule & 63)
+    pages[granule &>> 6].inside &= ~bit
+    if isHeld { pages[granule &>> 6].held |= bit }
+  }
+
+  /// Notes whether the application has the packed frame that begins at `base`.
+  @inline(__always)
+  func setHeld(_ isHeld: Bool, at base: Int) {
+    let bit = UInt64(1) &<< UInt64(truncatingIfNeeded: base & 63)
+    if isHeld {
+      pages[base &>> 6].held |= bit
+    } else {
+      pages[base &>> 6].held &= ~bit
+    }
+  }
+
+  /// Whether a packed frame begins at a granule and the application has it.
+  @inline(__always)
+  func isHeld(at granule: Int) -> Bool { pages[granule &>> 6].isHeld(at: granule) }
+
+  /// Where frames of a page begin.
+  func heads(of page: Int) -> UInt64 { ~(pages[page].inside | free[page]) }
+
+  /// Whether a frame begins at a granule that is no packed frame of the application's.
+  func isElsewhere(_ granule: Int) -> Bool {
+    (heads(of: granule >> 6) & ~pages[granule >> 6].held) >> UInt64(granule & 63) & 1 == 1
   }
 
   /// Runs `body` for each page that the granules lie on, with their bits.
@@ -88,13 +129,14 @@ extension PageMap {
   func base(of granule: Int) -> Int? {
     var page = granule &>> 6
     let offset = UInt64(truncatingIfNeeded: granule & 63)
-    guard (pages[page].free &>> offset) & 1 == 0 else { return nil }
-    var heads = pages[page].heads & (~0 &>> (63 &- offset))
+    guard (free[page] &>> offset) & 1 == 0 else { return nil }
+    // Free granules are not inside of frames either, but there are none between here and the head.
+    var heads = ~pages[page].inside & (~0 &>> (63 &- offset))
     // A run goes back over pages of its node only, and every used run has a head.
     while heads == 0 {
       guard page & ((1 &<< order) &- 1) != 0 else { return nil }
       page &-= 1
-      heads = pages[page].heads
+      heads = ~pages[page].inside
     }
     return page &<< 6 | (63 &- heads.leadingZeroBitCount)
   }
@@ -104,11 +146,11 @@ extension PageMap {
   func length(at base: Int) -> Int {
     let end = (node(of: base) &+ 1) &<< order
     var page = base &>> 6
-    var stops =
-      pages[page].stops & (~1 &<< UInt64(truncatingIfNeeded: base & 63))
+    // Frames end at the next head or free granule.
+    var stops = ~pages[page].inside & (~1 &<< UInt64(truncatingIfNeeded: base & 63))
     while stops == 0, page &+ 1 < end {
       page &+= 1
-      stops = pages[page].stops
+      stops = ~pages[page].inside
     }
     return page &<< 6 &+ stops.trailingZeroBitCount &- base
   }

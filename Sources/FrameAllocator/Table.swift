@@ -29,20 +29,20 @@ struct Table<Element: BitwiseCopyable>: BitwiseCopyable,
   }
 }
 
-/// A fixed number of 32-bit words, zero at first, that several threads read and write.
+/// A fixed number of 16-bit words, zero at first, that several threads read and write.
 ///
 /// Relaxed loads and stores, which cost as much as plain ones: what orders them is how frames and
 /// nodes change hands, a mailbox or the pool's lock.
 @frozen @usableFromInline @safe struct SharedTable: @unchecked Sendable {
-  @usableFromInline let base: UnsafeMutablePointer<Atomic<UInt32>>
+  @usableFromInline let base: UnsafeMutablePointer<Atomic<UInt16>>
   @usableFromInline let count: Int
 
-  @inlinable init(base: UnsafeMutablePointer<Atomic<UInt32>>, count: Int) {
+  @inlinable init(base: UnsafeMutablePointer<Atomic<UInt16>>, count: Int) {
     unsafe self.base = unsafe base
     self.count = count
   }
 
-  @inlinable subscript(index: Int) -> UInt32 {
+  @inlinable subscript(index: Int) -> UInt16 {
     @inline(__always) get {
       assert(UInt(bitPattern: index) < UInt(bitPattern: count), "index outside the table")
       return unsafe base[index].load(ordering: .relaxed)
@@ -93,9 +93,9 @@ struct Table<Element: BitwiseCopyable>: BitwiseCopyable,
 
   func sharedTable(count: Int) -> SharedTable {
     let count = max(1, count)
-    let block = unsafe allocate(count * MemoryLayout<UInt32>.stride)
+    let block = unsafe allocate(count * MemoryLayout<UInt16>.stride)
     return unsafe SharedTable(
-      base: block.bindMemory(to: Atomic<UInt32>.self, capacity: count), count: count)
+      base: block.bindMemory(to: Atomic<UInt16>.self, capacity: count), count: count)
   }
 
   func sharedCursor() -> SharedCursor {
