@@ -63,6 +63,22 @@ struct ExportBench: ~Copyable {
     while engine.deliver(from: flowPort, to: export) != 0 {}
   }
 
+  /// Records an issue unless packets of the other group go through, and the books agree.
+  mutating func expectOthersUnharmed(at location: SourceLocation = #_sourceLocation) {
+    for number in 0..<10 { expect(kernels[1].deliver(packet(number)), at: location) }
+    var count = 0
+    for _ in 0..<2 {
+      while let frame = engine.receive(from: otherPort) {
+        engine.send(frame, to: outPort)
+        count += 1
+      }
+    }
+    engine.flush()
+    expectEqual(kernels[2].transmitAll().suffix(10), packets(0..<10)[...], at: location)
+    expectEqual(count, 10, at: location)
+    check(at: location)
+  }
+
   /// Records an issue unless every granule is in one place and the two books agree.
   func check(at location: SourceLocation = #_sourceLocation) {
     let disagreement = engine.firstDisagreement()

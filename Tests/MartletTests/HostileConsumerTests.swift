@@ -18,24 +18,6 @@ import Testing
     return packet.spend()
   }
 
-  /// A packet of the other group goes through, and the books agree.
-  private func expectUnharmed(
-    _ bench: inout ExportBench, at location: SourceLocation = #_sourceLocation
-  ) {
-    for number in 0..<10 { expect(bench.kernels[1].deliver(packet(number)), at: location) }
-    var count = 0
-    for _ in 0..<2 {
-      while let frame = bench.engine.receive(from: bench.otherPort) {
-        bench.engine.send(frame, to: bench.outPort)
-        count += 1
-      }
-    }
-    bench.engine.flush()
-    expectEqual(bench.kernels[2].transmitAll().suffix(10), packets(0..<10)[...], at: location)
-    expectEqual(count, 10, at: location)
-    bench.check(at: location)
-  }
-
   @Test("A ticket is believed once, and only if it is out")
   func tickets() throws {
     var bench = try ExportBench()
@@ -58,7 +40,33 @@ import Testing
     #expect(report.outstanding == 3)
     #expect(bench.kernels[2].transmitAll().isEmpty)
     bench.check()
-    expectUnharmed(&bench)
+    bench.expectOthersUnharmed()
+  }
+
+  @Test("A ticket of a packet that another consumer has is not believed")
+  func othersTickets() throws {
+    var bench = try ExportBench()
+    let (export, consumer) = try bench.export()
+    let pair = try PeerSocket.pair()
+    let second = try bench.engine.export(
+      ExportBench.other, to: PeerSocket(pair.near), ExportTerms(.exact, forwardPort: bench.outPort))
+    let victim = Consumer(try FlowReader(connectedTo: pair.far))
+    for number in 0..<4 { expect(bench.kernels[1].deliver(packet(number))) }
+    while bench.engine.deliver(from: bench.otherPort, to: second) != 0 {}
+    let tickets = (0..<4).compactMap { _ in steal(victim) }
+    #expect(tickets.count == 4)
+    for ticket in tickets { say(consumer, ticket, UInt64(FlowVerdict.forward.rawValue)) }
+    consumer.reader.flush()
+    expect(try bench.engine.wait(timeout: .zero))
+    #expect(try unwrap(bench.engine.report(of: export)).refused == 4)
+    #expect(try unwrap(bench.engine.report(of: second)).outstanding == 4)
+    #expect(bench.kernels[2].transmitAll().isEmpty)
+    // Said by whose they are, they are believed.
+    for ticket in tickets { say(victim, ticket, UInt64(FlowVerdict.forward.rawValue)) }
+    victim.reader.flush()
+    expect(try bench.engine.wait(timeout: .zero))
+    #expect(bench.kernels[2].transmitAll() == packets(0..<4))
+    bench.check()
   }
 
   @Test("A verdict that is none, or not permitted, drops the packet")
@@ -75,7 +83,7 @@ import Testing
     let report = try unwrap(bench.engine.report(of: export))
     #expect(report.refused == 5 && report.outstanding == 0)
     #expect(bench.kernels[2].transmitAll().isEmpty && bench.kernels[1].transmitAll().isEmpty)
-    expectUnharmed(&bench)
+    bench.expectOthersUnharmed()
   }
 
   /// The cursors of the channel that the consumer should leave alone, and its own.
@@ -95,7 +103,7 @@ import Testing
     let report = try unwrap(bench.engine.report(of: export))
     #expect(report.ending == .broken && report.outstanding == 0)
     expectEqual(bench.engine.ledger().received, 0)
-    expectUnharmed(&bench)
+    bench.expectOthersUnharmed()
   }
 
   @Test("What the consumer writes into the engine's own words changes nothing")
@@ -112,7 +120,7 @@ import Testing
     }
     let report = try unwrap(bench.engine.report(of: export))
     #expect(report.dropped == 50 && report.refused == 0 && report.ending == nil)
-    expectUnharmed(&bench)
+    bench.expectOthersUnharmed()
   }
 
   @Test("A consumer that wakes the engine for nothing is cut off")
@@ -127,7 +135,7 @@ import Testing
     }
     #expect(rounds < 10)
     #expect(try unwrap(bench.engine.report(of: export)).ending == .broken)
-    expectUnharmed(&bench)
+    bench.expectOthersUnharmed()
   }
 
   @Test(
@@ -149,7 +157,7 @@ import Testing
     default: expect(!FileAttack.seal(files[0]) && !FileAttack.seal(files[1]))
     }
     bench.arrive(0..<5, to: export)
-    expectUnharmed(&bench)
+    bench.expectOthersUnharmed()
     for file in files { FileAttack.close(file) }
   }
 
@@ -175,7 +183,7 @@ import Testing
       }
       expect(try bench.engine.wait(timeout: .zero))
       for kernel in bench.kernels { _ = kernel.transmitAll() }
-      if round % 10 == 0 { expectUnharmed(&bench) }
+      if round % 10 == 0 { bench.expectOthersUnharmed() }
       if !bench.engine.isOpen(export) {
         (export, consumer) = try bench.export()
         exports += 1
@@ -185,7 +193,7 @@ import Testing
     bench.engine.end(export)
     expect(try bench.engine.wait(timeout: .zero))
     expectEqual(bench.engine.ledger().received, 0)
-    expectUnharmed(&bench)
+    bench.expectOthersUnharmed()
   }
 
   @Test("No byte of another group ever stands in the arena", arguments: [false, true])
