@@ -46,17 +46,23 @@ extension Contest {
 }
 
 extension Contest {
+  /// How many times as much a packet may cost with most rules as with fewest.
+  private static let growthTarget = 1.3
+
   /// Says what a packet of a known flow costs with most rules, as a multiple of that with fewest.
   fileprivate mutating func noteGrowth(_ known: [LiveReport.Line]) {
     guard let first = known.first, let last = known.last, !first.isNoisy, !last.isNoisy else {
       return
     }
     let growth = last.martlet.total / first.martlet.total
-    if growth > 1.3, let place = report.lines.firstIndex(where: { $0.mode == last.mode }) {
+    if growth > Self.growthTarget,
+      let place = report.lines.firstIndex(where: { $0.mode == last.mode })
+    {
       report.lines[place].isOver = true
     }
     report.notes.append(
-      "\(last.mode): \(decimal(growth, 2)) times \(first.mode), target <= 1.30")
+      "\(last.mode): \(decimal(growth, 2)) times \(first.mode), "
+        + "target <= \(decimal(Self.growthTarget, 2))")
   }
 }
 
