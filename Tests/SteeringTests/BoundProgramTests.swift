@@ -1,3 +1,4 @@
+import CXDP
 import MartletTestKit
 import Testing
 import XSK
@@ -19,6 +20,20 @@ struct BoundProgramTests {
     #expect(!BoundProgram.staysInPlace(1900, verified: 2017))
     #expect(!BoundProgram.staysInPlace(1900, verified: 5000))
     #expect(!BoundProgram.staysInPlace(0, verified: 1))
+  }
+
+  @Test("The program for one device has a length with which it stays in place")
+  func embeddedLength() throws {
+    // Bound to no device here, so the kernel refuses it; libbpf has put it together by then.
+    let plain = try ProgramObject(socketCount: 1, acceptsFragments: false)
+    let object = try RuleObject(
+      .askingDriver, over: plain, sizes: [:], acceptsFragments: false)
+    _ = refusal { () throws(XDPError) in try object.load() }
+    let found = unsafe bpf_object__find_program_by_name(object.object, "martlet_driver")
+    let count = unsafe Int(bpf_program__insn_cnt(found))
+    let fitting = (0...512).first { BoundProgram.staysInPlace(count - $0, verified: count - $0) }
+    #expect(
+      fitting == 0, "lower ROOM of bpf/driver.bpf.c by \(fitting ?? 0): \(count) instructions")
   }
 
   @Test("A driver is asked in native mode only, and only one that says that it knows")
