@@ -78,9 +78,10 @@ INLINE u16 *tag_at(u32 place) {
    out. Answers with where it stands, or null once the query says what was found. */
 INLINE struct flow *find_further(
     struct query *query, const struct sought *sought, struct counters *count) {
-  u16 tag = sought->hash >> 32;
+  u64 hash = finish(sought->hash);
+  u16 tag = hash >> 32;
   u16 *first = tag_at(sought->first);
-  u32 other = sought->base + ((u32)(sought->hash >> 8) & ((1 << sought->bits) - 1));
+  u32 other = sought->base + ((u32)(hash >> 8) & ((1 << sought->bits) - 1));
   u16 *second = tag_at(other);
   if (!first || !second)
     return 0;
@@ -102,7 +103,7 @@ INLINE struct flow *find_further(
   }
   /* An empty place first. If both are in use, either: whom this drives out may have an empty place
      elsewhere, and always choosing the same could go round in circles. */
-  if (*first && (!*second || finish(sought->hash + count->searched) >> 63))
+  if (*first && (!*second || finish(hash + count->searched) >> 63))
     first = second;
   *first = tag;
   return 0;
@@ -115,12 +116,14 @@ INLINE void find(
   struct sought sought;
   for (int i = 0; i < COMMON_WORDS; i++)
     sought.key[i] = query->key[i] & set->mask[i];
-  u64 hash = MIX_COMMON(sought.key);
+  u64 hash = MIX_KIND(sought.key[0]) + MIX_ADDRESSES(sought.key);
   if (asks_rare(set))
     hash += MIX_RARE(rare_word(query, set, 6), rare_word(query, set, 7));
   sought.set = set;
   sought.word = word;
-  sought.hash = finish(hash);
+  /* The ports of two hosts' flows often follow each other: their product alone lays those far apart
+     from each other. */
+  sought.hash = finish(hash) + MIX_PORTS(sought.key[1]);
   sought.bits = set->cache_bits & 31;
   sought.base = processor() << sought.bits;
   u32 place = sought.base + (u32)(sought.hash >> (64 - sought.bits));

@@ -35,7 +35,8 @@ GLOBAL int write_driver_facts(
 /* The kernel remembers where a program for one device lay before the verifier made it longer, and
    looks there when the device goes. One that had to be moved meanwhile brings the kernel down
    (docs/steering.md). So this one brings room along: instructions that nothing can come to, which
-   the verifier takes out before it adds any. The library looks whether they were enough. They must
+   the verifier takes out before it adds any. The library looks whether they were enough, and a test
+   whether the whole leaves the end of its last page free (BoundProgramTests). They must
    not be enough for blinded constants, two more for each: who blinds may copy the program. */
 #define ROOM ".rept 944; r0 = 0; .endr"
 

@@ -244,9 +244,10 @@ INLINE int read_plain(struct xdp_md *context, u64 *key) {
     upper = (void *)(ip + 1);
     key[0] = plain_word(
         upper, end, ip->protocol, total - sizeof *ip, (u64)TYPE_IPV4 << 32 | IPV4 << 8);
-    key[2] = ip->source;
+    u32 *addresses = (void *)data + ETHERNET_HEADER + 12;
+    key[2] = addresses[0];
     key[3] = 0;
-    key[4] = ip->destination;
+    key[4] = addresses[1];
     key[5] = 0;
   } else if (ether_type == TYPE_IPV6) {
     struct ipv6_header *ip = (void *)data + ETHERNET_HEADER;
@@ -256,10 +257,11 @@ INLINE int read_plain(struct xdp_md *context, u64 *key) {
     key[0] = plain_word(
         upper, end, ip->next_header, swap16(ip->payload_length),
         (u64)TYPE_IPV6 << 32 | IPV6 << 8);
-    key[2] = ip->source[0];
-    key[3] = ip->source[1];
-    key[4] = ip->destination[0];
-    key[5] = ip->destination[1];
+    u64 *addresses = (void *)data + ETHERNET_HEADER + 8;
+    key[2] = addresses[0];
+    key[3] = addresses[1];
+    key[4] = addresses[2];
+    key[5] = addresses[3];
   } else {
     return 0;
   }

@@ -65,3 +65,11 @@ INLINE u16 swap16(u16 value) {
   return value;
 #endif
 }
+
+INLINE u64 swap64(u64 value) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  return __builtin_bswap64(value);
+#else
+  return value;
+#endif
+}

@@ -34,15 +34,22 @@ MAP(findings, struct finding);   /* of `explain` */
 #define SLOTS 8200
 #define CLAUSES 32 /* of one entry */
 
-/* A hash of key words: each multiplied on its own, so that the machine does them side by side. */
-#define MIXED(words, i, factor) ((words)[i] * (factor))
-#define MIX_COMMON(words)                                                                          \
-  (MIXED(words, 0, 0x9e3779b97f4a7c15ull) + MIXED(words, 1, 0xc2b2ae3d27d4eb4full) +               \
-   MIXED(words, 2, 0x165667b19e3779f9ull) + MIXED(words, 3, 0xd6e8feb86659fd93ull) +               \
-   MIXED(words, 4, 0xa0761d6478bd642full) + MIXED(words, 5, 0xe7037ed1a0b428dbull))
+/* A hash of key words: each multiplied on its own, so that the machine does them side by side. What
+   tells addresses apart stands mostly in their last bytes, and a product hands bits on upwards
+   only: so their words are turned round first. */
+#define MIXED(word, factor) ((word) * (factor))
+#define MIX_ADDRESSES(words)                                                                       \
+  (MIXED(swap64((words)[2]), 0x165667b19e3779f9ull) +                                              \
+   MIXED(swap64((words)[3]), 0xd6e8feb86659fd93ull) +                                              \
+   MIXED(swap64((words)[4]), 0xa0761d6478bd642full) +                                              \
+   MIXED(swap64((words)[5]), 0xe7037ed1a0b428dbull))
+#define MIX_KIND(word) MIXED(word, 0x9e3779b97f4a7c15ull)
+#define MIX_PORTS(word) MIXED(word, 0xc2b2ae3d27d4eb4full)
 #define MIX_RARE(sixth, seventh)                                                                   \
-  ((sixth) * 0x8ebc6af09c88c6e3ull + (seventh) * 0x589965cc75374cc3ull)
-#define MIX(words) (MIX_COMMON(words) + MIX_RARE((words)[6], (words)[7]))
+  (MIXED(sixth, 0x8ebc6af09c88c6e3ull) + MIXED(seventh, 0x589965cc75374cc3ull))
+#define MIX(words)                                                                                 \
+  (MIX_KIND((words)[0]) + MIX_PORTS((words)[1]) + MIX_ADDRESSES(words) +                           \
+   MIX_RARE((words)[6], (words)[7]))
 INLINE u64 finish(u64 hash) {
   hash ^= hash >> 29;
   return hash * 0xbf58476d1ce4e5b9ull;

@@ -39,7 +39,10 @@ struct KeyWords: Hashable {
   /// The program's hash: `MIX` and `finish` of bpf/search.h.
   var hash: UInt64 {
     var sum: UInt64 = 0
-    for index in 0..<Self.count { sum &+= words[index] &* Self.factors[index] }
+    for index in 0..<Self.count {
+      let isAddress = 2..<6 ~= index
+      sum &+= (isAddress ? words[index].byteSwapped : words[index]) &* Self.factors[index]
+    }
     return Self.finish(sum)
   }
 

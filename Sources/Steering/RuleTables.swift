@@ -15,9 +15,10 @@ struct RuleTables {
     let members: [Int]
     /// The least rank among them.
     var best: Int { members.first ?? .max }
-    /// log2 of the number of heads.
+    /// log2 of the number of heads: so many also for few entries that most packets of none find no
+    /// chain to go through.
     var bits: Int {
-      max(1, Int.bitWidth - (2 * members.count - 1).leadingZeroBitCount)
+      max(RuleCapacity.leastHeadBits, Int.bitWidth - (2 * members.count - 1).leadingZeroBitCount)
     }
   }
 
@@ -69,8 +70,9 @@ enum RuleCapacity {
   static let shapes = 64
   /// Two for each rule, one in use and one to be; 0 is nobody's (`SLOTS` of the program).
   static let slots = 8200
-  /// At most four for each entry, and two for each shape.
-  static let heads = 4 * entries + 2 * shapes
+  /// At most four for each entry, and the least for each shape.
+  static let heads = 4 * entries + shapes << leastHeadBits
+  static let leastHeadBits = 4
   static let members = 16_384
   /// Of places in the flow cache, that lie in one line: `TAGS` of the program.
   static let tags = 32

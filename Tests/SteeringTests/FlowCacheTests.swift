@@ -1,0 +1,73 @@
+import CXDP
+import MartletTestKit
+import Testing
+import XSK
+
+@testable import Steering
+
+/// How flows lie in the program's cache.
+@Suite(.enabled(if: sockets.isExpected, needsSockets))
+struct FlowCacheTests {
+  /// What 64 times 64 flows differ in: networks' and hosts' numbers go up in the last bytes.
+  enum Sides: String, CaseIterable {
+    case hosts4, hosts6, networks6, networksAndHosts6, ports
+
+    func packet(_ one: UInt8, _ other: UInt8) -> [UInt8] {
+      var builder = PacketBuilder()
+      builder.version = self == .hosts4 || self == .ports ? .v4 : .v6
+      switch self {
+      case .hosts4:
+        builder.source.ipv4[3] = one
+        builder.destination.ipv4[3] = other
+      case .hosts6:
+        builder.source.ipv6[15] = one
+        builder.destination.ipv6[15] = other
+      case .networks6:
+        builder.source.ipv6[7] = one
+        builder.destination.ipv6[7] = other
+      case .networksAndHosts6:
+        builder.source.ipv6[7] = one
+        builder.source.ipv6[15] = other
+      case .ports:
+        builder.source.port = 40_000 + UInt16(one)
+        builder.destination.port = 8000 + UInt16(other)
+      }
+      return builder.udp()
+    }
+  }
+
+  @Test(
+    "Nearly all of 4,096 flows are known at once, whatever they differ in",
+    arguments: Sides.allCases)
+  func spread(_ sides: Sides) async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench(queueCount: 1)
+      // One rule takes all, and asks about everything that tells flows apart.
+      try bench.program.setRules(
+        RuleText.parse(
+          """
+          not src host 192.0.2.255 and not dst host 192.0.2.255 and src port 0-65534 \
+          and dst port 0-65534 -> socket
+          not src host 2001:db8::ff and not dst host 2001:db8::ff -> socket
+          """))
+      let packets = (0..<64 * 64).map { sides.packet(UInt8($0 / 64), UInt8($0 % 64)) }
+      var searches: [UInt64] = []
+      // The thread may move, and each processor has a cache of its own.
+      for _ in 0..<30 where searches.last.map({ $0 > 400 }) ?? true {
+        let before = try searchCount(bench)
+        for packet in packets { #expect(try bench.trial(packet) == .socket) }
+        searches.append(try searchCount(bench) - before)
+      }
+      #expect(try #require(searches.last) <= 400, "\(searches)")
+    }
+  }
+
+  /// Packets of port 0 that were searched for, over all CPUs: `counters.searched` of bpf/steer.h.
+  private func searchCount(_ bench: borrowing Bench) throws -> UInt64 {
+    var key: UInt32 = 0
+    var words = [UInt64](repeating: 0, count: 8 * bench.program.cpuCount)
+    let result = unsafe bpf_map_lookup_elem(bench.program.object.counters, &key, &words)
+    guard result == 0 else { throw TestKitError("counters: errno \(-result)") }
+    return stride(from: 7, to: words.count, by: 8).reduce(0) { $0 + words[$1] }
+  }
+}
