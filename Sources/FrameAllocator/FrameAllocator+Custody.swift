@@ -9,12 +9,20 @@ extension FrameAllocator {
     return true
   }
 
-  /// Whether a slot that one use gives back may go on to another without the allocator.
+  /// Whether slots that one use gives back may go on to another without the allocator.
   ///
-  /// Not while reserve nodes are in use, which what comes back has to refill first, and not with
-  /// several groups or workers: the slot would stay in its group's account.
+  /// All of them if it `isAlone`, else those that are in `slotHeap(of:)`. Not while reserve nodes
+  /// are in use, which what comes back has to refill first.
   @inlinable public var mayPassOn: Bool {
-    @inline(__always) get { isAlone && reserveNodeCount == 0 }
+    @inline(__always) get { reserveNodeCount == 0 }
+  }
+
+  /// The heap of this worker that slots for a group are of, unless they are of the reserve.
+  ///
+  /// One that is passed on to the group's use stays in its worker's and its group's account.
+  @inlinable @inline(__always)
+  public func slotHeap(of group: FlowGroup) -> SlotHeap {
+    SlotHeap(owners: owners, owner: identity | UInt32(truncatingIfNeeded: group.index &<< 1))
   }
 }
 

@@ -53,7 +53,7 @@
   /// Reserve nodes that this worker has.
   @usableFromInline var reserveNodeCount = 0
   /// Whether all frames belong to one worker and one group.
-  @usableFromInline let isAlone: Bool
+  public let isAlone: Bool
   /// Bytes of the longest frame that `allocate` can give.
   public let maximumFrame: Int
   /// Releases that were refused, because the caller did not have that frame.

@@ -24,7 +24,7 @@ extension SlotMap {
   ///
   /// Not found is a slot that begins in the window before: `release(_:from:)` finds every one.
   @inlinable @inline(__always)
-  public func slot(anywhere address: UInt64, in custody: Custody) -> (place: Place, base: UInt64)? {
+  public func slot(anywhere address: UInt64, in custody: Custody) -> Found? {
     let window = window(at: address)
     guard UInt(bitPattern: window) < UInt(bitPattern: unalignedCount) else { return nil }
     // The entry may be a neighbour's. Of another custody's this is more than any byte's number.

@@ -33,6 +33,42 @@ import Testing
     expect(allocator.allocate(byteCount: 64) == nil)
   }
 
+  @Test(
+    "A slot is of its worker's and its group's heap; one of the reserve is of none",
+    arguments: [false, true])
+  func slotHeaps(_ isUnaligned: Bool) throws {
+    var configuration = makeConfiguration(
+      nodes: 4, reserve: 1, groups: [.init(), .init()], workers: 2)
+    configuration.isUnaligned = isUnaligned
+    let pool = try FramePool(configuration)
+    var first = pool.makeAllocator(worker: 0)
+    let second = pool.makeAllocator(worker: 1)
+    let group = FlowGroup(index: 1)
+    func isFound(_ slot: UInt64, _ heap: SlotHeap, _ slots: SlotMap) -> Bool {
+      let byte = slot + 300
+      let found =
+        isUnaligned
+        ? slots.slot(anywhere: byte, in: .transmit(3), of: heap)
+        : slots.slot(aligned: byte, in: .transmit(3), of: heap)
+      return found?.base == slot
+    }
+    let heaps = [
+      first.slotHeap(of: group), first.slotHeap(of: .shared), second.slotHeap(of: group),
+      second.slotHeap(of: .shared),
+    ]
+    // With a long free run in the page, and without.
+    for _ in 0..<6 {
+      let slot = try unwrap(first.allocateSlot(group: group, custody: .transmit(3)))
+      expectEqual(heaps.map { isFound(slot, $0, first.slots) }, [true, false, false, false])
+    }
+    expect(first.allocateSlot(group: group, custody: .transmit(3)) == nil)
+    let critical = try unwrap(
+      first.allocateSlot(group: group, permission: .critical, custody: .transmit(3)))
+    expectEqual(heaps.map { isFound(critical, $0, first.slots) }, [false, false, false, false])
+    expect(!first.mayPassOn)
+    expect(second.mayPassOn)
+  }
+
   @Test("A group that hoards starves only itself")
   func quota() throws {
     let groups = [FlowGroup.Configuration(), .init(quota: 4 * 4096)]

@@ -35,6 +35,30 @@ import Testing
   }
 
   @Test(
+    "What a port sends of its own group's it receives into again at once, in that order",
+    arguments: [false, true])
+  func passedOn(_ isUnaligned: Bool) throws {
+    var bench = try makeBench(isUnaligned: isUnaligned)
+    let rings = bench.rings(0)
+    let used = (0..<3).map { rings.fill.pendingEntry($0) }
+    bench.arrive(0..<3, to: 0)
+    bench.arrive(3..<5, to: 1)
+    // Its own and the other group's by turns.
+    for port in [0, 1, 0, 1, 0] {
+      guard let frame = bench.engine.receive(from: bench.ports[port]) else { return expect(false) }
+      bench.engine.send(frame, to: bench.ports[0])
+    }
+    bench.engine.flush()
+    expectEqual(bench.kernels[0].transmitAll().count, 5)
+    for _ in 0..<2 { expectEqual(bench.take(), []) }
+    expectEqual(rings.fill.pending, 8)
+    expectEqual((5..<8).map { rings.fill.pendingEntry($0) }, used)
+    expect(try bench.engine.wait(timeout: .zero))
+    expect(fillsAreOfTheirGroups(&bench))
+    bench.check()
+  }
+
+  @Test(
     "What a port receives lies in pages of its group, though frames go through every other port",
     arguments: [false, true])
   func fillRingsStayPure(_ isUnaligned: Bool) throws {

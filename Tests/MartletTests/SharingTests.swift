@@ -88,6 +88,34 @@ private struct Pair: ~Copyable {
   }
 
   @Test(
+    "What an engine received and sent it receives into again at once, another's goes home",
+    arguments: [false, true])
+  func passedOn(_ isUnaligned: Bool) throws {
+    var pair = try Pair(isUnaligned: isUnaligned)
+    let rings = pair.kernels[1].rings
+    let used = (0..<3).map { rings.fill.pendingEntry($0) }
+    for number in 0..<3 {
+      for kernel in pair.kernels { expect(kernel.deliver(packet(number))) }
+    }
+    for _ in 0..<3 {
+      guard let foreign = pair.left.receive(from: pair.ports[0]),
+        let own = pair.right.receive(from: pair.ports[1])
+      else { return expect(false) }
+      pair.right.send(foreign, to: pair.ports[1])
+      pair.right.send(own, to: pair.ports[1])
+    }
+    expect(pair.left.receive(from: pair.ports[0]) == nil)
+    expect(pair.right.receive(from: pair.ports[1]) == nil)
+    expectEqual(pair.kernels[1].transmitAll().count, 6)
+    expect(pair.right.receive(from: pair.ports[1]) == nil)
+    expectEqual(rings.fill.pending, 8)
+    expectEqual((5..<8).map { rings.fill.pendingEntry($0) }, used)
+    try pair.turn()
+    pair.check()
+    expectEqual(pair.left.ledger().fill, 16 * 32)
+  }
+
+  @Test(
     "What another engine received is packed into pages of one's own, and its slot goes home",
     arguments: [false, true])
   func packed(_ isUnaligned: Bool) throws {

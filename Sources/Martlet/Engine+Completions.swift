@@ -1,0 +1,156 @@
+extension Engine {
+  /// Takes back what the kernel has sent: to the port's own fill ring while that wants frames,
+  /// nobody was promised them and they are of its engine's and its group's memory, else to the
+  /// allocator.
+  ///
+  /// A completion that names no frame this port was sending is counted and ignored.
+  @inline(__always)
+  mutating func drainCompletions(_ index: Int) {
+    if ports[index].socket.rings.completion.hasPending { takeCompletions(index) }
+  }
+
+  @inline(never)
+  private mutating func takeCompletions(_ index: Int) {
+    let count = ports[index].socket.rings.completion.peek(.max)
+    // What a port out of service completes late was called home already.
+    guard count != 0, !ports[index].isRetired else { return }
+    closeFill(index)
+    // For one worker with one group mostly this is all.
+    if !allocator.isAlone || !allocator.mayPassOn || recycle(index) != count {
+      takeOtherCompletions(index)
+    }
+    ports[index].socket.rings.fill.submit()
+    ports[index].socket.rings.completion.release()
+  }
+
+  /// Takes what is left of the completion ring's window.
+  @inline(never)
+  private mutating func takeOtherCompletions(_ index: Int) {
+    while allocator.mayPassOn, ports[index].socket.rings.completion.remaining != 0 {
+      if (allocator.isAlone ? recycle(index) : recycleOwn(index)) != 0 { continue }
+      guard ports[index].fillShortage != 0 else { break }
+      completeStrangers(index)
+    }
+    while ports[index].socket.rings.completion.remaining != 0 {
+      completeRun(index) { _ in true }
+    }
+  }
+}
+
+// What one use gives back to the next. A function of its own for each kind of memory, so that what
+// it needs fits the registers.
+extension Engine {
+  /// Moves completions to the fill ring until it wants no more, either ring goes round its end, or
+  /// a completion names no slot that the port was sending and may have back; returns how many it
+  /// moved.
+  @inline(never)
+  private mutating func recycle(_ index: Int) -> UInt32 {
+    let slots = allocator.slots
+    guard !slots.isUnaligned else { return recycleAnywhere(index) }
+    return recycle(index) { slots.slot(aligned: $0, in: .transmit(index)) }
+  }
+
+  @inline(never)
+  private mutating func recycleAnywhere(_ index: Int) -> UInt32 {
+    let slots = allocator.slots
+    return recycle(index) { slots.slot(anywhere: $0, in: .transmit(index)) }
+  }
+
+  /// The same where memory is several workers' or groups': every slot stays in the account of the
+  /// one it belongs to.
+  @inline(never)
+  private mutating func recycleOwn(_ index: Int) -> UInt32 {
+    let slots = allocator.slots
+    let heap = allocator.slotHeap(of: ports[index].group)
+    guard !slots.isUnaligned else { return recycleOwnAnywhere(index) }
+    return recycle(index) { slots.slot(aligned: $0, in: .transmit(index), of: heap) }
+  }
+
+  @inline(never)
+  private mutating func recycleOwnAnywhere(_ index: Int) -> UInt32 {
+    let slots = allocator.slots
+    let heap = allocator.slotHeap(of: ports[index].group)
+    return recycle(index) { slots.slot(anywhere: $0, in: .transmit(index), of: heap) }
+  }
+
+  @inline(__always)
+  private mutating func recycle(_ index: Int, _ find: (UInt64) -> SlotMap.Found?) -> UInt32 {
+    let slots = allocator.slots
+    var completed = ports[index].socket.rings.completion.openRun()
+    var fill = ports[index].socket.rings.fill.openRun(ports[index].fillShortage)
+    let limit = min(completed.count, fill.count)
+    var left = limit
+    // Two at a time, which halves what going round costs.
+    if left & 1 != 0 {
+      guard pass(&completed, to: &fill, of: index, slots, find) else { return 0 }
+      left &-= 1
+    }
+    while left != 0 {
+      guard pass(&completed, to: &fill, of: index, slots, find) else { break }
+      left &-= 1
+      guard pass(&completed, to: &fill, of: index, slots, find) else { break }
+      left &-= 1
+    }
+    let count = limit &- left
+    ports[index].socket.rings.completion.skip(count)
+    ports[index].socket.rings.fill.skip(count)
+    balance &+= count
+    return count
+  }
+
+  /// Moves the next completion to the fill ring, if it names a slot that the port was sending.
+  @inline(__always)
+  private func pass(
+    _ completed: inout RingRun<UInt64>, to fill: inout RingRun<UInt64>, of index: Int,
+    _ slots: SlotMap, _ find: (UInt64) -> SlotMap.Found?
+  ) -> Bool {
+    guard let slot = find(completed.first) else { return false }
+    slots.move(slot.place, from: .transmit(index), to: .fill(index))
+    completed.skip()
+    fill.put(slot.base)
+    return true
+  }
+}
+
+// What goes home through the allocator.
+extension Engine {
+  /// Gives the frames of completions to the allocator, up to the next one that `recycle` takes.
+  ///
+  /// Traffic between workers or groups is strangers only.
+  private mutating func completeStrangers(_ index: Int) {
+    let slots = allocator.slots
+    let heap = allocator.slotHeap(of: ports[index].group)
+    if slots.isUnaligned {
+      completeRun(index) { slots.slot(anywhere: $0, in: .transmit(index), of: heap) == nil }
+    } else {
+      completeRun(index) { slots.slot(aligned: $0, in: .transmit(index), of: heap) == nil }
+    }
+  }
+
+  /// Gives the frame of the next completion to the allocator, and those behind it in the ring's
+  /// memory while `isNext` says so.
+  @inline(__always)
+  private mutating func completeRun(_ index: Int, while isNext: (UInt64) -> Bool) {
+    var completed = ports[index].socket.rings.completion.openRun()
+    let count = completed.count
+    repeat {
+      complete(completed.take(), of: index)
+    } while !completed.isEmpty && isNext(completed.first)
+    ports[index].socket.rings.completion.skip(count &- completed.count)
+  }
+
+  /// Gives the frame that a completion names to the allocator.
+  @inline(__always)
+  private mutating func complete(_ address: UInt64, of index: Int) {
+    if !allocator.release(address, from: .transmit(index)) { completeUnusual(address, of: index) }
+  }
+
+  /// Gives a packed frame that was sent to the allocator; what names no frame that the port was
+  /// sending completes nothing and is counted.
+  @inline(never)
+  private mutating func completeUnusual(_ address: UInt64, of index: Int) {
+    guard !allocator.complete(address, from: index) else { return }
+    ports[index].transmitOrigin &-= 1
+    ports[index].counters.untrusted &+= 1
+  }
+}
