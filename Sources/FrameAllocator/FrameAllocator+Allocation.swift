@@ -219,14 +219,12 @@ extension FrameAllocator {
   mutating func takeNode(
     for group: Int, _ permission: Permission, isExtra: Bool = false
   ) -> Bool {
-    let heap = Self.heap(of: group, permission)
-    let owner = FramePool.owner(worker: worker, heap: heap)
     guard
       let node = pool.take(
-        for: group, permission: permission, owner: owner, isExtra: isExtra)
+        for: group, permission: permission, worker: worker, isExtra: isExtra)
     else { return false }
     if permission == .critical { reserveNodeCount += 1 }
-    lists.add(node, to: heap)
+    lists.add(node, to: Self.heap(of: group, permission))
     return true
   }
 

@@ -79,6 +79,17 @@ extension FrameAllocator.Configuration {
     return (nodes + perArena - 1) / perArena * perArena
   }
 
+  /// Nodes of an arena, where groups share `count` of them.
+  ///
+  /// Where no other process maps any, each worker has one to begin in: of whole cache lines of
+  /// every table, two by two as processors fetch them, which are 64 entries of the slot map.
+  func arenaNodes(of count: Int) -> Int {
+    if let arenaSize { return arenaSize / nodeSize }
+    guard !groups.contains(where: { $0.isExportable && $0.arena == nil }) else { return count }
+    let unit = max(1, 64 * chunkSize / nodeSize)
+    return min(count, (count + workers * unit - 1) / (workers * unit) * unit)
+  }
+
   /// Nodes of the arenas that groups have for good.
   var arenaNodeCount: Int {
     groups.reduce(0) { $0 + ($1.arena ?? 0) / nodeSize }

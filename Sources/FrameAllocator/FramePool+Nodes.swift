@@ -11,7 +11,7 @@ extension FramePool {
     var home: Int?
   }
 
-  /// A stretch of nodes.
+  /// A stretch of nodes: see `FramePool`.
   struct ArenaState {
     /// First free node, linked through the nodes' links; `NodeLink.none` ends the list.
     var head = NodeLink.none
@@ -42,8 +42,11 @@ extension FramePool {
     /// Free nodes of open arenas.
     var openFree = 0
     var owed = 0
-    /// Where the last node was found.
-    var cursor = 0
+    /// By worker: the arena where it found its last node.
+    ///
+    /// Each begins in an arena of its own, so that they write entries of the tables that lie in
+    /// cache lines apart.
+    var cursors: [Int]
     /// Nodes in front of the arenas that groups have for good, and of each arena there.
     let sharedNodes: Int
     let arenaNodes: Int
@@ -60,10 +63,12 @@ extension FramePool {
           isExportable: group.isExportable || group.arena != nil)
       }
       sharedNodes = map.nodeCount - configuration.arenaNodeCount
-      arenaNodes = configuration.arenaSize.map { $0 / configuration.nodeSize } ?? sharedNodes
+      arenaNodes = configuration.arenaNodes(of: sharedNodes)
       for first in stride(from: 0, to: sharedNodes, by: arenaNodes) {
         arenas.append(ArenaState(nodes: first..<min(first + arenaNodes, sharedNodes)))
       }
+      let (count, workers) = (arenas.count, configuration.workers)
+      cursors = (0..<workers).map { $0 * count / workers }
       for (group, addresses) in configuration.arenas {
         let first = Int(addresses.lowerBound) / configuration.nodeSize
         let nodes = first..<first + addresses.count / configuration.nodeSize
@@ -115,33 +120,42 @@ extension FramePool.State {
   }
 
   /// A node for a group, if its quota, what others are owed and the reserve allow it.
-  mutating func take(for group: Int, permission: Permission) -> Int? {
+  mutating func take(for group: Int, permission: Permission, worker: Int) -> Int? {
     let account = accounts[group]
     guard account.used < account.quota else { return nil }
     let node =
       if let home = account.home {
         arenas[home].isClosed ? nil : pop(home)
       } else {
-        account.isExportable ? takeOwn(for: group, permission) : takeOpen(for: group, permission)
+        account.isExportable
+          ? takeOwn(for: group, permission, worker) : takeOpen(for: group, permission, worker)
       }
     if node != nil { accounts[group].used += 1 }
     return node
   }
 
-  private mutating func takeOpen(for group: Int, _ permission: Permission) -> Int? {
+  private mutating func takeOpen(
+    for group: Int, _ permission: Permission, _ worker: Int
+  ) -> Int? {
     let isOwed = accounts[group].used < accounts[group].guarantee
     guard isOwed || openFree > owed + (permission == .normal ? reserve : 0) else { return nil }
-    guard let index = arena(where: { $0.group == nil && $0.freeCount > 0 }) else { return nil }
+    guard let index = arena(for: worker, where: { $0.group == nil && $0.freeCount > 0 }) else {
+      return nil
+    }
     if isOwed { owed -= 1 }
     return pop(index)
   }
 
   /// An exportable group takes nodes of its own arenas, and whole arenas where those are full.
-  private mutating func takeOwn(for group: Int, _ permission: Permission) -> Int? {
-    if let index = arena(where: { $0.group == group && !$0.isStale && $0.freeCount > 0 }) {
+  private mutating func takeOwn(
+    for group: Int, _ permission: Permission, _ worker: Int
+  ) -> Int? {
+    if let index = arena(
+      for: worker, where: { $0.group == group && !$0.isStale && $0.freeCount > 0 })
+    {
       return pop(index)
     }
-    guard let index = arena(where: { $0.group == nil && $0.isEmpty })
+    guard let index = arena(for: worker, where: { $0.group == nil && $0.isEmpty })
     else { return nil }
     let count = arenas[index].nodes.count
     let isOwed = accounts[group].used < accounts[group].guarantee
@@ -154,12 +168,15 @@ extension FramePool.State {
     return pop(index)
   }
 
-  /// The next arena that fits, from where the last one was found.
-  private mutating func arena(where fits: (FramePool.ArenaState) -> Bool) -> Int? {
+  /// The next arena that fits, from where the worker found the last one.
+  private mutating func arena(
+    for worker: Int, where fits: (FramePool.ArenaState) -> Bool
+  ) -> Int? {
     for step in 0..<arenas.count {
-      let index = cursor + step < arenas.count ? cursor + step : cursor + step - arenas.count
+      let place = cursors[worker] + step
+      let index = place < arenas.count ? place : place - arenas.count
       if fits(arenas[index]) {
-        cursor = index
+        cursors[worker] = index
         return index
       }
     }
@@ -197,10 +214,13 @@ extension FramePool {
   ///
   /// One that `isExtra` comes only while memory is plenty, and nobody is asked for it.
   func take(
-    for group: Int, permission: Permission, owner: UInt16, isExtra: Bool = false
+    for group: Int, permission: Permission, worker: Int, isExtra: Bool = false
   ) -> Int? {
+    let heap = FrameAllocator.heap(of: group, permission)
+    let owner = Self.owner(worker: worker, heap: heap)
     let node = state.withLock { state -> Int? in
-      guard !isExtra || isPlenty(state), let node = state.take(for: group, permission: permission)
+      guard !isExtra || isPlenty(state),
+        let node = state.take(for: group, permission: permission, worker: worker)
       else { return nil }
       setOwner(owner, of: node)
       return node

@@ -5,8 +5,9 @@ internal import Synchronization
 /// Nodes change hands here, under a lock, each a hundred frames and more at a time. Frames are
 /// given and taken by the allocators, one per thread, which own the nodes they have alone.
 ///
-/// Vocabulary. *Arena*: a stretch of nodes that is mapped by other processes as one. *Open*: not an
-/// exportable group's. *Owed*: nodes that groups are guaranteed and have not taken yet.
+/// Vocabulary. *Arena*: a stretch of nodes that is mapped by other processes as one, or where none
+/// is, that a worker begins in. *Open*: not an exportable group's. *Owed*: nodes that groups are
+/// guaranteed and have not taken yet.
 ///
 /// Invariants, checked by `audit()`:
 /// - every node is in its arena's list of free nodes or belongs to a heap of a worker;

@@ -22,6 +22,22 @@ import Testing
     expectSound(first)
   }
 
+  @Test("Workers that take memory by turns have it far apart", arguments: [0, 2])
+  func stretches(order: Int) throws {
+    let pool = try FramePool(makeConfiguration(nodes: 1024 >> order, order: order, workers: 3))
+    var first = pool.makeAllocator(worker: 0)
+    var second = pool.makeAllocator(worker: 1)
+    var third = pool.makeAllocator(worker: 2)
+    // What two cache lines of the slot map are about.
+    var lines = [Set<UInt64>](repeating: [], count: 3)
+    for _ in 0..<600 {
+      lines[0].insert(try unwrap(first.allocateSlot(custody: .held)) / 2048 / 64)
+      lines[1].insert(try unwrap(second.allocateSlot(custody: .held)) / 2048 / 64)
+      lines[2].insert(try unwrap(third.allocateSlot(custody: .held)) / 2048 / 64)
+    }
+    expectEqual(lines[0].union(lines[1]).union(lines[2]).count, lines.reduce(0) { $0 + $1.count })
+  }
+
   @Test("A frame released by another worker comes home, packed or slot, by any byte")
   func comesHome() throws {
     let pool = try FramePool(makeConfiguration(nodes: 8, workers: 2))

@@ -12,7 +12,7 @@ final class WorkersContestant: Contestant {
   private static let processors = Processor.available
 
   /// Long enough that starting the others does not count.
-  let operations = 1 << 18
+  let operations = 1 << 20
 
   init(workers count: Int) throws {
     var configuration = Engine.Configuration()
