@@ -17,7 +17,7 @@
   /// For whoever has the slot: until it is released its node does not change hands.
   @inlinable @inline(__always)
   func contains(_ base: UInt64) -> Bool {
-    owners[Int(truncatingIfNeeded: base &>> 12)] & ~NodeLists.unfilled == owner
+    UInt32(owners[Int(truncatingIfNeeded: base &>> 12)]) == owner
   }
 }
 
