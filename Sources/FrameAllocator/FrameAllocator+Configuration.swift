@@ -25,7 +25,7 @@ extension FrameAllocator {
     public var groups: [FlowGroup.Configuration]
     /// How many allocators, one per thread, share the memory.
     public var workers = 1
-    /// Bytes of an arena, the unit that can be mapped by another process; nil is one arena for all.
+    /// Bytes of an arena, the unit that can be mapped by another process; nil where none maps any.
     public var arenaSize: Int?
     /// Frames of each length that are kept ready, 0 to 128; 0 keeps none.
     public var magazineDepth = Magazines.capacity
@@ -82,11 +82,11 @@ extension FrameAllocator.Configuration {
   /// Nodes of an arena, where groups share `count` of them.
   ///
   /// Where no other process maps any, each worker has one to begin in: of whole cache lines of
-  /// every table, two by two as processors fetch them, which are 64 entries of the slot map.
+  /// every table, two by two as processors fetch them, the smallest of which has a byte per page.
   func arenaNodes(of count: Int) -> Int {
     if let arenaSize { return arenaSize / nodeSize }
     guard !groups.contains(where: { $0.isExportable && $0.arena == nil }) else { return count }
-    let unit = max(1, 64 * chunkSize / nodeSize)
+    let unit = max(1, 128 * 4096 / nodeSize)
     return min(count, (count + workers * unit - 1) / (workers * unit) * unit)
   }
 

@@ -67,8 +67,10 @@ extension FramePool {
       for first in stride(from: 0, to: sharedNodes, by: arenaNodes) {
         arenas.append(ArenaState(nodes: first..<min(first + arenaNodes, sharedNodes)))
       }
-      let (count, workers) = (arenas.count, configuration.workers)
-      cursors = (0..<workers).map { $0 * count / workers }
+      // Arenas that other processes may map are filled one after the other: some stay empty for the
+      // groups that were promised whole ones.
+      let spread = configuration.arenaSize == nil ? arenas.count : 0
+      cursors = (0..<configuration.workers).map { $0 * spread / configuration.workers }
       for (group, addresses) in configuration.arenas {
         let first = Int(addresses.lowerBound) / configuration.nodeSize
         let nodes = first..<first + addresses.count / configuration.nodeSize

@@ -227,7 +227,7 @@ extension Engine {
     options.usesMultiBuffer = control.configuration.takesFragments
     for (interface, queue, _) in wanted {
       let socket = try umem.bind(interface, queue: queue, mode: rung, options: options)
-      InterruptDeferral.restore(interface, queue: queue)
+      InterruptDeferral.restore(socket)
       if isBusyPolling { try socket.preferBusyPoll(budget: Int(burst)) }
       sockets.append(socket)
     }
@@ -307,6 +307,7 @@ extension Engine {
     topUp(index)
     // Its driver found the fill ring empty when it began, and may not have said that it sleeps.
     if ports[index].socket.isZeroCopy { ports[index].socket.wakeReceive() }
+    if isBusyPolling { deferInterrupts(index) }
     return Port(index: index)
   }
 }

@@ -4,7 +4,7 @@ internal import BasicContainers
 public enum PortPolling: Sendable, Hashable {
   /// Nobody asked for it (`Engine.Configuration.isBusyPolling`).
   case off
-  /// No, for the kernel does not say what part of the driver that is.
+  /// No, for the kernel does not say what part of the driver that is: the engine spins.
   ///
   /// It says it where the driver has zero copy and names its parts to the kernel, and before Linux
   /// 6.14 of any socket, from the first packet on.
@@ -21,12 +21,21 @@ extension Engine {
   @inline(never)
   mutating func fetch(_ index: Int) -> UInt32 {
     guard !ports[index].isRetired else { return 0 }
+    if control.bindings[index].polling == .unnamed {
+      // The first packet is the last chance.
+      guard control.bindings[index].mayBeNamed, ports[index].counters.receivedPackets != 0 else {
+        return 0
+      }
+      control.bindings[index].mayBeNamed = false
+      deferInterrupts(index)
+      guard control.bindings[index].polling != .unnamed else { return 0 }
+    }
     ports[index].socket.pollReceive()
-    if control.bindings[index].polling == .unnamed { deferInterrupts(index) }
     return ports[index].socket.rings.receive.peek(burst)
   }
 
-  private mutating func deferInterrupts(_ index: Int) {
+  /// Defers the interrupts of the port's queue, if the kernel says what they are.
+  mutating func deferInterrupts(_ index: Int) {
     do throws(XDPError) {
       guard let deferral = try InterruptDeferral(of: ports[index].socket) else { return }
       control.bindings[index].polling = .deferred(napi: deferral.napi)

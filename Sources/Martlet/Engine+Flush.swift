@@ -43,6 +43,7 @@ extension Engine {
         guard mayDrain else { return false }
         mayDrain = false
         drainCompletions(index)
+        if isBusyPolling { ports[index].socket.wakeSleepers() }
       case .down:
         return false
       case .gone:

@@ -159,6 +159,7 @@ extension Engine {
     let interface = control.bindings[index].interface
     control.steering.shared.with { $0.vanish(interface) }
     control.deferrals.remove(index)
+    if isBusyPolling { control.bindings[index].polling = .unnamed }
     dirty.remove(index)
   }
 }

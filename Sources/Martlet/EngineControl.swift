@@ -102,4 +102,6 @@ struct PortBinding {
   var capabilities: DriverCapabilities?
   var state = LinkState.up
   var polling = PortPolling.off
+  /// Whether the kernel may still say what part of the driver could be polled.
+  var mayBeNamed = true
 }

@@ -18,6 +18,8 @@ public struct SettingsRecord: ~Copyable {
   public let left: [String]?
   /// Why what is in the file cannot be used, if so; the next `write` replaces it.
   public let ignored: String?
+  /// Whether this very process wrote what is there.
+  public let isOwn: Bool
 
   private let folder: OwnedDescriptor
   /// The file.
@@ -49,27 +51,27 @@ public struct SettingsRecord: ~Copyable {
     self.name = name
     self.head = head
     self.interface = interface
-    (left, ignored) = found
+    (left, ignored, isOwn) = found
   }
 
   /// What a file says, if its writer has ended.
   private static func find(
     _ content: RecordFile.Content, _ head: [String], _ operation: String
-  ) throws(XDPError) -> (left: [String]?, ignored: String?) {
+  ) throws(XDPError) -> (left: [String]?, ignored: String?, isOwn: Bool) {
     switch content {
-    case .none: return (nil, nil)
-    case .unusable(let reason): return (nil, reason)
+    case .none: return (nil, nil, false)
+    case .unusable(let reason): return (nil, reason, false)
     case .lines(let lines):
       guard lines.count > head.count, lines.starts(with: head),
         let holder = Holder(lines[head.count])
-      else { return (nil, "it is of another boot, interface or version") }
+      else { return (nil, "it is of another boot, interface or version", false) }
       if holder != .current, holder.isAlive {
         throw XDPError(
           .settingsHeld, operation: operation,
           reason: "process \(holder.process) has changed them and still runs",
           remedy: "end it first; it restores them")
       }
-      return (Array(lines.dropFirst(head.count + 1)), nil)
+      return (Array(lines.dropFirst(head.count + 1)), nil, holder == .current)
     }
   }
 

@@ -9,6 +9,8 @@ extension Socket {
   /// Makes `pollReceive` and `kick` run the receive side of the queue's driver on this thread, for
   /// at most `budget` packets a call.
   ///
+  /// In zero copy a kick then wakes the driver no more: where another part of it sends, as of
+  /// virtio_net, `wakeSleepers` has to.
   /// `SO_PREFER_BUSY_POLL` (Linux 5.11) and what belongs to it. It takes effect where the kernel
   /// knows which part of the driver that is, see `napi`. Throws `.notPermitted` without
   /// CAP_NET_ADMIN.
@@ -36,6 +38,16 @@ extension Socket {
   /// One system call, none for rings in memory.
   @inlinable public func pollReceive() {
     if fileDescriptor >= 0 { receiveNothing() }
+  }
+
+  /// Wakes every part of the driver that sleeps and is wanted, as a poll for events does.
+  ///
+  /// One system call, none for rings in memory.
+  public func wakeSleepers() {
+    guard fileDescriptor >= 0 else { return }
+    var wanted = pollfd(fd: fileDescriptor, events: Int16(POLLOUT), revents: 0)
+    // One element, which is ours.
+    _ = unsafe poll(&wanted, 1, 0)
   }
 
   /// What the kernel calls the part of the driver that receives for the queue (its NAPI).

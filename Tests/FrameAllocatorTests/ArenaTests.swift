@@ -53,6 +53,21 @@ import Testing
     expectSound(allocator)
   }
 
+  @Test("Workers that begin leave an arena empty for a group that was promised one")
+  func promisedArena() throws {
+    var configuration = makeConfiguration(
+      nodes: 32, groups: [.init(), .init(guarantee: Self.size, isExportable: true)], workers: 4)
+    configuration.arenaSize = Self.size
+    let pool = try FramePool(configuration)
+    for worker in 0..<3 {
+      var allocator = pool.makeAllocator(worker: worker)
+      expect(allocator.allocate(byteCount: 1000) != nil)
+    }
+    var last = pool.makeAllocator(worker: 3)
+    expect(last.allocate(byteCount: 1000) != nil)
+    expect(last.allocate(byteCount: 1000, group: FlowGroup(index: 1)) != nil)
+  }
+
   @Test("An arena that was never exported is open to all again once it is empty")
   func neverExported() throws {
     let pool = try makePool()

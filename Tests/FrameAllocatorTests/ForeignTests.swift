@@ -28,12 +28,13 @@ import Testing
     var first = pool.makeAllocator(worker: 0)
     var second = pool.makeAllocator(worker: 1)
     var third = pool.makeAllocator(worker: 2)
-    // What two cache lines of the slot map are about.
+    // What two cache lines of the smallest table are about, which has a byte per page.
+    let lineSize: UInt64 = 128 * 4096
     var lines = [Set<UInt64>](repeating: [], count: 3)
-    for _ in 0..<600 {
-      lines[0].insert(try unwrap(first.allocateSlot(custody: .held)) / 2048 / 64)
-      lines[1].insert(try unwrap(second.allocateSlot(custody: .held)) / 2048 / 64)
-      lines[2].insert(try unwrap(third.allocateSlot(custody: .held)) / 2048 / 64)
+    for _ in 0..<500 {
+      lines[0].insert(try unwrap(first.allocateSlot(custody: .held)) / lineSize)
+      lines[1].insert(try unwrap(second.allocateSlot(custody: .held)) / lineSize)
+      lines[2].insert(try unwrap(third.allocateSlot(custody: .held)) / lineSize)
     }
     expectEqual(lines[0].union(lines[1]).union(lines[2]).count, lines.reduce(0) { $0 + $1.count })
   }

@@ -51,7 +51,7 @@ import Testing
     expectSound(allocator)
   }
 
-  @Test("An audit names what is wrong in the tables", arguments: 0..<5)
+  @Test("An audit names what is wrong in the tables", arguments: 0..<6)
   func auditNamesWhatIsWrong(fault: Int) throws {
     var allocator = try FrameAllocator(makeConfiguration(nodes: 64))
     // A full page: a frame that is kept, another, and one that waits in a magazine.
@@ -59,18 +59,22 @@ import Testing
     expect(allocator.allocate(byteCount: 60 * 64) != nil)
     let last = try unwrap(allocator.allocate(byteCount: 64))
     expect(allocator.release(last))
+    let open = try unwrap(allocator.allocate(byteCount: 2 * 64))
     expectSound(allocator)
-    let (page, other) = (Int(kept >> 12), Int(last >> 6))
+    let (page, other, next) = (Int(kept >> 12), Int(last >> 6), Int(open >> 12))
     expectEqual(other >> 6, page)
     let map = allocator.map
     switch fault {
     // A granule inside of a frame that is also free, or a frame's first.
     case 0: map.free[page] |= 2
     case 1: map.pages[page].held |= 2
-    // A granule that is used but in no frame.
     case 2: map.pages[page].inside |= 1
+    // A granule that is used but in no frame: behind a free one.
+    case 3:
+      map.free[next] &= ~(1 << 5)
+      map.pages[next].inside |= 1 << 5
     // A frame in a magazine that the application has.
-    case 3: map.setHeld(true, at: other)
+    case 4: map.setHeld(true, at: other)
     // A full page that keeps frames out of magazines.
     default: map.ends[page] = 0
     }
@@ -78,6 +82,7 @@ import Testing
       "granules of page \(page) are in two states at once",
       "granules of page \(page) are in two states at once",
       "granules of page \(page) are in two states at once",
+      "granule \(next << 6 | 5) is used and in no frame",
       "the frame cached at granule \(other) is in use or of another length",
       "it is wrongly noted of node \(page) whether it has a long free run",
     ]

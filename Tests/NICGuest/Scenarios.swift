@@ -32,6 +32,7 @@ struct Scenario: Sendable {
     Scenario(name: "arenas") { try $0.arenas() },
     Scenario(name: "wake-up") { try $0.wakeUp() },
     Scenario(name: "busy-poll") { try $0.busyPoll() },
+    Scenario(name: "busy-poll-send") { try $0.busyPollSend() },
     Scenario(name: "dry") { try $0.runDry() },
     Scenario(name: "unaligned") { try $0.unaligned(.small) },
     Scenario(name: "unaligned-huge") { try $0.unaligned(.huge) },
