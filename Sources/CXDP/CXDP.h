@@ -60,6 +60,9 @@ static inline int cxdp_dup3(int from, int to, int flags) {
 static inline int cxdp_ppoll(void *set, unsigned long count, const void *timeout) {
   return (int)syscall(SYS_ppoll, set, count, timeout, (void *)0, (unsigned long)0);
 }
+static inline int cxdp_epoll_wait(int set, void *events, int count, const void *timeout) {
+  return (int)syscall(SYS_epoll_pwait2, set, events, count, timeout, (void *)0, (unsigned long)0);
+}
 static inline int cxdp_fallocate(int file, int mode, long offset, long length) {
   return (int)syscall(SYS_fallocate, file, mode, offset, length);
 }

@@ -293,7 +293,7 @@ extension Engine {
     _ socket: consuming Socket, _ binding: PortBinding, _ group: FlowGroup, _ depth: UInt32
   ) -> Port {
     let index = ports.nextIndex
-    control.poller.add(socket.fileDescriptor)
+    control.wakes.add(socket: socket.fileDescriptor)
     ports.append(PortState(socket: socket, fillDepth: depth, group: group))
     ports[index].facts = readsFacts ? .read : .off
     ports[index].steeringPlace = control.steering.shared.with {

@@ -36,10 +36,19 @@ extension Engine {
     control.skippedPolls = 0
     let limit: Duration? = isPending || isSpinning ? .zero : sleepLimit(timeout, areSlotsOut)
     let maySleep = sleepExports()
-    if control.sleep(maySleep ? limit : .zero) { try look() }
+    if limit != .zero { wakeDrivers() }
+    if control.wakes.wait(timeout: maySleep ? limit : .zero) { try look() }
     wakeExports()
     control.heart?.beat()
     return !control.stop.isRequested
+  }
+
+  /// Wakes zero-copy drivers that began to sleep since they were looked at: a flag that a driver
+  /// sets just then would not be seen, and what is on its rings would lie there.
+  private func wakeDrivers() {
+    for index in ports.indices where ports[index].socket.isZeroCopy {
+      ports[index].socket.wakeSleepers()
+    }
   }
 
   /// Ends the loop: the next `wait` returns false.
@@ -55,13 +64,13 @@ extension Engine {
     guard control.signals == nil else { return }
     control.signals = try SignalWatch()
     if let descriptor = control.signals?.fileDescriptor {
-      control.quiet.replace(at: EngineControl.signalPlace, with: descriptor)
+      control.wakes.replace(at: EngineControl.signalPlace, with: descriptor)
     }
   }
 
   /// Leaves SIGINT and SIGTERM to the process again, for the thread that called `stopOnSignals`.
   mutating func leaveSignals() {
-    control.quiet.replace(at: EngineControl.signalPlace, with: -1)
+    control.wakes.replace(at: EngineControl.signalPlace, with: -1)
     control.signals = nil
   }
 
@@ -70,7 +79,7 @@ extension Engine {
   /// One descriptor, which stays the application's, or none; a set of them is one as well (epoll).
   /// When packets never cease, it is looked at every now and then.
   public mutating func watch(_ fileDescriptor: Int32?) {
-    control.quiet.replace(at: EngineControl.guestPlace, with: fileDescriptor ?? -1)
+    control.wakes.replace(at: EngineControl.guestPlace, with: fileDescriptor ?? -1)
     control.isGuestReady = false
   }
 
@@ -106,16 +115,16 @@ extension Engine {
 
   /// Finds out what woke the poll, other than packets.
   private mutating func look() throws(XDPError) {
-    control.isGuestReady = control.quiet.isReady(at: EngineControl.guestPlace)
-    if control.signals != nil, control.quiet.isReady(at: EngineControl.signalPlace),
+    control.isGuestReady = control.wakes.isReady(at: EngineControl.guestPlace)
+    if control.signals != nil, control.wakes.isReady(at: EngineControl.signalPlace),
       control.signals?.drain() == true
     {
       control.stop.request()
     }
-    if control.quiet.isReady(at: EngineControl.bellPlace), control.steering.doorbell.answer() {
+    if control.wakes.isReady(at: EngineControl.bellPlace), control.steering.doorbell.answer() {
       try control.renewHeart()
     }
-    if control.links != nil, control.quiet.isReady(at: EngineControl.linkPlace),
+    if control.links != nil, control.wakes.isReady(at: EngineControl.linkPlace),
       control.links?.drain() == true
     {
       try checkLinks()
@@ -155,7 +164,7 @@ extension Engine {
     balance &-= ports[index].takenFrames(with: lanes[index])
     lanes[index].sentBytes &-= ports[index].retire()
     balance &+= ports[index].takenFrames(with: lanes[index])
-    control.poller.replace(at: EngineControl.firstPortPlace + index - ports.first, with: -1)
+    control.wakes.remove(ports[index].socket.fileDescriptor)
     let interface = control.bindings[index].interface
     control.steering.shared.with { $0.vanish(interface) }
     control.deferrals.remove(index)

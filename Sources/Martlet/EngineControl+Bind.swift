@@ -22,7 +22,7 @@ extension EngineControl {
     guard links == nil else { return }
     links = try LinkMonitor()
     if let descriptor = links?.fileDescriptor {
-      quiet.replace(at: Self.linkPlace, with: descriptor)
+      wakes.replace(at: Self.linkPlace, with: descriptor)
     }
   }
 

@@ -12,9 +12,8 @@ struct EngineControl: ~Copyable {
   let stop: StopSignal
   /// Says that some interface changed; nil until a port is bound.
   var links: LinkMonitor?
-  /// What may wake `wait` beside packets, as one place of the poller.
-  var quiet: QuietSet
-  var poller: Poller
+  /// What wakes `wait`: packets at the ports, and what has a place here.
+  var wakes: WakeSet
   /// Per port: what was bound and how.
   var bindings = PortTable<PortBinding>(first: 0, capacity: 0)
   /// The queues whose interrupts are deferred, because ports poll them.
@@ -44,9 +43,7 @@ struct EngineControl: ~Copyable {
   static let peerPlace = 3
   static let guestPlace = 4
   static let bellPlace = 5
-  private static let quietCount = 6
-  /// In the poller: the quiet ones, then the ports.
-  static let firstPortPlace = 1
+  private static let placeCount = 6
 
   init(
     umem: UMEM?, configuration: Engine.Configuration, steering: SharedSteering = SharedSteering(),
@@ -54,28 +51,18 @@ struct EngineControl: ~Copyable {
   ) throws(XDPError) {
     let member = try SteeringMember(of: steering, worker: worker)
     let stop = try StopSignal()
-    var quiet = try QuietSet(count: Self.quietCount)
-    quiet.replace(at: Self.stopPlace, with: stop.fileDescriptor)
-    var poller = Poller(capacity: Engine.portLimit + Self.firstPortPlace)
-    quiet.replace(at: Self.bellPlace, with: member.doorbell.fileDescriptor)
+    var wakes = try WakeSet(count: Self.placeCount)
+    wakes.replace(at: Self.stopPlace, with: stop.fileDescriptor)
+    wakes.replace(at: Self.bellPlace, with: member.doorbell.fileDescriptor)
     self.steering = member
-    poller.add(quiet.fileDescriptor)
     self.umem = umem
     self.configuration = configuration
     self.stop = stop
-    self.quiet = quiet
-    self.poller = poller
+    self.wakes = wakes
   }
 }
 
 extension EngineControl {
-  /// Waits for packets and for what else may wake the engine; whether there was anything.
-  mutating func sleep(_ limit: Duration?) -> Bool {
-    let isAwake = poller.wait(timeout: limit) != 0
-    quiet.look(isReady: poller.isReady(at: 0))
-    return isAwake
-  }
-
   /// Whether a millisecond has passed since this was last true.
   ///
   /// Looking at the clock costs a twentieth of looking at the file descriptors.

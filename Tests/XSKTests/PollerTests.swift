@@ -55,31 +55,51 @@ import XSK
     expectEqual(poller.wait(timeout: .zero), 1)
   }
 
-  @Test("Many quiet descriptors are one to a poller, and each says whether it was it")
-  func quietSet() throws {
+  @Test("Each descriptor of a wake set says whether it was it")
+  func wakeSet() throws {
     let stops = try (0..<3).map { _ in try StopSignal() }
-    var quiet = try QuietSet(count: 4)
+    var wakes = try WakeSet(count: 4)
     for (place, stop) in stops.enumerated() {
-      quiet.replace(at: place, with: stop.fileDescriptor)
+      wakes.replace(at: place, with: stop.fileDescriptor)
     }
-    var poller = Poller(capacity: 1)
-    poller.add(quiet.fileDescriptor)
-    expectEqual(poller.wait(timeout: .zero), 0)
+    expect(!wakes.wait(timeout: .zero))
     stops[1].request()
-    expectEqual(poller.wait(timeout: .seconds(1)), 1)
-    quiet.look(isReady: poller.isReady(at: 0))
-    expect(!quiet.isReady(at: 0) && quiet.isReady(at: 1) && !quiet.isReady(at: 2))
+    expect(wakes.wait(timeout: .seconds(1)))
+    expect(!wakes.isReady(at: 0) && wakes.isReady(at: 1) && !wakes.isReady(at: 2))
     // It is ready until it is read, and then another's place.
-    quiet.look(isReady: true)
-    expect(quiet.isReady(at: 1))
-    quiet.replace(at: 1, with: -1)
-    expect(!quiet.isReady(at: 1))
-    expectEqual(poller.wait(timeout: .zero), 0)
+    expect(wakes.wait(timeout: nil))
+    expect(wakes.isReady(at: 1))
+    wakes.replace(at: 1, with: -1)
+    expect(!wakes.isReady(at: 1))
+    expect(!wakes.wait(timeout: .zero))
     stops[2].request()
-    quiet.look(isReady: true)
-    expect(!quiet.isReady(at: 1) && quiet.isReady(at: 2) && !quiet.isReady(at: 3))
-    quiet.look(isReady: false)
-    expect(!quiet.isReady(at: 2))
+    expect(wakes.wait(timeout: .seconds(1)))
+    expect(!wakes.isReady(at: 1) && wakes.isReady(at: 2) && !wakes.isReady(at: 3))
+  }
+
+  @Test("A socket of a wake set wakes when something arrives, not while it lies there")
+  func socketOfWakeSet() throws {
+    let (bell, later) = (try Doorbell(), try Doorbell())
+    var wakes = try WakeSet(count: 1)
+    wakes.add(socket: bell.fileDescriptor)
+    wakes.add(socket: -1)
+    bell.ring()
+    expect(wakes.wait(timeout: .seconds(1)))
+    expect(!wakes.isReady(at: 0))
+    for timeout in [Duration.zero, .microseconds(300), .milliseconds(20)] {
+      let begin = ContinuousClock.now
+      expect(!wakes.wait(timeout: timeout))
+      #expect(ContinuousClock.now - begin >= timeout)
+    }
+    bell.ring()
+    expect(wakes.wait(timeout: .seconds(1)))
+    wakes.remove(bell.fileDescriptor)
+    bell.ring()
+    expect(!wakes.wait(timeout: .zero))
+    // What there is when a socket joins counts as arrived.
+    later.ring()
+    wakes.add(socket: later.fileDescriptor)
+    expect(wakes.wait(timeout: .zero))
   }
 
   @Test("A signal does not end a wait, nor make it longer")
@@ -102,8 +122,10 @@ import XSK
         }
       }
       var poller = Poller(capacity: 1)
+      var wakes = try WakeSet(count: 1)
       let begin = ContinuousClock.now
-      expectEqual(poller.wait(timeout: .milliseconds(60)), 0)
+      expectEqual(poller.wait(timeout: .milliseconds(30)), 0)
+      expect(!wakes.wait(timeout: .milliseconds(30)))
       let lasted = ContinuousClock.now - begin
       // The thread that is signalled must not end before the signals do.
       done.request()

@@ -136,7 +136,7 @@ extension Engine {
     }
     let memory = try ChannelMemory(size: shipment.ringSize)
     if exports.peers == nil { exports.peers = try PeerSet() }
-    control.quiet.replace(
+    control.wakes.replace(
       at: EngineControl.peerPlace, with: exports.peers?.fileDescriptor ?? -1)
     try socket.ship(shipment.words, [file.fileDescriptor, memory.fileDescriptor])
     try exports.peers?.add(socket, number: index)

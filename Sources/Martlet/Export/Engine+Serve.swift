@@ -98,7 +98,7 @@ extension Engine {
       state.channel.endSleep()
       exports.put(state)
     }
-    guard control.quiet.isReady(at: EngineControl.peerPlace), let peers = exports.peers?.ready()
+    guard control.wakes.isReady(at: EngineControl.peerPlace), let peers = exports.peers?.ready()
     else { return }
     for index in peers { look(at: index) }
   }

@@ -1,0 +1,121 @@
+internal import CXDP
+internal import Glibc
+internal import SystemPackage
+
+/// What an engine sleeps on: its sockets, and file descriptors that seldom have anything to say
+/// (epoll).
+///
+/// A poll set is joined to every descriptor's wait list for each sleep and taken off again; this
+/// one is on all of them for good. So a sleep costs the same however many there are.
+@safe public struct WakeSet: ~Copyable {
+  private let epoll: OwnedDescriptor
+  /// By place: the descriptor, -1 for none.
+  private var descriptors: [Int32]
+  /// A bit for each place that was ready as of the last wait.
+  private var ready: UInt64 = 0
+  /// Where the kernel writes events.
+  ///
+  /// Raw: the type is C's, and a layout that other modules cannot see costs them dearly.
+  private let events: UnsafeMutableRawPointer
+
+  /// More than the places; what finds no room is told by the next wait.
+  private static let room = 64
+  /// What a socket's events say in place of a place.
+  private static let socket = UInt32.max
+
+  /// A set of `count` empty places, at most 63, and no socket.
+  ///
+  /// One allocation.
+  public init(count: Int) throws(XDPError) {
+    precondition((1..<Self.room).contains(count), "\(count) places")
+    guard let set = OwnedDescriptor(epoll_create1(Int32(O_CLOEXEC))) else {
+      let failure = Errno(rawValue: errno)
+      throw XDPError(
+        .system, operation: "watch file descriptors", reason: "epoll_create1 failed (\(failure))",
+        remedy: "look at the limits (ulimit -n)", errno: failure)
+    }
+    epoll = set
+    descriptors = .init(repeating: -1, count: count)
+    let size = unsafe MemoryLayout<epoll_event>.stride * Self.room
+    unsafe events = .allocate(byteCount: size, alignment: MemoryLayout<UInt64>.alignment)
+  }
+
+  deinit { unsafe events.deallocate() }
+
+  /// Puts a descriptor in a place, which stays its owner's; -1 leaves the place empty.
+  ///
+  /// The set does not sleep while there is something to read from it. Traps for what cannot be
+  /// waited for, such as a file.
+  public mutating func replace(at place: Int, with fileDescriptor: Int32) {
+    let before = descriptors[place]
+    descriptors[place] = fileDescriptor
+    // One that was closed since is gone from the set, and its number may be another's by now.
+    if before >= 0, before == fileDescriptor || !descriptors.contains(before) { remove(before) }
+    ready &= ~(1 << UInt64(place))
+    if fileDescriptor >= 0 { add(fileDescriptor, as: UInt32(place), EPOLLIN.rawValue) }
+  }
+
+  /// Lets packets that arrive at a socket end a sleep; -1, for rings in memory, does nothing.
+  ///
+  /// Only what arrives: whoever sleeps looks at the ring first. The socket stays its owner's.
+  public func add(socket fileDescriptor: Int32) {
+    guard fileDescriptor >= 0 else { return }
+    add(fileDescriptor, as: Self.socket, EPOLLIN.rawValue | EPOLLET.rawValue)
+  }
+
+  /// Takes a socket or another descriptor out.
+  public func remove(_ fileDescriptor: Int32) {
+    _ = epoll_ctl(epoll.value, EPOLL_CTL_DEL, fileDescriptor, nil)
+  }
+
+  private func add(_ fileDescriptor: Int32, as number: UInt32, _ wanted: UInt32) {
+    var event = unsafe epoll_event()
+    unsafe event.events = wanted
+    unsafe event.data.u32 = number
+    // The kernel reads the structure.
+    let result = unsafe epoll_ctl(epoll.value, EPOLL_CTL_ADD, fileDescriptor, &event)
+    precondition(result == 0, "descriptor \(fileDescriptor) cannot be waited for: errno \(errno)")
+  }
+
+  /// Sleeps until something happens or `timeout` has passed, nil for ever; whether anything did.
+  ///
+  /// Signals do not end the sleep: a handler that wants to writes to a descriptor of the set
+  /// (`StopSignal`). One system call, epoll_pwait2(2) (Linux 5.11): nanoseconds count.
+  public mutating func wait(timeout: Duration?) -> Bool {
+    let isTimed = timeout.map { $0 > .zero } ?? false
+    let end: ContinuousClock.Instant? = isTimed ? .now + (timeout ?? .zero) : nil
+    var left = timeout
+    while true {
+      let count = poll(left)
+      if count >= 0 {
+        note(count)
+        return count > 0
+      }
+      precondition(errno == EINTR, "epoll_pwait2 failed: errno \(errno)")
+      if let end { left = max(.zero, end - .now) }
+    }
+  }
+
+  private func poll(_ timeout: Duration?) -> Int {
+    // The kernel writes at most as many events as there is room for, and reads the time.
+    guard let timeout else {
+      return unsafe Int(cxdp_epoll_wait(epoll.value, events, Int32(Self.room), nil))
+    }
+    let parts = max(.zero, timeout).components
+    var limit = timespec(
+      tv_sec: Int(parts.seconds), tv_nsec: Int(parts.attoseconds / 1_000_000_000))
+    return unsafe Int(cxdp_epoll_wait(epoll.value, events, Int32(Self.room), &limit))
+  }
+
+  private mutating func note(_ count: Int) {
+    ready = 0
+    for number in 0..<count {
+      // The kernel wrote so many.
+      let place = unsafe events.assumingMemoryBound(to: epoll_event.self)[number].data.u32
+      if place != Self.socket { ready |= 1 << UInt64(place) }
+    }
+  }
+
+  /// Whether there was something to read from the descriptor at `place` as of the last wait.
+  public func isReady(at place: Int) -> Bool { ready & 1 << UInt64(place) != 0 }
+}
