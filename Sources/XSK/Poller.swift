@@ -35,7 +35,7 @@ import Glibc
     unsafe entries.deallocate()
   }
 
-  /// Adds a descriptor and answers with its place in the set, for `isReady` and `replace`.
+  /// Adds a descriptor and answers with its place in the set, for `isReady`.
   ///
   /// Traps if the set is full. The set does not own the descriptor.
   @discardableResult
@@ -45,15 +45,6 @@ import Glibc
     unsafe entries[count] = pollfd(fd: fileDescriptor, events: events.rawValue, revents: 0)
     count += 1
     return count - 1
-  }
-
-  /// Puts another descriptor in a place of the set; -1 leaves the place empty.
-  public mutating func replace(
-    at place: Int, with fileDescriptor: Int32, events: Events = .readable
-  ) {
-    precondition((0..<count).contains(place), "place \(place) of \(count)")
-    // In bounds by the line above.
-    unsafe entries[place] = pollfd(fd: fileDescriptor, events: events.rawValue, revents: 0)
   }
 
   /// Whether something happened to the descriptor at `place`, an error included, as of the last

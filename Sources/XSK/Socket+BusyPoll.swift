@@ -11,6 +11,7 @@ extension Socket {
   ///
   /// In zero copy a kick then wakes the driver no more: where another part of it sends, as of
   /// virtio_net, `wakeSleepers` has to.
+  ///
   /// `SO_PREFER_BUSY_POLL` (Linux 5.11) and what belongs to it. It takes effect where the kernel
   /// knows which part of the driver that is, see `napi`. Throws `.notPermitted` without
   /// CAP_NET_ADMIN.
@@ -67,10 +68,10 @@ extension Socket {
   /// the sending side instead (before Linux 7.0). One system call, in zero copy four; none for
   /// rings in memory.
   @inlinable public func wakeReceive() {
-    if fileDescriptor >= 0 { wakeSleeper() }
+    if fileDescriptor >= 0 { wakeReceiver() }
   }
 
-  @usableFromInline @inline(never) func wakeSleeper() {
+  @usableFromInline @inline(never) func wakeReceiver() {
     // Only for this call: it would make every kick run the receive side too.
     let isTemporary = isZeroCopy && value(of: SO_BUSY_POLL) == 0
     // Without CAP_NET_ADMIN the kernel refuses, and nothing is polled.

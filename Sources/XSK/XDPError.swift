@@ -24,7 +24,8 @@ public struct XDPError: Error, Sendable {
     case modeRefused
     /// The driver or the kernel refuses a setting of the interface.
     case settingRefused
-    /// Another process has changed settings of the interface, and it still runs.
+    /// Another process, or another queue of this one, has changed the same settings and still needs
+    /// them.
     case settingsHeld
     /// A memory limit: `RLIMIT_MEMLOCK`, the control group, or no memory at all.
     case memoryLimit
