@@ -293,8 +293,6 @@ extension Engine {
     _ socket: consuming Socket, _ binding: PortBinding, _ group: FlowGroup, _ depth: UInt32
   ) -> Port {
     let index = ports.nextIndex
-    // To be waited for costs whoever brings packets.
-    if !isSpinning { control.wakes.add(socket: socket.fileDescriptor) }
     ports.append(PortState(socket: socket, fillDepth: depth, group: group))
     ports[index].facts = readsFacts ? .read : .off
     ports[index].steeringPlace = control.steering.shared.with {

@@ -1,7 +1,7 @@
 extension Engine {
-  /// Takes back what the kernel has sent: to the port's own fill ring while that wants frames,
-  /// nobody was promised them and they are of its engine's and its group's memory, else to the
-  /// allocator.
+  /// Takes back what the kernel has sent: to a fill ring that wants frames, the port's own before
+  /// another of its group's, while nobody was promised them and they are of its engine's and its
+  /// group's memory, else to the allocator.
   ///
   /// A completion that names no frame this port was sending is counted and ignored.
   @inline(__always)
@@ -14,12 +14,13 @@ extension Engine {
     let count = ports[index].socket.rings.completion.peek(.max)
     // What a port out of service completes late was called home already.
     guard count != 0, !ports[index].isRetired else { return }
-    closeFill(index)
+    let recipient = recipient(of: index)
+    closeFill(recipient)
     // For one worker with one group mostly this is all.
-    if !allocator.isAlone || !allocator.mayPassOn || recycle(index) != count {
+    if !allocator.isAlone || !allocator.mayPassOn || recycle(index, to: recipient) != count {
       takeOtherCompletions(index)
     }
-    ports[index].socket.rings.fill.submit()
+    ports[recipient].socket.rings.fill.submit()
     ports[index].socket.rings.completion.release()
   }
 
@@ -27,73 +28,108 @@ extension Engine {
   @inline(never)
   private mutating func takeOtherCompletions(_ index: Int) {
     while allocator.mayPassOn, ports[index].socket.rings.completion.remaining != 0 {
-      if (allocator.isAlone ? recycle(index) : recycleOwn(index)) != 0 { continue }
-      guard ports[index].fillShortage != 0 else { break }
+      let recipient = recipient(of: index)
+      closeFill(recipient)
+      if passOn(index, to: recipient) != 0 {
+        ports[recipient].socket.rings.fill.submit()
+        continue
+      }
+      guard ports[recipient].fillShortage != 0 else { break }
       completeStrangers(index)
     }
     while ports[index].socket.rings.completion.remaining != 0 {
       completeRun(index) { _ in true }
     }
   }
+
+  private mutating func passOn(_ index: Int, to recipient: Int) -> UInt32 {
+    allocator.isAlone ? recycle(index, to: recipient) : recycleOwn(index, to: recipient)
+  }
+
+  /// The port whose fill ring takes what a port has sent: its own, unless that wants nothing and
+  /// another one of the group does.
+  ///
+  /// Where packets go one way only, the ring they came from runs short while that of the port they
+  /// leave by is full.
+  @inline(__always)
+  private mutating func recipient(of index: Int) -> Int {
+    if ports[index].fillShortage != 0 { return index }
+    if let last = ports[index].recipient, ports[last].fillShortage != 0 { return last }
+    return findRecipient(of: index)
+  }
+
+  @inline(never)
+  private mutating func findRecipient(of index: Int) -> Int {
+    let group = ports[index].group
+    for other in ports.indices where ports[other].group == group && ports[other].fillShortage != 0 {
+      ports[index].recipient = other
+      return other
+    }
+    return index
+  }
 }
 
 // What one use gives back to the next. A function of its own for each kind of memory, so that what
 // it needs fits the registers.
 extension Engine {
-  /// Moves completions to the fill ring until it wants no more, either ring goes round its end, or
-  /// a completion names no slot that the port was sending and may have back; returns how many it
-  /// moved.
+  /// Moves completions to the recipient's fill ring until it wants no more, either ring goes round
+  /// its end, or a completion names no slot that the port was sending and may have back; returns
+  /// how many it moved.
   @inline(never)
-  private mutating func recycle(_ index: Int) -> UInt32 {
+  private mutating func recycle(_ index: Int, to recipient: Int) -> UInt32 {
     let slots = allocator.slots
-    guard !slots.isUnaligned else { return recycleAnywhere(index) }
-    return recycle(index) { slots.slot(aligned: $0, in: .transmit(index)) }
+    guard !slots.isUnaligned else { return recycleAnywhere(index, to: recipient) }
+    return recycle(index, to: recipient) { slots.slot(aligned: $0, in: .transmit(index)) }
   }
 
   @inline(never)
-  private mutating func recycleAnywhere(_ index: Int) -> UInt32 {
+  private mutating func recycleAnywhere(_ index: Int, to recipient: Int) -> UInt32 {
     let slots = allocator.slots
-    return recycle(index) { slots.slot(anywhere: $0, in: .transmit(index)) }
+    return recycle(index, to: recipient) { slots.slot(anywhere: $0, in: .transmit(index)) }
   }
 
   /// The same where memory is several workers' or groups': every slot stays in the account of the
   /// one it belongs to.
   @inline(never)
-  private mutating func recycleOwn(_ index: Int) -> UInt32 {
+  private mutating func recycleOwn(_ index: Int, to recipient: Int) -> UInt32 {
     let slots = allocator.slots
     let heap = allocator.slotHeap(of: ports[index].group)
-    guard !slots.isUnaligned else { return recycleOwnAnywhere(index) }
-    return recycle(index) { slots.slot(aligned: $0, in: .transmit(index), of: heap) }
+    guard !slots.isUnaligned else { return recycleOwnAnywhere(index, to: recipient) }
+    return recycle(index, to: recipient) { slots.slot(aligned: $0, in: .transmit(index), of: heap) }
   }
 
   @inline(never)
-  private mutating func recycleOwnAnywhere(_ index: Int) -> UInt32 {
+  private mutating func recycleOwnAnywhere(_ index: Int, to recipient: Int) -> UInt32 {
     let slots = allocator.slots
     let heap = allocator.slotHeap(of: ports[index].group)
-    return recycle(index) { slots.slot(anywhere: $0, in: .transmit(index), of: heap) }
+    return recycle(index, to: recipient) {
+      slots.slot(anywhere: $0, in: .transmit(index), of: heap)
+    }
   }
 
   @inline(__always)
-  private mutating func recycle(_ index: Int, _ find: (UInt64) -> SlotMap.Found?) -> UInt32 {
+  private mutating func recycle(
+    _ index: Int, to recipient: Int, _ find: (UInt64) -> SlotMap.Found?
+  ) -> UInt32 {
     let slots = allocator.slots
     var completed = ports[index].socket.rings.completion.openRun()
-    var fill = ports[index].socket.rings.fill.openRun(ports[index].fillShortage)
+    var fill = ports[recipient].socket.rings.fill.openRun(ports[recipient].fillShortage)
     let limit = min(completed.count, fill.count)
     var left = limit
     // Two at a time, which halves what going round costs.
     if left & 1 != 0 {
-      guard pass(&completed, to: &fill, of: index, slots, find) else { return 0 }
+      guard pass(&completed, to: &fill, of: index, recipient, slots, find) else { return 0 }
       left &-= 1
     }
     while left != 0 {
-      guard pass(&completed, to: &fill, of: index, slots, find) else { break }
+      guard pass(&completed, to: &fill, of: index, recipient, slots, find) else { break }
       left &-= 1
-      guard pass(&completed, to: &fill, of: index, slots, find) else { break }
+      guard pass(&completed, to: &fill, of: index, recipient, slots, find) else { break }
       left &-= 1
     }
     let count = limit &- left
     ports[index].socket.rings.completion.skip(count)
-    ports[index].socket.rings.fill.skip(count)
+    ports[recipient].socket.rings.fill.skip(count)
     balance &+= count
     return count
   }
@@ -102,10 +138,10 @@ extension Engine {
   @inline(__always)
   private func pass(
     _ completed: inout RingRun<UInt64>, to fill: inout RingRun<UInt64>, of index: Int,
-    _ slots: SlotMap, _ find: (UInt64) -> SlotMap.Found?
+    _ recipient: Int, _ slots: SlotMap, _ find: (UInt64) -> SlotMap.Found?
   ) -> Bool {
     guard let slot = find(completed.first) else { return false }
-    slots.move(slot.place, from: .transmit(index), to: .fill(index))
+    slots.move(slot.place, from: .transmit(index), to: .fill(recipient))
     completed.skip()
     fill.put(slot.base)
     return true

@@ -27,12 +27,16 @@ extension Engine {
     return isDone
   }
 
+  /// For so many packets it is not worth two system calls to be awaited no more and then again.
+  private static let fewPackets = 8
+
   /// Kicks until the kernel has taken every descriptor or takes no more for now.
   ///
   /// One `sendto` moves a bounded number of packets in copy mode, and none while the completion
   /// ring is full.
   @inline(never)
   private mutating func kick(_ index: Int) -> Bool {
+    if ports[index].socket.rings.transmit.pending > Self.fewPackets { ignoreSocket(index) }
     var mayDrain = true
     while ports[index].socket.rings.transmit.needsWakeup {
       let pending = ports[index].socket.rings.transmit.pending

@@ -55,8 +55,9 @@ extension Engine {
     from source: Int, to destination: Int, _ decide: (inout Packet) -> Verdict,
     _ find: (SlotMap, Descriptor) -> SlotMap.Received?
   ) -> Descriptor? {
-    guard !lanes[destination].transmit.isEmpty || openTransmit(destination),
-      !lanes[source].fill.isEmpty || openFill(source)
+    // The transmit ring last: a run of it that is open belongs to a port that will be flushed.
+    guard !lanes[source].fill.isEmpty || openFill(source),
+      !lanes[destination].transmit.isEmpty || openTransmit(destination)
     else { return lanes[source].receive.take() }
     // In registers rather than in the lanes, until the walk ends.
     var receive = lanes[source].receive

@@ -14,6 +14,8 @@ struct EngineControl: ~Copyable {
   var links: LinkMonitor?
   /// What wakes `wait`: packets at the ports, and what has a place here.
   var wakes: WakeSet
+  /// The ports whose sockets are in that set.
+  var awaited = PortSet()
   /// Per port: what was bound and how.
   var bindings = PortTable<PortBinding>(first: 0, capacity: 0)
   /// The queues whose interrupts are deferred, because ports poll them.

@@ -40,6 +40,8 @@ internal import FrameAllocator
   @usableFromInline var isRetired = false
   /// Whether a burst is open: packets of the receive ring's window are being walked.
   @usableFromInline var isBursting = false
+  /// The other port whose fill ring last took what this one had sent.
+  var recipient: Int?
   /// Where the receive and transmit rings stood when `counters` last took their packets over.
   @usableFromInline var countedReceive: UInt32
   @usableFromInline var countedTransmit: UInt32

@@ -3,6 +3,9 @@ internal import Glibc
 /// How long threads have run, to the nanosecond (`/proc/PID/task/*/schedstat`).
 ///
 /// What interrupts a thread counts as its own: the kernel's work for packets too.
+///
+/// The scheduler adds up what a thread has run when it leaves its processor and at each tick. Read
+/// while it runs, its time is up to a tick old: 4 ms at 250 Hz.
 public final class ProcessorTime {
   private var files: [Int32] = []
 
@@ -21,6 +24,15 @@ public final class ProcessorTime {
       guard name.starts(with: Array("ksoftirqd/".utf8)) else { continue }
       files.append(try openFile("/proc/\(process)/schedstat", O_RDONLY))
     }
+  }
+
+  /// Nanoseconds that this process's threads have run, the calling one's up to now
+  /// (`CLOCK_PROCESS_CPUTIME_ID`).
+  public static var own: UInt64 {
+    var time = timespec()
+    // The kernel writes the time, which every process has.
+    unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
   }
 
   deinit { for file in files { close(file) } }

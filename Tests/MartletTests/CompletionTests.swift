@@ -34,6 +34,47 @@ import Testing
     bench.check()
   }
 
+  @Test("What went out of a port whose fill ring is full goes to the fill ring it came from")
+  func oneWay() throws {
+    var bench = try Bench { ($0.ports, $0.chunks) = (2, 16) }
+    for round in 0..<10 {
+      let numbers = round * 4..<round * 4 + 4
+      bench.arrive(numbers)
+      while let frame = bench.engine.receive(from: bench.ports[0]) {
+        bench.engine.send(frame, to: bench.ports[1])
+      }
+      expectEqual(bench.kernels[1].transmitAll(), packets(numbers))
+      expectEqual(bench.rings(0).fill.pending, 4)
+      // The burst of the other port takes them back; none is free meanwhile.
+      expectEqual(bench.take(from: 1), [])
+      expectEqual(bench.rings(0).fill.pending, 8)
+      expectEqual(bench.places(), [0, 16, 0, 0, 0, 0])
+      bench.check()
+    }
+  }
+
+  @Test("What was sent never goes to the fill ring of another group")
+  func oneWayBetweenGroups() throws {
+    var bench = try Bench {
+      $0.ports = 2
+      $0.portGroups = [FlowGroup(index: 1), FlowGroup(index: 2)]
+      $0.configuration.groups = [.init(), .init(), .init()]
+    }
+    for port in 0..<2 {
+      bench.arrive(0..<4, to: port)
+      while let frame = bench.engine.receive(from: bench.ports[port]) {
+        bench.engine.send(frame, to: bench.ports[port])
+      }
+    }
+    expectEqual(bench.take(from: 1), [])
+    expectEqual(bench.rings(1).fill.pending, 8)
+    expectEqual(bench.kernels[1].transmitAll(), packets(0..<4))
+    expectEqual(bench.take(from: 1), [])
+    expectEqual(bench.rings(0).fill.pending, 4)
+    expectEqual(bench.rings(1).fill.pending, 8)
+    bench.check()
+  }
+
   @Test("What goes to the fill ring is the chunk's start, for each frame once")
   func fillEntries() throws {
     var bench = try Bench()

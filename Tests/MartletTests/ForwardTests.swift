@@ -134,6 +134,27 @@ import Testing
     bench.check()
   }
 
+  @Test("A burst whose port wants no more frames, and that sends nothing, holds back no later packet")
+  func fillRingFullWithinBurst() throws {
+    var bench = try Bench { $0.ports = 2 }
+    let (source, destination) = (bench.ports[0], bench.ports[1])
+    bench.arrive(0..<4)
+    while let frame = bench.engine.receive(from: source) {
+      bench.engine.send(frame, to: destination)
+    }
+    bench.arrive(4..<6)
+    expectEqual(bench.take(1), [packet(4)])
+    // What was sent fills the ring of the burst that is open.
+    expectEqual(bench.kernels[1].transmitAll(), packets(0..<4))
+    expect(bench.send(6, to: 1))
+    bench.engine.flush()
+    expectEqual(bench.engine.forward(from: source, to: destination) { _ in .drop }, 1)
+    expect(bench.send(7, to: 1))
+    bench.engine.flush()
+    expectEqual(bench.kernels[1].transmitAll(), packets(6..<8))
+    bench.check()
+  }
+
   @Test("A packet that ends just where its chunk does goes forward as well")
   func longest() throws {
     var bench = try Bench()

@@ -66,9 +66,9 @@ struct Duel {
       rest(gap)
     }
     try send(for: warmUp)
-    let before = try Reading(stage, rival)
+    let before = try stage.standstill { try Reading(stage, rival) }
     try send(for: length)
-    let after = try Reading(stage, rival)
+    let after = try stage.standstill { try Reading(stage, rival) }
     return before.slice(until: after)
   }
 
@@ -132,7 +132,7 @@ private struct Reading {
   init(_ stage: Stage, _ rival: Rival) throws {
     packets = try rival.packets()
     app = rival.nanoseconds
-    others = stage.ownTime.nanoseconds &+ stage.kernelThreads.nanoseconds
+    others = ProcessorTime.own &+ stage.kernelThreads.nanoseconds
     time = .now
   }
 

@@ -50,9 +50,10 @@ extension LiveRows {
     try contest.with(Echo.martlet(contest, lane, spins: false)) { echo in
       echo.resume()
       rest(.milliseconds(100))
-      let before = echo.nanoseconds
+      let before = try contest.stage.standstill { echo.nanoseconds }
       rest(idle)
-      let share = Double(echo.nanoseconds - before) / idle.nanoseconds
+      let used = try contest.stage.standstill { echo.nanoseconds } - before
+      let share = Double(used) / idle.nanoseconds
       let milliseconds = contest.options.isQuick ? 1000 : 4000
       let times = try Echo.ask(lane, milliseconds: milliseconds, pause: 5000)
       contest.report.notes.append(

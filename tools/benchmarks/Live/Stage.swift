@@ -34,7 +34,6 @@ final class Stage {
   let processors: (generator: Processor, rivals: Processor)
   /// The kernel's threads for what interrupts left over.
   let kernelThreads: ProcessorTime
-  let ownTime: ProcessorTime
 
   /// Makes the namespaces and the lanes, and takes the calling thread into the generator's for as
   /// long as `body` runs.
@@ -54,7 +53,6 @@ final class Stage {
     let allowed = Machine.allowedProcessors()
     processors = (Processor(allowed.first ?? 0), Processor(allowed.dropFirst().first ?? 0))
     kernelThreads = try ProcessorTime(ofKernelThreads: ())
-    ownTime = try ProcessorTime(ofProcess: Machine.ownProcess)
     generator = try TrafficProgram(.generate)
     // Where it sees no packet of ours: it only has to hang somewhere.
     try generator.attach(to: "lo", isGeneric: true)
@@ -86,6 +84,17 @@ final class Stage {
     if onOneProcessor { try processors.rivals.pinThread() }
     defer { try? processors.generator.pinThread() }
     return try deviceSide.run { try ChildProcess(program) }
+  }
+
+  /// Runs `body` while nothing of what is measured runs: in front of the rivals, on their processor.
+  ///
+  /// Only then has the scheduler added up all that they have used, to the nanosecond.
+  func standstill<R>(_ body: () throws -> R) throws -> R {
+    try inRealTime {
+      try processors.rivals.pinThread()
+      defer { try? processors.generator.pinThread() }
+      return try body()
+    }
   }
 
   /// Turns an interface's generic receive offload on or off.
