@@ -134,7 +134,7 @@ import Testing
     bench.check()
   }
 
-  @Test("A burst whose port wants no more frames, and that sends nothing, holds back no later packet")
+  @Test("A burst that finds its fill ring full and sends nothing holds back no later packet")
   func fillRingFullWithinBurst() throws {
     var bench = try Bench { $0.ports = 2 }
     let (source, destination) = (bench.ports[0], bench.ports[1])
