@@ -12,7 +12,7 @@ extension Engine {
   public mutating func wait(timeout: Duration? = nil) throws(XDPError) -> Bool {
     control.heart?.beat()
     control.isGuestReady = false
-    allocator.collect()
+    if shared != nil { allocator.collect() }
     serveExports()
     flush()
     var isPending = false
@@ -41,7 +41,9 @@ extension Engine {
       wakeDrivers()
       awaitSockets()
     }
-    if control.wakes.wait(timeout: maySleep ? limit : .zero) { try look() }
+    _ = control.wakes.wait(timeout: maySleep ? limit : .zero)
+    // Mostly it is a socket, which the loop looks at.
+    if control.wakes.isAnyReady { try look() }
     wakeExports()
     control.heart?.beat()
     return !control.stop.isRequested

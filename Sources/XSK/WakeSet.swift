@@ -82,21 +82,36 @@ internal import SystemPackage
   /// Signals do not end the sleep: a handler that wants to writes to a descriptor of the set
   /// (`StopSignal`). One system call, epoll_pwait2(2) (Linux 5.11): nanoseconds count.
   public mutating func wait(timeout: Duration?) -> Bool {
-    let isTimed = timeout.map { $0 > .zero } ?? false
-    let end: ContinuousClock.Instant? = isTimed ? .now + (timeout ?? .zero) : nil
-    var left = timeout
+    if let timeout { return wait(for: timeout) }
     while true {
-      let count = poll(left)
-      if count >= 0 {
-        note(count)
-        return count > 0
-      }
-      precondition(errno == EINTR, "epoll_pwait2 failed: errno \(errno)")
-      if let end { left = max(.zero, end - .now) }
+      if let isAwake = poll(nil) { return isAwake }
     }
   }
 
-  private func poll(_ timeout: Duration?) -> Int {
+  /// Apart from the above: an instant's layout is known only when the program runs, which a sleep
+  /// for ever would pay for.
+  @inline(never)
+  private mutating func wait(for timeout: Duration) -> Bool {
+    let end = ContinuousClock.now + timeout
+    var left = timeout
+    while true {
+      if let isAwake = poll(left) { return isAwake }
+      left = end - .now
+    }
+  }
+
+  /// Whether anything happened within a time, nil for ever; nil if a signal interrupted it.
+  private mutating func poll(_ timeout: Duration?) -> Bool? {
+    let count = wait(events: timeout)
+    guard count >= 0 else {
+      precondition(errno == EINTR, "epoll_pwait2 failed: errno \(errno)")
+      return nil
+    }
+    note(count)
+    return count > 0
+  }
+
+  private func wait(events timeout: Duration?) -> Int {
     // The kernel writes at most as many events as there is room for, and reads the time.
     guard let timeout else {
       return unsafe Int(cxdp_epoll_wait(epoll.value, events, Int32(Self.room), nil))
@@ -115,6 +130,9 @@ internal import SystemPackage
       if place != Self.socket { ready |= 1 << UInt64(place) }
     }
   }
+
+  /// Whether any descriptor that has a place was ready as of the last wait.
+  public var isAnyReady: Bool { ready != 0 }
 
   /// Whether there was something to read from the descriptor at `place` as of the last wait.
   public func isReady(at place: Int) -> Bool { ready & 1 << UInt64(place) != 0 }
