@@ -12,8 +12,9 @@ extension LiveRows {
   ///
   /// In a flood the generator's time for packets that are lost counts for the slower one, as it
   /// does in every other row. Paced, it sends less than either takes, in portions that fit the
-  /// rings, and both deliver every packet; but each portion then costs both the same time for
-  /// itself.
+  /// rings, and both deliver every packet. Half of what the kernel's way takes is then the
+  /// generator's; so a bare program that drops the same packets says what the generator takes, and
+  /// what forwarding takes beyond that is compared.
   static func offload(_ options: Options) throws -> any Findings {
     try Contest.run("offload", options) { contest in
       for sink in options.isQuick ? [.program, .cheapest] : Sink.allCases {
@@ -39,15 +40,24 @@ extension LiveRows {
         try contest.equals(inKernel, $0)
       }
       try contest.with(try martlet(contest, lanes[1], sink, isOffloaded: false)) { inUser in
-        let target = sink == .stack ? nil : 0.2
-        for (name, pace) in [("flood", Pace.flood), ("paced", pace)] {
-          try contest.compare(
-            inKernel, inUser, mode: "\(name), \(sink.rawValue)", .total, target: target, equals,
-            pace: pace)
-        }
+        let target = sink == .stack ? nil : Self.offloadTarget
+        let mode = sink.rawValue
+        try contest.compare(
+          inKernel, inUser, mode: "flood, \(mode)", .total, target: target, equals)
+        try contest.compare(
+          inKernel, inUser, mode: "paced, \(mode)", .total, target: nil, equals, pace: pace)
+      }
+      guard sink != .stack, let place = contest.report.lines.indices.last else { return }
+      try contest.with(try contest.rivals.kernel(.sink, lanes[1])) { bare in
+        let line = try contest.compare(
+          inKernel, bare, mode: "paced, \(sink.rawValue)", .total, target: nil, equals, pace: pace)
+        contest.noteForwarding(at: place, beyond: line.other.total)
       }
     }
   }
+
+  /// How much of what forwarding takes in user space it may take in the kernel.
+  fileprivate static let offloadTarget = 0.2
 
   /// The command `martlet forward`, with a rule that forwards in the kernel or without one.
   private static func martlet(
@@ -72,5 +82,25 @@ extension LiveRows {
       if hasGRO { try? stage.setGRO(false, of: lane.to) }
       if isOffloaded { _ = try? runProgram(["rm", "-f", options[1]]) }
     }
+  }
+}
+
+extension Contest {
+  /// Says what forwarding itself took in a comparison: all that the packets took, less what they
+  /// take if they are only made and dropped.
+  fileprivate mutating func noteForwarding(at place: Int, beyond dropping: Double) {
+    let line = report.lines[place]
+    guard !line.isNoisy else { return }
+    let (inKernel, inUser) = (line.martlet.total - dropping, line.other.total - dropping)
+    let ratio = inKernel / inUser
+    report.lines[place].more = [
+      ("dropping_ns", decimal(dropping, 1)), ("forwarding_ratio", decimal(ratio, 3)),
+      ("forwarding_target", decimal(LiveRows.offloadTarget, 2)),
+    ]
+    report.lines[place].isOver = ratio > LiveRows.offloadTarget
+    report.notes.append(
+      "\(line.mode): making and dropping \(decimal(dropping, 0)) ns, forwarding beyond that "
+        + "\(decimal(inKernel, 0)) ns in the kernel and \(decimal(inUser, 0)) ns in user space, "
+        + "ratio \(decimal(ratio, 3)), target <= \(decimal(LiveRows.offloadTarget, 2))")
   }
 }

@@ -25,6 +25,9 @@ extension LiveRows {
         }
         contest.noteGrowth(known)
       }
+      let stage = contest.stage
+      try contest.noteChanges(
+        stage.deviceSide.run { try RuleChanges.times(on: lanes[0].input) })
     }
   }
 }
@@ -63,6 +66,24 @@ extension Contest {
     report.notes.append(
       "\(last.mode): \(decimal(growth, 2)) times \(first.mode), "
         + "target <= \(decimal(Self.growthTarget, 2))")
+  }
+}
+
+extension Contest {
+  /// Says how long changes of many rules took.
+  fileprivate mutating func noteChanges(_ times: [Duration]) {
+    guard let place = report.lines.indices.last else { return }
+    let milliseconds = times.map { $0 / .milliseconds(1) }
+    let (middle, longest) = (Estimate.median(milliseconds), milliseconds.max() ?? 0)
+    let target = RuleChanges.target / .milliseconds(1)
+    report.lines[place].more += [
+      ("rule_change_ms", "{\"median\":\(decimal(middle, 2)),\"longest\":\(decimal(longest, 2))}"),
+      ("rule_change_target", decimal(target, 0)),
+    ]
+    if middle > target { report.lines[place].isOver = true }
+    report.notes.append(
+      "\(RuleChanges.count) rules for as many others: \(decimal(middle, 1)) ms, "
+        + "\(decimal(longest, 1)) at most, target <= \(decimal(target, 0)) ms")
   }
 }
 

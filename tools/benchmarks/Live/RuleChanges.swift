@@ -1,0 +1,28 @@
+import Martlet
+import MartletTestKit
+
+/// How long it takes to change many rules at once, in the application's own process.
+enum RuleChanges {
+  /// Rules of a change, and how long it may take.
+  static let count: UInt16 = 1000
+  static let target = Duration.milliseconds(20)
+
+  /// The times of several changes on an interface, each of all its rules for as many others.
+  static func times(on interface: String, changes: Int = 9) throws -> [Duration] {
+    var engine = try Engine()
+    _ = try engine.bind(interface, queue: 0)
+    try engine.apply(replacement(first: 1))
+    return try (1...changes).map { number in
+      let change = replacement(first: number.isMultiple(of: 2) ? 1 : 5001)
+      let start = ContinuousClock.now
+      try engine.apply(change)
+      return start.duration(to: .now)
+    }
+  }
+
+  /// All rules go, and there is one for each of so many ports.
+  private static func replacement(first port: UInt16) -> RuleChange {
+    let rules = (0..<count).map { Rule(.udp(destinationPort: port + $0), .drop) }
+    return RuleChange([.removeAll] + rules.map { .add($0) })
+  }
+}
