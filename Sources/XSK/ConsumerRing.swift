@@ -103,9 +103,10 @@ public import Synchronization
 
   /// Gives every entry taken so far back to the producer.
   ///
-  /// One releasing store.
+  /// One releasing store, and none if nothing was taken, as `ProducerRing.submit`.
   @inlinable @inline(__always)
   public mutating func release() {
+    guard unsafe consumer.pointee.load(ordering: .relaxed) != head else { return }
     unsafe consumer.pointee.store(head, ordering: .releasing)
   }
 
