@@ -104,12 +104,18 @@ struct passage {
   struct settings *current;
   struct counters *count;
   struct port *port;
+  const struct flow *flow; /* as the cache has it, or null */
 };
 
+/* The hash of its flow, where somebody asks for it. */
+INLINE u32 hash_of(const struct passage *at, const struct query *query) {
+  return at->flow ? at->flow->hash : hash_by_rule(query);
+}
+
 INLINE int hand_over(
-    const struct passage *at, u32 socket, const struct rule *rule, u32 hash,
+    const struct passage *at, u32 socket, const struct rule *rule, const struct query *query,
     facts_writer *write) {
-  int has_facts = write && write(at->context, at->current, rule, hash);
+  int has_facts = write && write(at->context, at->current, rule, hash_of(at, query));
   int verdict = to_socket(at->count, socket);
   if (write && !has_facts && verdict == XDP_REDIRECT)
     note_bare(at->port);
@@ -128,10 +134,10 @@ INLINE int act(
   int verdict;
   switch (action) {
   case TO_SOCKET:
-    return hand_over(at, place, rule, query->hash, write);
+    return hand_over(at, place, rule, query, write);
   case TO_GROUP:
-    place = member(rule, place, query->hash);
-    return hand_over(at, place, rule, query->hash, write);
+    place = member(rule, place, hash_of(at, query));
+    return hand_over(at, place, rule, query, write);
   case TO_NOBODY:
     count->dropped++;
     return XDP_DROP;

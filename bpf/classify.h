@@ -13,56 +13,48 @@
 #include "actions.h"
 #include "search.h"
 
-/* A flow as the cache looks for it. */
-struct sought {
-  u64 key[COMMON_WORDS]; /* the bits that rules ask about */
-  u64 hash;
-  u32 word;
-  u32 base;  /* where the places of this CPU begin */
-  u32 bits;  /* log2 of how many there are */
-  u32 first; /* where it is looked for first */
-  const struct set *set;
-};
-
-/* Whether rules ask about what is not in the common words. */
-INLINE int asks_rare(const struct set *set) { return set->mask[6] || set->mask[7]; }
-
-/* Word 6 or 7 of the key. Few sets need them, so they are not kept. */
-INLINE u64 rare_word(const struct query *query, const struct set *set, int i) {
+/* A word of the key, of which no more than rules ask about. */
+INLINE u64 word_of(const struct query *query, const struct set *set, int i) {
   return query->key[i] & set->mask[i];
 }
 
-INLINE int is_in(
-    const struct flow *flow, const struct rare_key *rare, const struct query *query,
-    const struct sought *sought) {
-  const u64 *key = sought->key;
-  u64 differs = (flow->word ^ sought->word) | (flow->key[0] ^ key[0]) | (flow->key[1] ^ key[1]) |
-                (flow->key[2] ^ key[2]) | (flow->key[3] ^ key[3]) | (flow->key[4] ^ key[4]) |
-                (flow->key[5] ^ key[5]);
-  if (rare)
-    differs |= (rare->key[0] ^ rare_word(query, sought->set, 6)) |
-               (rare->key[1] ^ rare_word(query, sought->set, 7));
-  return differs == 0;
+/* Whether a place has the rest of the flow's key, where rules ask about it. */
+INLINE int has_rare(u32 place, const struct query *query, const struct set *set) {
+  struct rare_key *rare = map_lookup(&rare_keys, &place);
+  if (!rare)
+    return 0;
+  return ((rare->key[0] ^ word_of(query, set, 6)) | (rare->key[1] ^ word_of(query, set, 7))) == 0;
+}
+
+/* Whether a flow stands at a place. */
+INLINE int is_at(u32 place, const struct query *query, const struct set *set, u32 word) {
+  struct flow *flow = map_lookup(&flows, &place);
+  if (!flow)
+    return 0;
+  u64 differs = flow->word ^ word;
+  for (int i = 0; i < COMMON_WORDS; i++)
+    differs |= flow->key[i] ^ word_of(query, set, i);
+  return !differs && (set->reach < REACH_RARE || has_rare(place, query, set));
 }
 
 /* Puts what a search found into the cache. */
-INLINE void remember(
-    const struct query *query, const struct sought *sought, struct flow *flow,
-    struct rare_key *rare) {
-  if (query->counts > COUNTED) /* more than there is room for: asked anew for each packet */
-    return;
-  flow->word = sought->word;
-  flow->hash = query->hash;
-  flow->winner = query->winner;
-  flow->counted[0] = query->counted[0];
-  flow->counted[1] = query->counted[1];
-  flow->counted[2] = query->counted[2];
+GLOBAL int remember(const struct query *query, const struct set *set, u32 word, u32 place) {
+  struct flow *flow = map_lookup(&flows, &place);
+  if (!flow || !query || !set)
+    return 0;
+  flow->word = word;
+  flow->hash = hash_by_rule(query);
+  *(u64 *)&flow->winner = *(u64 *)&query->winner;
   for (int i = 0; i < COMMON_WORDS; i++)
-    flow->key[i] = sought->key[i];
-  if (rare) {
-    rare->key[0] = rare_word(query, sought->set, 6);
-    rare->key[1] = rare_word(query, sought->set, 7);
-  }
+    flow->key[i] = word_of(query, set, i);
+  if (set->reach < REACH_RARE)
+    return 0;
+  struct rare_key *rare = map_lookup(&rare_keys, &place);
+  if (!rare)
+    return 0;
+  rare->key[0] = word_of(query, set, 6);
+  rare->key[1] = word_of(query, set, 7);
+  return 0;
 }
 
 /* The tag of a place in the flow cache. */
@@ -72,33 +64,39 @@ INLINE u16 *tag_at(u32 place) {
   return found ? &found->of[place % TAGS] : 0;
 }
 
+/* Where a CPU's places begin in the flow cache, and where there a flow is looked for first. */
+INLINE u32 base_of(u32 bits) { return processor() << bits; }
+INLINE u32 first_of(u32 bits, u64 hash) { return (u32)(hash >> (64 - bits)); }
+
 /* A flow that is not at its first place: at its second, if its tag is there. Else the rules are
    searched. A new flow's first packet leaves a tag, and only the next takes the place: many flows
    have no second one, and for those neither is a line of the cache written nor a known flow driven
-   out. Answers with where it stands, or null once the query says what was found. */
-INLINE struct flow *find_further(
-    struct query *query, const struct sought *sought, struct counters *count) {
-  u64 hash = finish(sought->hash);
+   out. Answers with one more than its place, or with 0 once the query says what was found. */
+GLOBAL u32 find_further(
+    struct query *query, const struct set *set, struct counters *count, u32 word, u64 sought) {
+  if (!query || !set || !count)
+    return 0;
+  u32 bits = set->cache_bits & 31;
+  u32 base = base_of(bits);
+  u32 place = base + first_of(bits, sought);
+  u64 hash = finish(sought);
+  u32 other = base + ((u32)(hash >> 8) & ((1 << bits) - 1));
   u16 tag = hash >> 32;
-  u16 *first = tag_at(sought->first);
-  u32 other = sought->base + ((u32)(hash >> 8) & ((1 << sought->bits) - 1));
+  u16 *first = tag_at(place);
   u16 *second = tag_at(other);
   if (!first || !second)
     return 0;
   int is_second = *second == tag;
-  u32 place = is_second ? other : sought->first;
-  struct flow *flow = map_lookup(&flows, &place);
-  struct rare_key *rare = asks_rare(sought->set) ? map_lookup(&rare_keys, &place) : 0;
-  if (!flow)
-    return 0;
-  if (is_second && is_in(flow, rare, query, sought))
-    return flow;
+  if (is_second) {
+    place = other;
+    if (is_at(place, query, set, word))
+      return place + 1;
+  }
   count->searched++;
-  query->hash = query->winner = query->counts = query->is_silent = query->zero = 0;
-  *(u64 *)query->counted = 0;
-  decide(query, SET_OF(sought->word));
+  u32 counts = decide(query, SET_OF(word), set->shapes, set->count_shapes);
   if (is_second || *first == tag) {
-    remember(query, sought, flow, rare);
+    if (counts <= COUNTED) /* more than there is room for: asked anew for each packet */
+      remember(query, set, word, place);
     return 0;
   }
   /* An empty place first. If both are in use, either: whom this drives out may have an empty place
@@ -109,51 +107,80 @@ INLINE struct flow *find_further(
   return 0;
 }
 
-/* What the packet's flow was found to be: from the cache, or now. Fills in the query's winner,
-   hash and length, and counts for the rules that only count. */
-INLINE void find(
-    struct query *query, const struct set *set, u32 word, struct counters *count) {
-  struct sought sought;
-  for (int i = 0; i < COMMON_WORDS; i++)
-    sought.key[i] = query->key[i] & set->mask[i];
-  u64 hash = MIX_KIND(sought.key[0]) + MIX_ADDRESSES(sought.key);
-  if (asks_rare(set))
-    hash += MIX_RARE(rare_word(query, set, 6), rare_word(query, set, 7));
-  sought.set = set;
-  sought.word = word;
+/* Counts for the rules that only count. */
+GLOBAL int tally_all(const struct flow *flow, u32 length) {
+  if (!flow)
+    return 0;
+#pragma clang loop unroll(disable)
+  for (int i = 0; i < COUNTED; i++)
+    if (flow->counted[i])
+      tally(flow->counted[i], length);
+  return 0;
+}
+
+/* What the packet's flow was found to be: from the cache, or now. Answers with the slot of the
+   rule that decides, and with where the flow stands there, or null. Counts for the rules that only
+   count. */
+INLINE u32 find(
+    struct query *query, const struct set *set, u32 word, u32 reach, struct counters *count,
+    const struct flow **where) {
+  u64 zeroth = word_of(query, set, 0);
+  u64 ports = word_of(query, set, 1);
+  u64 hash = MIX_KIND(zeroth);
+  if (reach >= REACH_ADDRESSES) {
+    hash += MIX_SHORT(word_of(query, set, 2), word_of(query, set, 4));
+    if (reach >= REACH_LONG) {
+      hash += MIX_LONG(word_of(query, set, 3), word_of(query, set, 5));
+      if (reach >= REACH_RARE)
+        hash += MIX_RARE(word_of(query, set, 6), word_of(query, set, 7));
+    }
+  }
   /* The ports of two hosts' flows often follow each other: their product alone lays those far apart
      from each other. */
-  sought.hash = finish(hash) + MIX_PORTS(sought.key[1]);
-  sought.bits = set->cache_bits & 31;
-  sought.base = processor() << sought.bits;
-  u32 place = sought.base + (u32)(sought.hash >> (64 - sought.bits));
-  sought.first = place;
+  hash = finish(hash) + MIX_PORTS(ports);
+  u32 bits = set->cache_bits & 31;
+  u32 place = base_of(bits) + first_of(bits, hash);
   struct flow *flow = map_lookup(&flows, &place);
-  struct rare_key *rare = asks_rare(set) ? map_lookup(&rare_keys, &place) : 0;
-  if (!flow)
-    return;
-  if (!is_in(flow, rare, query, &sought)) {
-    flow = find_further(query, &sought, count);
-    if (!flow)
-      return;
+  int is_known = 0;
+  if (flow) {
+    u64 differs = (flow->word ^ word) | (flow->key[0] ^ zeroth) | (flow->key[1] ^ ports);
+    /* What no rule of the set asks about is zero in all its flows. */
+    if (reach >= REACH_ADDRESSES) {
+      differs |= (flow->key[2] ^ word_of(query, set, 2)) | (flow->key[4] ^ word_of(query, set, 4));
+      if (reach >= REACH_LONG)
+        differs |=
+            (flow->key[3] ^ word_of(query, set, 3)) | (flow->key[5] ^ word_of(query, set, 5));
+    }
+    is_known = !differs && (reach < REACH_RARE || has_rare(place, query, set));
   }
-  query->winner = flow->winner;
-  query->hash = flow->hash;
-  u64 counted = *(u64 *)&flow->winner >> 16;
-  if (counted) {
-    for (int i = 0; i < COUNTED; i++)
-      if (flow->counted[i])
-        tally(flow->counted[i], query->length);
+  if (!is_known) {
+    query->is_silent = 0;
+    *(u64 *)&query->winner = 0;
+    place = find_further(query, set, count, word, hash);
+    flow = 0;
+    if (place) {
+      place--;
+      flow = map_lookup(&flows, &place);
+    }
+    if (!flow) {
+      *where = 0;
+      return query->winner;
+    }
   }
+  *where = flow;
+  u64 slots = *(u64 *)&flow->winner;
+  if (slots >> 16)
+    tally_all(flow, query->length);
+  return (u16)slots;
 }
 
 /* Reads the packet into the query's key. */
-INLINE void read(struct xdp_md *context, struct query *query) {
-  if (read_plain(context, query->key))
+INLINE void read(struct xdp_md *context, struct query *query, u32 interface, u32 reach) {
+  if (read_plain(context, query->key, interface, reach))
     return;
   __builtin_memset(query->key, 0, sizeof query->key);
   struct packet_key *fields = (void *)query->key;
-  fields->interface = context->ingress_ifindex;
+  fields->interface = interface;
   fields->queue = context->rx_queue_index;
   read_packet(context, fields);
 }
@@ -165,12 +192,11 @@ INLINE int steer(struct xdp_md *context, facts_writer *write) {
     return XDP_PASS;
   struct settings *current = place.settings;
   struct counters *count = place.count;
-  u32 number = place.number;
   u32 word = place.word;
   if (!ASKS_RULES(word)) {
-    int verdict = act_unseen(context, count, port_at(current, number), DEFAULT_OF(word));
+    int verdict = act_unseen(context, count, place.port, DEFAULT_OF(word));
     if (write && verdict == XDP_REDIRECT)
-      note_bare(port_at(current, number));
+      note_bare(place.port);
     return verdict;
   }
   u32 which = SET_OF(word);
@@ -180,10 +206,12 @@ INLINE int steer(struct xdp_md *context, facts_writer *write) {
   struct query query; /* `find` fills it in */
   query.length = current->flags & SEVERAL_PIECES ? packet_length(context)
                                                  : context->data_end - context->data;
-  read(context, &query);
-  find(&query, set, word, count);
-  u32 slot = query.winner;
-  struct rule *rule = map_lookup(&rules, &slot);
+  u32 reach = set->reach;
+  read(context, &query, place.interface, reach);
+  const struct flow *flow;
+  u32 slot = find(&query, set, word, reach, count, &flow);
+  u32 key = slot;
+  struct rule *rule = map_lookup(&rules, &key);
   if (!rule)
     return XDP_PASS;
   u32 action = DEFAULT_OF(word);
@@ -191,6 +219,6 @@ INLINE int steer(struct xdp_md *context, facts_writer *write) {
     tally(slot, query.length);
     action = rule->action;
   }
-  struct passage at = {context, current, count, port_at(current, number)};
+  struct passage at = {context, current, count, place.port, flow};
   return act(&at, action, rule, &query, write);
 }

@@ -49,9 +49,14 @@ GLOBAL u32 search_port(u32 interface) {
   return PORTS;
 }
 
-/* The same, at once for the first port. */
+/* The same, at once for the first port. Its zero is a difference: a constant would have the
+   verifier walk through the rest of the program once more. */
 INLINE u32 find_port(const struct settings *current, u32 interface) {
-  return current->ports[0].interface == interface ? 0 : search_port(interface);
+  u32 first = current->ports[0].interface;
+  if (first != interface)
+    return search_port(interface);
+  asm volatile("" : "+r"(first));
+  return first - interface;
 }
 
 /* The port with a number below PORTS. The verifier has to see the bound where it is used. */
@@ -61,12 +66,13 @@ INLINE struct port *port_at(struct settings *current, u32 number) {
 }
 
 /* Whether the worker that serves the queue has not been heard of for too long. */
-INLINE int is_hung(struct settings *current, u32 number, u32 queue) {
+INLINE int is_hung(
+    const struct settings *current, const struct port *port, const struct xdp_md *context) {
   u32 limit = *(volatile u32 *)&current->beat_limit;
   if (!limit)
     return 0;
   u32 worker = 0;
-  u32 socket = port_at(current, number)->first_socket + queue;
+  u32 socket = port->first_socket + context->rx_queue_index;
   if (socket < OWNED_SOCKETS)
     worker = current->owners[socket & (OWNED_SOCKETS - 1)];
   u64 beat = *(volatile u64 *)&current->beats[worker & (WORKERS - 1)];
@@ -77,8 +83,9 @@ INLINE int is_hung(struct settings *current, u32 number, u32 queue) {
 struct place {
   struct settings *settings;
   struct counters *count;
-  u32 number; /* the port's */
+  struct port *port;
   u32 word;   /* the rules in force */
+  u32 interface;
 };
 
 /* Finds it; 0 if the packet is the kernel's: nobody steers there, or who serves the queue hangs. */
@@ -88,13 +95,15 @@ INLINE int find_place(struct xdp_md *context, struct place *place) {
   if (!place->settings)
     return 0;
   place->word = word_in_force(place->settings);
-  place->number = find_port(place->settings, context->ingress_ifindex);
-  if (place->number >= PORTS)
+  place->interface = context->ingress_ifindex;
+  u32 number = find_port(place->settings, place->interface);
+  if (number >= PORTS)
     return 0;
-  place->count = map_lookup(&counters, &place->number);
+  place->port = port_at(place->settings, number);
+  place->count = map_lookup(&counters, &number);
   if (!place->count)
     return 0;
-  if (is_hung(place->settings, place->number, context->rx_queue_index)) {
+  if (is_hung(place->settings, place->port, context)) {
     place->count->hung++;
     return 0;
   }

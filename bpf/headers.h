@@ -228,8 +228,8 @@ INLINE u64 plain_word(u8 *upper, u8 *end, u32 protocol, u32 left, u64 type_famil
 
 /* The same as read_packet for most packets - UDP and TCP without tags, options, extensions or
    fragments - a few times faster, in whole words; 0 if it is another packet. The words are those of
-   a packet_key on a little-endian machine. */
-INLINE int read_plain(struct xdp_md *context, u64 *key) {
+   a packet_key on a little-endian machine; the rare ones are zero unless `reach` goes so far. */
+INLINE int read_plain(struct xdp_md *context, u64 *key, u32 interface, u32 reach) {
   u8 *data = (void *)(long)context->data;
   u8 *end = (void *)(long)context->data_end;
   if (data + ETHERNET_HEADER + sizeof(struct ipv4_header) + 8 > end)
@@ -265,8 +265,11 @@ INLINE int read_plain(struct xdp_md *context, u64 *key) {
   } else {
     return 0;
   }
-  key[1] = *(u32 *)upper | (u64)context->ingress_ifindex << 32;
-  key[6] = *(u64 *)data << 16 >> 16 | (u64)context->rx_queue_index << 48;
-  key[7] = *(u64 *)(data + 4) >> 16;
+  key[1] = *(u32 *)upper | (u64)interface << 32;
+  key[6] = key[7] = 0;
+  if (reach >= REACH_RARE) {
+    key[6] = *(u64 *)data << 16 >> 16 | (u64)context->rx_queue_index << 48;
+    key[7] = *(u64 *)(data + 4) >> 16;
+  }
   return key[0] != 0;
 }

@@ -7,17 +7,22 @@
 SECTION("xdp") int martlet_rules(struct xdp_md *context) { return steer(context, 0); }
 SECTION("facts") int martlet_facts(struct xdp_md *context) { return steer(context, write_facts); }
 
-/* Compares one entry of the set with the search's key. */
-static long examine(u32 number, struct search *search) {
+struct examination {
+  const struct query *query;
+  u32 first_entry;
+};
+
+/* Compares one entry of the set with the packet's key. */
+static long examine(u32 number, struct examination *examination) {
   u32 place = number + 1;
-  u32 at = search->entry + number;
+  u32 at = examination->first_entry + number;
   struct entry *entry = map_lookup(&entries, &at);
   struct finding *finding = map_lookup(&findings, &place);
   if (!entry || !finding)
     return 1;
   for (int i = 0; i < WORDS; i++)
-    finding->words[i] = difference(search->key, entry, i);
-  finding->clause = failing_clause(search, entry->first_clause, entry->clauses);
+    finding->words[i] = difference(examination->query->key, entry, i);
+  finding->clause = failing_clause(examination->query, entry->first_clause, entry->clauses);
   finding->winner = entry->slot;
   return 0;
 }
@@ -37,15 +42,15 @@ SECTION("explain") int martlet_explain(struct xdp_md *context) {
   if (!set)
     return XDP_PASS;
   struct query query = {.is_silent = 1};
-  read(context, &query);
-  decide(&query, which);
-  struct search search = {.entry = set->first_entry};
+  read(context, &query, context->ingress_ifindex, REACH_RARE);
+  decide(&query, which, set->shapes, set->count_shapes);
   for (int i = 0; i < WORDS; i++)
-    finding->words[i] = search.key[i] = query.key[i];
+    finding->words[i] = query.key[i];
   finding->winner = query.winner;
-  finding->hash = query.hash;
+  finding->hash = hash_by_rule(&query);
   finding->clause = word;
-  loop(set->entries, examine, &search, 0);
+  struct examination examination = {&query, set->first_entry};
+  loop(set->entries, examine, &examination, 0);
   return XDP_PASS;
 }
 

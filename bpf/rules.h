@@ -46,6 +46,15 @@ struct packet_key {
   u16 inner_vlan;
 };
 
+/* How far a mask goes among the words of a key: those beyond are zero in it, as in many masks, and
+   the program passes over them. Each reach is the one before, and more. */
+enum reach {
+  REACH_PORTS = 0,     /* words 0 and 1 */
+  REACH_ADDRESSES = 1, /* and 2 and 4: IPv4 */
+  REACH_LONG = 2,      /* and 3 and 5: IPv6 */
+  REACH_RARE = 3,      /* and 6 and 7 */
+};
+
 /* One of the two sets: what all its rules have in common. */
 struct set {
   u64 mask[WORDS]; /* every bit that some rule asks about */
@@ -54,7 +63,7 @@ struct set {
   u32 entries;
   u32 first_entry;
   u32 cache_bits; /* log2 of the places that each CPU has in the flow cache */
-  u32 zero;
+  u32 reach;
 };
 
 /* Entries that ask for the same bits, found by those bits. */
@@ -63,7 +72,7 @@ struct shape {
   u32 heads; /* where its heads begin */
   u32 shift; /* what of a hash's 64 bits to leave out to number a head */
   u32 best;  /* least rank of its entries */
-  u32 zero;
+  u32 reach;
 };
 
 /* A rule, or one of its alternatives. A packet matches if its key equals `value` in every bit of
@@ -71,12 +80,13 @@ struct shape {
 struct entry {
   u64 value[WORDS];
   u64 mask[WORDS];
+  u32 slot; /* the rule's; the program reads it and the rank as one number */
   u32 rank; /* the least one that matches wins */
-  u32 slot; /* the rule's */
   u32 next; /* in the chain, ranks rising; 0: none */
   u32 first_clause;
   u32 clauses;
-  u32 zero[3];
+  u32 reach;
+  u32 zero[2];
 };
 
 enum clause_kind { KEY_EQUALS = 0, SOURCE_PORT_IN = 1, DESTINATION_PORT_IN = 2 };

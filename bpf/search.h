@@ -30,7 +30,9 @@ MAP(rare_keys, struct rare_key); /* beside the flows */
 MAP(findings, struct finding);   /* of `explain` */
 
 /* The sizes that the program needs to know; the library has the same. */
-#define SHAPES 64
+#define DECIDING_SHAPES 48
+#define COUNTING_SHAPES 16
+#define SHAPES (DECIDING_SHAPES + COUNTING_SHAPES)
 #define SLOTS 8200
 #define CLAUSES 32 /* of one entry */
 
@@ -38,58 +40,35 @@ MAP(findings, struct finding);   /* of `explain` */
    tells addresses apart stands mostly in their last bytes, and a product hands bits on upwards
    only: so their words are turned round first. */
 #define MIXED(word, factor) ((word) * (factor))
-#define MIX_ADDRESSES(words)                                                                       \
-  (MIXED(swap64((words)[2]), 0x165667b19e3779f9ull) +                                              \
-   MIXED(swap64((words)[3]), 0xd6e8feb86659fd93ull) +                                              \
-   MIXED(swap64((words)[4]), 0xa0761d6478bd642full) +                                              \
-   MIXED(swap64((words)[5]), 0xe7037ed1a0b428dbull))
+#define MIX_SHORT(second, fourth)                                                                  \
+  (MIXED(swap64(second), 0x165667b19e3779f9ull) + MIXED(swap64(fourth), 0xa0761d6478bd642full))
+#define MIX_LONG(third, fifth)                                                                     \
+  (MIXED(swap64(third), 0xd6e8feb86659fd93ull) + MIXED(swap64(fifth), 0xe7037ed1a0b428dbull))
 #define MIX_KIND(word) MIXED(word, 0x9e3779b97f4a7c15ull)
 #define MIX_PORTS(word) MIXED(word, 0xc2b2ae3d27d4eb4full)
 #define MIX_RARE(sixth, seventh)                                                                   \
   (MIXED(sixth, 0x8ebc6af09c88c6e3ull) + MIXED(seventh, 0x589965cc75374cc3ull))
-#define MIX(words)                                                                                 \
-  (MIX_KIND((words)[0]) + MIX_PORTS((words)[1]) + MIX_ADDRESSES(words) +                           \
-   MIX_RARE((words)[6], (words)[7]))
 INLINE u64 finish(u64 hash) {
   hash ^= hash >> 29;
   return hash * 0xbf58476d1ce4e5b9ull;
 }
 
-/* A packet, and what was found out about it. */
+/* A packet, and what its search found: the last two as a flow of the cache has them. */
 struct query {
   u64 key[WORDS];
   u32 length;
-  u32 hash;       /* of the flow */
-  u32 winner;     /* the slot of the rule that decides; 0: none */
-  u32 counts;     /* how many rules only counted */
-  u16 counted[4]; /* and the first of them */
-  u32 is_silent;  /* nothing is counted */
-  u32 zero;
+  u32 is_silent; /* nothing is counted */
+  u16 winner;    /* the slot of the rule that decides; 0: none */
+  u16 counted[COUNTED];
 };
 
-/* A search of one set. */
-struct search {
-  u64 key[WORDS];
-  u32 set;
-  u32 shape;
-  u32 last_shape;
-  u32 entry;  /* the next of the chain; 0: the next shape has its turn */
-  u32 rank;   /* nothing of this rank or beyond is of interest */
-  u32 winner; /* a slot */
-  u32 only_counts;
-  u32 counts; /* how many rules counted */
-  u16 counted[4];
-  u32 length;
-  u32 is_silent;
-};
-
-/* Whether a clause holds for a key. */
-GLOBAL u32 holds(const struct search *search, u32 number) {
+/* Whether a clause holds for a packet. */
+GLOBAL u32 holds(const struct query *query, u32 number) {
   struct clause *clause = map_lookup(&clauses, &number);
-  if (!clause || !search)
+  if (!clause || !query)
     return 0;
-  const u64 *key = search->key;
-  const struct packet_key *fields = (const void *)search->key;
+  const u64 *key = query->key;
+  const struct packet_key *fields = (const void *)query->key;
   u32 is_met;
   if (clause->kind == KEY_EQUALS) {
     u64 differs = (key[0] ^ clause->first_value) & clause->first_mask;
@@ -108,12 +87,12 @@ GLOBAL u32 holds(const struct search *search, u32 number) {
 }
 
 /* The number of the first clause of an entry that does not hold, or CLAUSES. */
-GLOBAL u32 failing_clause(const struct search *search, u32 first, u32 count) {
-  if (!search)
+GLOBAL u32 failing_clause(const struct query *query, u32 first, u32 count) {
+  if (!query)
     return 0;
 #pragma clang loop unroll(disable)
   for (u32 i = 0; i < CLAUSES && i < count; i++)
-    if (!holds(search, first + i))
+    if (!holds(query, first + i))
       return i;
   return CLAUSES;
 }
@@ -122,16 +101,21 @@ INLINE u64 difference(const u64 *key, const struct entry *entry, int i) {
   return (key[i] ^ entry->value[i]) & entry->mask[i];
 }
 
-INLINE int matches(const struct search *search, const struct entry *entry) {
-  const u64 *key = search->key;
-  u64 differs = difference(key, entry, 0) | difference(key, entry, 1) |
-                difference(key, entry, 2) | difference(key, entry, 3) |
-                difference(key, entry, 4) | difference(key, entry, 5) |
-                difference(key, entry, 6) | difference(key, entry, 7);
+INLINE int matches(const struct query *query, const struct entry *entry) {
+  const u64 *key = query->key;
+  u64 differs = difference(key, entry, 0) | difference(key, entry, 1);
+  if (entry->reach >= REACH_ADDRESSES) {
+    differs |= difference(key, entry, 2) | difference(key, entry, 4);
+    if (entry->reach >= REACH_LONG)
+      differs |= difference(key, entry, 3) | difference(key, entry, 5) |
+                 difference(key, entry, 6) | difference(key, entry, 7);
+  }
   if (differs)
     return 0;
-  return !entry->clauses ||
-         failing_clause(search, entry->first_clause, entry->clauses) == CLAUSES;
+  u32 first = entry->first_clause;
+  u32 count = entry->clauses;
+  return count == 0 ||
+         (count == 1 ? holds(query, first) : failing_clause(query, first, count) == CLAUSES);
 }
 
 INLINE void tally(u32 slot, u32 length) {
@@ -145,56 +129,123 @@ INLINE void tally(u32 slot, u32 length) {
 }
 
 /* The shape's chain for this key. */
-INLINE u32 head_of(const struct search *search, const struct shape *shape) {
-  u64 words[WORDS];
-  for (int i = 0; i < WORDS; i++)
-    words[i] = search->key[i] & shape->mask[i];
-  u32 place = shape->heads + (u32)(finish(MIX(words)) >> (shape->shift & 63));
+INLINE u32 head_of(const u64 *key, const struct shape *shape) {
+  const u64 *mask = shape->mask;
+  u32 reach = shape->reach;
+  u64 hash = MIX_KIND(key[0] & mask[0]) + MIX_PORTS(key[1] & mask[1]);
+  if (reach >= REACH_ADDRESSES) {
+    hash += MIX_SHORT(key[2] & mask[2], key[4] & mask[4]);
+    if (reach >= REACH_LONG)
+      hash += MIX_LONG(key[3] & mask[3], key[5] & mask[5]) +
+              MIX_RARE(key[6] & mask[6], key[7] & mask[7]);
+  }
+  u32 place = shape->heads + (u32)(finish(hash) >> (shape->shift & 63));
   u32 *head = map_lookup(&heads, &place);
   return head ? *head : 0;
 }
 
-/* One step of a search: to the next shape if a chain is at its end, then one entry of the chain.
-   Says whether the search is over. */
-static long step(u32 number, struct search *search) {
-  (void)number;
-  if (search->entry == 0) {
-    if (search->shape >= search->last_shape)
-      return 1;
-    u32 place = search->set * SHAPES + search->shape;
-    struct shape *shape = map_lookup(&shapes, &place);
-    if (!shape || shape->best >= search->rank) /* and so are those behind it */
-      return 1;
-    search->shape++;
-    search->entry = head_of(search, shape);
-    if (search->entry == 0)
-      return 0;
-  }
-  struct entry *entry = map_lookup(&entries, &search->entry);
-  if (!entry || entry->rank >= search->rank) {
-    search->entry = 0;
+/* What a search has found so far: the entry's rank, of which only a lower one is of interest, above
+   the slot. */
+#define NOTHING_YET (0xffffffffull << 32)
+#define RANK_OF(best) ((u32)((best) >> 32))
+INLINE u64 found_in(const struct entry *entry) { return *(const u64 *)&entry->slot; }
+
+/* Entries that a search goes through at most in one chain. */
+#define STEPS (1 << 17)
+
+/* What is left of a chain. */
+struct chain {
+  struct query *query;
+  u64 best;
+  u32 entry; /* the next */
+  u32 only_counts;
+  u32 counts; /* how many rules counted */
+};
+
+/* Notes a rule that counts. */
+GLOBAL int note(struct query *query, u32 slot, u32 counts) {
+  if (!query)
     return 0;
-  }
-  u32 next = entry->next;
-  if (matches(search, entry)) {
-    if (search->only_counts) {
-      if (!search->is_silent)
-        tally(entry->slot, search->length);
-      if (search->counts < COUNTED)
-        search->counted[search->counts & 3] = entry->slot;
-      search->counts++;
-    } else {
-      search->rank = entry->rank;
-      search->winner = entry->slot;
-      next = 0;
-    }
-  }
-  search->entry = next;
+  if (!query->is_silent)
+    tally(slot, query->length);
+  if (counts < COUNTED)
+    query->counted[counts] = slot;
   return 0;
 }
 
-/* Shapes and entries that a search goes through at most. */
-#define STEPS (1 << 17)
+/* One entry of a chain. Says whether that was all. */
+static long pass(u32 number, struct chain *chain) {
+  (void)number;
+  struct entry *entry = map_lookup(&entries, &chain->entry);
+  if (!entry || entry->rank >= RANK_OF(chain->best))
+    return 1;
+  u32 next = entry->next;
+  if (matches(chain->query, entry)) {
+    if (!chain->only_counts) {
+      chain->best = found_in(entry);
+      return 1;
+    }
+    note(chain->query, entry->slot, chain->counts++);
+  }
+  chain->entry = next;
+  return next == 0;
+}
+
+/* The first of a chain that decides, if it is better. */
+GLOBAL u64 follow(struct query *query, u32 first, u64 best) {
+  struct chain chain = {query, best, first, 0, 0};
+  if (query)
+    loop(STEPS, pass, &chain, 0);
+  return chain.best;
+}
+
+/* Looks for something better in one shape: mostly its chain has one entry or none. */
+INLINE u64 try(struct query *query, const struct shape *shape, u64 best) {
+  u32 head = head_of(query->key, shape);
+  if (head == 0)
+    return best;
+  struct entry *entry = map_lookup(&entries, &head);
+  if (!entry || entry->rank >= RANK_OF(best))
+    return best;
+  if (matches(query, entry))
+    return found_in(entry);
+  return entry->next ? follow(query, entry->next, best) : best;
+}
+
+GLOBAL u64 try_further(struct query *query, const struct shape *shape, u64 best) {
+  return query && shape ? try(query, shape, best) : best;
+}
+
+/* Counts for all rules of one shape that match; says how many have counted by now. */
+GLOBAL u32 count_in(struct query *query, const struct shape *shape, u64 best, u32 counts) {
+  if (!query || !shape)
+    return counts;
+  u32 head = head_of(query->key, shape);
+  struct chain chain = {query, best, head, 1, counts};
+  if (head != 0)
+    loop(STEPS, pass, &chain, 0);
+  return chain.counts;
+}
+
+/* The shape of a set, if there can be something better in it and so in those behind it. */
+INLINE struct shape *shape_at(u32 which, u32 number, u64 best) {
+  u32 place = which * SHAPES + number;
+  struct shape *shape = map_lookup(&shapes, &place);
+  return shape && shape->best < RANK_OF(best) ? shape : 0;
+}
+
+/* The same in all shapes with rules that count. */
+GLOBAL u32 count_all(struct query *query, u32 which, u32 first, u32 shape_count, u64 best) {
+  u32 counts = 0;
+#pragma clang loop unroll(disable)
+  for (u32 i = 0; i < COUNTING_SHAPES && i < shape_count; i++) {
+    struct shape *shape = shape_at(which, first + i, best);
+    if (!shape)
+      break;
+    counts = count_in(query, shape, best, counts);
+  }
+  return counts;
+}
 
 /* The hash of a packet's flow: of addresses, ports and protocol. FlowHash.swift has the same. */
 INLINE u32 flow_hash(const u64 *key, u32 is_symmetric) {
@@ -208,34 +259,31 @@ INLINE u32 flow_hash(const u64 *key, u32 is_symmetric) {
   return finish(finish(from) + finish(to) + fields->protocol) >> 32;
 }
 
-/* Finds the rule that decides about a packet, and counts what is to be counted on the way. The
-   search is a copy: the kernel's loop wants its state on this function's stack. */
-GLOBAL int decide(struct query *query, u32 which) {
-  struct set *set = map_lookup(&sets, &which);
-  if (!set || !query)
+/* The same of a packet whose rule was searched for. */
+GLOBAL u32 hash_by_rule(const struct query *query) {
+  if (!query)
     return 0;
-  struct search search = {
-      .set = which,
-      .last_shape = set->shapes,
-      .rank = 0xffffffff,
-      .length = query->length,
-      .is_silent = query->is_silent,
-  };
-  for (int i = 0; i < WORDS; i++)
-    search.key[i] = query->key[i];
-  loop(STEPS, step, &search, 0);
-  if (set->count_shapes) {
-    search.shape = set->shapes;
-    search.last_shape = set->shapes + set->count_shapes;
-    search.entry = 0;
-    search.only_counts = 1;
-    loop(STEPS, step, &search, 0);
-  }
-  u32 slot = search.winner;
+  u32 slot = query->winner;
   struct rule *rule = map_lookup(&rules, &slot);
-  query->hash = flow_hash(query->key, rule && rule->is_symmetric);
-  query->winner = slot;
-  query->counts = search.counts;
-  *(u64 *)query->counted = *(u64 *)search.counted;
-  return 0;
+  return flow_hash(query->key, rule && rule->is_symmetric);
+}
+
+/* Finds the rule that decides about a packet, and counts what is to be counted on the way: says how
+   many rules counted. The best shape's search stands here, that of further ones in a function. */
+GLOBAL u32 decide(struct query *query, u32 which, u32 shape_count, u32 count_shapes) {
+  if (!query)
+    return 0;
+  u64 best = NOTHING_YET;
+  struct shape *shape = shape_count > 0 ? shape_at(which, 0, best) : 0;
+  if (shape)
+    best = try(query, shape, best);
+#pragma clang loop unroll(disable)
+  for (u32 i = 1; i < DECIDING_SHAPES && i < shape_count; i++) {
+    shape = shape_at(which, i, best);
+    if (!shape)
+      break;
+    best = try_further(query, shape, best);
+  }
+  *(u64 *)&query->winner = best & 0xffff; /* and nothing counted yet */
+  return count_shapes ? count_all(query, which, shape_count, count_shapes, best) : 0;
 }

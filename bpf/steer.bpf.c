@@ -14,8 +14,7 @@ SECTION("xdp") int martlet_steer(struct xdp_md *context) {
     return XDP_PASS;
   if (ASKS_RULES(place.word)) /* the other program is on its way */
     return XDP_PASS;
-  return act_unseen(
-      context, place.count, port_at(place.settings, place.number), DEFAULT_OF(place.word));
+  return act_unseen(context, place.count, place.port, DEFAULT_OF(place.word));
 }
 
 const char terms[] SECTION("license") = "Dual BSD/GPL";

@@ -36,6 +36,13 @@ struct KeyWords: Hashable {
     return either
   }
 
+  /// How far a mask goes: `enum reach` of bpf/rules.h.
+  var reach: UInt32 {
+    if words[6] | words[7] != 0 { return 3 }
+    if words[3] | words[5] != 0 { return 2 }
+    return words[2] | words[4] != 0 ? 1 : 0
+  }
+
   /// The program's hash: `MIX` and `finish` of bpf/search.h.
   var hash: UInt64 {
     var sum: UInt64 = 0

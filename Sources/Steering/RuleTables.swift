@@ -114,6 +114,7 @@ struct RuleMemory: ~Copyable {
     sets.store(UInt32(tables.entries.count), set, 72)
     sets.store(UInt32(firstEntry), set, 76)
     sets.store(UInt32(cacheBits), set, 80)
+    sets.store(tables.mask.reach, set, 84)
   }
 
   private func write(_ shape: RuleTables.Shape, _ index: Int, firstHead: Int) {
@@ -121,6 +122,7 @@ struct RuleMemory: ~Copyable {
     shapes.store(UInt32(firstHead), index, 64)
     shapes.store(UInt32(64 - shape.bits), index, 68)
     shapes.store(UInt32(shape.best), index, 72)
+    shapes.store(shape.mask.reach, index, 76)
   }
 
   /// Chains the shape's entries, the best first.
@@ -144,10 +146,11 @@ struct RuleMemory: ~Copyable {
       let index = firstEntry + rank
       entries.store(entry.pattern.value, index, 0)
       entries.store(entry.pattern.mask, index, 64)
-      entries.store(UInt32(rank), index, 128)
-      entries.store(entry.slot, index, 132)
+      entries.store(entry.slot, index, 128)
+      entries.store(UInt32(rank), index, 132)
       entries.store(UInt32(clause), index, 140)
       entries.store(UInt32(entry.pattern.clauses.count), index, 144)
+      entries.store(entry.pattern.mask.reach, index, 148)
       for part in entry.pattern.clauses {
         write(part, clause)
         clause += 1
