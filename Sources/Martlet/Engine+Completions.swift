@@ -15,7 +15,6 @@ extension Engine {
     // What a port out of service completes late was called home already.
     guard count != 0, !ports[index].isRetired else { return }
     let recipient = recipient(of: index)
-    closeFill(recipient)
     // For one worker with one group mostly this is all.
     if !allocator.isAlone || !allocator.mayPassOn || recycle(index, to: recipient) != count {
       takeOtherCompletions(index)
@@ -29,7 +28,6 @@ extension Engine {
   private mutating func takeOtherCompletions(_ index: Int) {
     while allocator.mayPassOn, ports[index].socket.rings.completion.remaining != 0 {
       let recipient = recipient(of: index)
-      closeFill(recipient)
       if passOn(index, to: recipient) != 0 {
         ports[recipient].socket.rings.fill.submit()
         continue
@@ -50,18 +48,24 @@ extension Engine {
   /// another one of the group does.
   ///
   /// Where packets go one way only, the ring they came from runs short while that of the port they
-  /// leave by is full.
+  /// leave by is full. Closes the runs of the fill rings that it looks at.
   @inline(__always)
   private mutating func recipient(of index: Int) -> Int {
+    closeFill(index)
     if ports[index].fillShortage != 0 { return index }
-    if let last = ports[index].recipient, ports[last].fillShortage != 0 { return last }
+    if let last = ports[index].recipient {
+      closeFill(last)
+      if ports[last].fillShortage != 0 { return last }
+    }
     return findRecipient(of: index)
   }
 
   @inline(never)
   private mutating func findRecipient(of index: Int) -> Int {
     let group = ports[index].group
-    for other in ports.indices where ports[other].group == group && ports[other].fillShortage != 0 {
+    for other in ports.indices where ports[other].group == group {
+      closeFill(other)
+      guard ports[other].fillShortage != 0 else { continue }
       ports[index].recipient = other
       return other
     }

@@ -3,7 +3,7 @@ extension Engine {
   /// completions.
   ///
   /// Costs one system call per port, in copy mode one per 256 packets (before Linux 6.17 per 32);
-  /// nothing if nothing was sent.
+  /// one more for the first of many packets since the engine slept, nothing if nothing was sent.
   public mutating func flush() {
     var rest = dirty
     dirty = PortSet()
@@ -36,7 +36,10 @@ extension Engine {
   /// ring is full.
   @inline(never)
   private mutating func kick(_ index: Int) -> Bool {
-    if ports[index].socket.rings.transmit.pending > Self.fewPackets { ignoreSocket(index) }
+    if !ports[index].socket.isZeroCopy, ports[index].socket.rings.transmit.pending > Self.fewPackets
+    {
+      ignoreSocket(index)
+    }
     var mayDrain = true
     while ports[index].socket.rings.transmit.needsWakeup {
       let pending = ports[index].socket.rings.transmit.pending

@@ -7,8 +7,8 @@ extension Engine {
   /// would not take everything, or a port can receive nothing until something was sent, it returns
   /// after a millisecond, and with a heartbeat after half of its limit. Nil waits for ever. Throws
   /// when an interface has vanished, its frames having come home, unless the configuration says to
-  /// go on. Costs what the flush costs, and one system call when it sleeps, in zero copy one
-  /// more for each port.
+  /// go on. Costs what the flush costs, and one system call when it sleeps, and one more for each
+  /// port in zero copy, or in copy mode that sent more than a few packets since the last sleep.
   public mutating func wait(timeout: Duration? = nil) throws(XDPError) -> Bool {
     control.heart?.beat()
     control.isGuestReady = false
@@ -35,11 +35,12 @@ extension Engine {
       guard control.skippedPolls >= Self.pollInterval, control.isPollDue else { return true }
     }
     control.skippedPolls = 0
-    let limit: Duration? = isPending || isSpinning ? .zero : sleepLimit(timeout, areSlotsOut)
+    var limit: Duration? = isPending || isSpinning ? .zero : sleepLimit(timeout, areSlotsOut)
     let maySleep = sleepExports()
     if maySleep, limit != .zero {
       wakeDrivers()
-      awaitSockets()
+      // What cannot be waited for is looked at every millisecond.
+      if !awaitSockets() { limit = min(limit ?? .milliseconds(1), .milliseconds(1)) }
     }
     _ = control.wakes.wait(timeout: maySleep ? limit : .zero)
     // Mostly it is a socket, which the loop looks at.
@@ -57,13 +58,19 @@ extension Engine {
     }
   }
 
-  /// Lets packets at every port end the sleep, for as long as the port sends little.
-  private mutating func awaitSockets() {
+  /// Lets packets at every port end the sleep, for as long as the port sends little; false if they
+  /// cannot for one.
+  private mutating func awaitSockets() -> Bool {
+    var areAwaited = true
     for index in ports.indices where !control.awaited.contains(index) {
       if ports[index].isRetired { continue }
-      control.wakes.add(socket: ports[index].socket.fileDescriptor)
-      control.awaited.insert(index)
+      if control.wakes.add(socket: ports[index].socket.fileDescriptor) {
+        control.awaited.insert(index)
+      } else {
+        areAwaited = false
+      }
     }
+    return areAwaited
   }
 
   /// Takes a port's socket out of what the engine sleeps on, until the next sleep.

@@ -6,9 +6,11 @@ internal import Glibc
 /// For a few system calls: nothing else runs there meanwhile. Needs root.
 public func inRealTime<R>(_ body: () throws -> R) throws -> R {
   let policy = sched_getscheduler(0)
+  precondition(policy == SCHED_OTHER, "the thread runs in real time already, or its policy is odd")
   try schedule(SCHED_FIFO, priority: 1)
-  defer { try? schedule(policy, priority: 0) }
-  return try body()
+  let result = Result { try body() }
+  try schedule(policy, priority: 0)
+  return try result.get()
 }
 
 private func schedule(_ policy: Int32, priority: Int32) throws {

@@ -6,7 +6,7 @@ internal import SystemPackage
 /// (epoll).
 ///
 /// A poll set is joined to every descriptor's wait list for each sleep and taken off again; this
-/// one is on all of them for good. So a sleep costs the same however many there are.
+/// one is on the lists until it is told otherwise. So a sleep costs the same however many there are.
 @safe public struct WakeSet: ~Copyable {
   private let epoll: OwnedDescriptor
   /// By place: the descriptor, -1 for none.
@@ -52,15 +52,18 @@ internal import SystemPackage
     // One that was closed since is gone from the set, and its number may be another's by now.
     if before >= 0, before == fileDescriptor || !descriptors.contains(before) { remove(before) }
     ready &= ~(1 << UInt64(place))
-    if fileDescriptor >= 0 { add(fileDescriptor, as: UInt32(place), EPOLLIN.rawValue) }
+    guard fileDescriptor >= 0 else { return }
+    let result = add(fileDescriptor, as: UInt32(place), EPOLLIN.rawValue)
+    precondition(result == 0, "descriptor \(fileDescriptor) cannot be waited for: errno \(errno)")
   }
 
   /// Lets packets that arrive at a socket end a sleep; -1, for rings in memory, does nothing.
   ///
-  /// Only what arrives: whoever sleeps looks at the ring first. The socket stays its owner's.
-  public func add(socket fileDescriptor: Int32) {
-    guard fileDescriptor >= 0 else { return }
-    add(fileDescriptor, as: Self.socket, EPOLLIN.rawValue | EPOLLET.rawValue)
+  /// Only what arrives: whoever sleeps looks at the ring first. The socket stays its owner's. False
+  /// if the kernel has no room for it now (`fs.epoll.max_user_watches`).
+  public func add(socket fileDescriptor: Int32) -> Bool {
+    guard fileDescriptor >= 0 else { return true }
+    return add(fileDescriptor, as: Self.socket, EPOLLIN.rawValue | EPOLLET.rawValue) == 0
   }
 
   /// Takes a socket or another descriptor out.
@@ -68,13 +71,13 @@ internal import SystemPackage
     _ = epoll_ctl(epoll.value, EPOLL_CTL_DEL, fileDescriptor, nil)
   }
 
-  private func add(_ fileDescriptor: Int32, as number: UInt32, _ wanted: UInt32) {
+  /// Says what the kernel said.
+  private func add(_ fileDescriptor: Int32, as number: UInt32, _ wanted: UInt32) -> Int32 {
     var event = unsafe epoll_event()
     unsafe event.events = wanted
     unsafe event.data.u32 = number
     // The kernel reads the structure.
-    let result = unsafe epoll_ctl(epoll.value, EPOLL_CTL_ADD, fileDescriptor, &event)
-    precondition(result == 0, "descriptor \(fileDescriptor) cannot be waited for: errno \(errno)")
+    return unsafe epoll_ctl(epoll.value, EPOLL_CTL_ADD, fileDescriptor, &event)
   }
 
   /// Sleeps until something happens or `timeout` has passed, nil for ever; whether anything did.
@@ -82,9 +85,9 @@ internal import SystemPackage
   /// Signals do not end the sleep: a handler that wants to writes to a descriptor of the set
   /// (`StopSignal`). One system call, epoll_pwait2(2) (Linux 5.11): nanoseconds count.
   public mutating func wait(timeout: Duration?) -> Bool {
-    if let timeout { return wait(for: timeout) }
+    if let timeout, timeout > .zero { return wait(for: timeout) }
     while true {
-      if let isAwake = poll(nil) { return isAwake }
+      if let isAwake = poll(timeout) { return isAwake }
     }
   }
 

@@ -76,8 +76,10 @@ import XSK
   func socketOfWakeSet() throws {
     let (bell, later) = (try Doorbell(), try Doorbell())
     var wakes = try WakeSet(count: 1)
-    wakes.add(socket: bell.fileDescriptor)
-    wakes.add(socket: -1)
+    expect(wakes.add(socket: bell.fileDescriptor))
+    expect(wakes.add(socket: -1))
+    // It is there already, which the kernel refuses.
+    expect(!wakes.add(socket: bell.fileDescriptor))
     bell.ring()
     expect(wakes.wait(timeout: .seconds(1)))
     expect(!wakes.isReady(at: 0))
@@ -93,7 +95,7 @@ import XSK
     expect(!wakes.wait(timeout: .zero))
     // What there is when a socket joins counts as arrived.
     later.ring()
-    wakes.add(socket: later.fileDescriptor)
+    expect(wakes.add(socket: later.fileDescriptor))
     expect(wakes.wait(timeout: .zero))
   }
 

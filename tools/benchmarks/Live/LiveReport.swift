@@ -43,6 +43,8 @@ struct LiveReport: Findings {
   var lines: [Line] = []
   /// What explains the lines.
   var notes: [String] = []
+  /// Targets missed by what is in no line.
+  var otherMisses: [String] = []
 
   init(_ machine: String) { self.machine = machine }
 
@@ -100,7 +102,7 @@ struct LiveReport: Findings {
   func missed(times: Bool) -> [String] {
     guard times else { return [] }
     return lines.filter { !$0.isNoisy && !$0.isMet }
-      .map { "\($0.row) \($0.mode) against \($0.rival)" }
+      .map { "\($0.row) \($0.mode) against \($0.rival)" } + otherMisses
   }
 }
 

@@ -51,7 +51,7 @@ extension LiveRows {
       try contest.with(try contest.rivals.kernel(.sink, lanes[1])) { bare in
         let line = try contest.compare(
           inKernel, bare, mode: "paced, \(sink.rawValue)", .total, target: nil, equals, pace: pace)
-        contest.noteForwarding(at: place, beyond: line.other.total)
+        contest.noteForwarding(at: place, line)
       }
     }
   }
@@ -88,18 +88,24 @@ extension LiveRows {
 extension Contest {
   /// Says what forwarding itself took in a comparison: all that the packets took, less what they
   /// take if they are only made and dropped.
-  fileprivate mutating func noteForwarding(at place: Int, beyond dropping: Double) {
+  ///
+  /// Both are differences of pairs: between the kernel's way and dropping, and between the two ways.
+  fileprivate mutating func noteForwarding(at place: Int, _ dropping: LiveReport.Line) {
     let line = report.lines[place]
-    guard !line.isNoisy else { return }
-    let (inKernel, inUser) = (line.martlet.total - dropping, line.other.total - dropping)
+    let inKernel = dropping.difference
+    let inUser = inKernel - line.difference
+    guard !line.isNoisy, !dropping.isNoisy, inKernel > 0, inUser > 0 else {
+      report.notes.append("\(line.mode): too noisy for what forwarding alone takes")
+      return
+    }
     let ratio = inKernel / inUser
     report.lines[place].more = [
-      ("dropping_ns", decimal(dropping, 1)), ("forwarding_ratio", decimal(ratio, 3)),
+      ("dropping_ns", decimal(dropping.other.total, 1)), ("forwarding_ratio", decimal(ratio, 3)),
       ("forwarding_target", decimal(LiveRows.offloadTarget, 2)),
     ]
     report.lines[place].isOver = ratio > LiveRows.offloadTarget
     report.notes.append(
-      "\(line.mode): making and dropping \(decimal(dropping, 0)) ns, forwarding beyond that "
+      "\(line.mode): making and dropping \(decimal(dropping.other.total, 0)) ns, forwarding beyond that "
         + "\(decimal(inKernel, 0)) ns in the kernel and \(decimal(inUser, 0)) ns in user space, "
         + "ratio \(decimal(ratio, 3)), target <= \(decimal(LiveRows.offloadTarget, 2))")
   }

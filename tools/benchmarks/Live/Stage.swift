@@ -86,14 +86,16 @@ final class Stage {
     return try deviceSide.run { try ChildProcess(program) }
   }
 
-  /// Runs `body` while nothing of what is measured runs: in front of the rivals, on their processor.
+  /// Runs `body` while no rival runs: in front of them, on their processor.
   ///
-  /// Only then has the scheduler added up all that they have used, to the nanosecond.
+  /// Only then has the scheduler added up all that they have used, to the nanosecond. The kernel's
+  /// thread on the generator's processor may run meanwhile; it takes next to nothing.
   func standstill<R>(_ body: () throws -> R) throws -> R {
     try inRealTime {
       try processors.rivals.pinThread()
-      defer { try? processors.generator.pinThread() }
-      return try body()
+      let result = Result { try body() }
+      try processors.generator.pinThread()
+      return try result.get()
     }
   }
 

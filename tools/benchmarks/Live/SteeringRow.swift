@@ -80,7 +80,7 @@ extension Contest {
       ("rule_change_ms", "{\"median\":\(decimal(middle, 2)),\"longest\":\(decimal(longest, 2))}"),
       ("rule_change_target", decimal(target, 0)),
     ]
-    if middle > target { report.lines[place].isOver = true }
+    if !(middle <= target) { report.otherMisses.append("steering, a change of rules") }
     report.notes.append(
       "\(RuleChanges.count) rules for as many others: \(decimal(middle, 1)) ms, "
         + "\(decimal(longest, 1)) at most, target <= \(decimal(target, 0)) ms")
