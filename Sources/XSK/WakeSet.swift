@@ -6,7 +6,7 @@ internal import SystemPackage
 /// (epoll).
 ///
 /// A poll set is joined to every descriptor's wait list for each sleep and taken off again; this
-/// one is on the lists until it is told otherwise. So a sleep costs the same however many there are.
+/// one is on the lists until told otherwise. So a sleep costs the same however many there are.
 @safe public struct WakeSet: ~Copyable {
   private let epoll: OwnedDescriptor
   /// By place: the descriptor, -1 for none.

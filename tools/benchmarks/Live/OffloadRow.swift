@@ -89,7 +89,7 @@ extension Contest {
   /// Says what forwarding itself took in a comparison: all that the packets took, less what they
   /// take if they are only made and dropped.
   ///
-  /// Both are differences of pairs: between the kernel's way and dropping, and between the two ways.
+  /// Both are differences of pairs: of the kernel's way and dropping, and of the two ways.
   fileprivate mutating func noteForwarding(at place: Int, _ dropping: LiveReport.Line) {
     let line = report.lines[place]
     let inKernel = dropping.difference
@@ -105,8 +105,8 @@ extension Contest {
     ]
     report.lines[place].isOver = ratio > LiveRows.offloadTarget
     report.notes.append(
-      "\(line.mode): making and dropping \(decimal(dropping.other.total, 0)) ns, forwarding beyond that "
-        + "\(decimal(inKernel, 0)) ns in the kernel and \(decimal(inUser, 0)) ns in user space, "
+      "\(line.mode): making and dropping \(decimal(dropping.other.total, 0)) ns, forwarding beyond "
+        + "that \(decimal(inKernel, 0)) ns in the kernel and \(decimal(inUser, 0)) ns in user space, "
         + "ratio \(decimal(ratio, 3)), target <= \(decimal(LiveRows.offloadTarget, 2))")
   }
 }
