@@ -104,9 +104,10 @@ extension Contest {
       ("forwarding_target", decimal(LiveRows.offloadTarget, 2)),
     ]
     report.lines[place].isOver = ratio > LiveRows.offloadTarget
+    let made = decimal(dropping.other.total, 0)
     report.notes.append(
-      "\(line.mode): making and dropping \(decimal(dropping.other.total, 0)) ns, forwarding beyond "
-        + "that \(decimal(inKernel, 0)) ns in the kernel and \(decimal(inUser, 0)) ns in user space, "
+      "\(line.mode): making and dropping \(made) ns, forwarding beyond that "
+        + "\(decimal(inKernel, 0)) ns in the kernel and \(decimal(inUser, 0)) ns in user space, "
         + "ratio \(decimal(ratio, 3)), target <= \(decimal(LiveRows.offloadTarget, 2))")
   }
 }
