@@ -22,9 +22,12 @@ extension SteeringProgram {
   }
 
   /// The rules that the program goes by, also if it went back by itself.
+  ///
+  /// By this clock it may be two ticks until it does; so it is told to, and what is said here holds.
   var inForce: (book: RuleBook, word: SteeringWord) {
-    if isOverdue, let unconfirmed { return (unconfirmed.book, unconfirmed.word) }
-    return (book, word)
+    guard isOverdue, let unconfirmed else { return (book, word) }
+    object.settings.setRules(unconfirmed.word)
+    return (unconfirmed.book, unconfirmed.word)
   }
 
   /// Changes the rules, all or nothing: each packet sees those before or those after.
