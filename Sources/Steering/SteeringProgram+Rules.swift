@@ -23,7 +23,7 @@ extension SteeringProgram {
 
   /// The rules that the program goes by, also if it went back by itself.
   ///
-  /// By this clock it may be two ticks until it does; so it is told to, and what is said here holds.
+  /// By this clock it may be two ticks until it does; so it is told to: what is said here holds.
   var inForce: (book: RuleBook, word: SteeringWord) {
     guard isOverdue, let unconfirmed else { return (book, word) }
     object.settings.setRules(unconfirmed.word)
