@@ -32,7 +32,7 @@ struct InterfaceLock: ~Copyable {
         return
       }
       let holder = try Self.holder(of: interface, subject)
-      if holder == nil, attempt < 500 {
+      if holder == nil, attempt < 5_000 {
         usleep(1_000)
         continue
       }
