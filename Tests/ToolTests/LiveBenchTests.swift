@@ -7,7 +7,7 @@ import Testing
 /// How fast anything is, is no test's business.
 @Suite(
   "bench, live", .serialized, .enabled(if: sockets.isExpected, needsSockets),
-  .timeLimit(.minutes(5)))
+  .timeLimit(.minutes(3)))
 struct LiveBenchTests {
   private static let keys = [
     "row", "mode", "b", "quantity", "ratio", "target", "aa", "packets_per_second", "app_ns",
@@ -74,7 +74,7 @@ struct LiveBenchTests {
       try builtProgram("MartletBench"), row, "--quick", "--pairs", "2", "--json", path,
     ])
     // 1 says that a target was missed, which is no failure here.
-    let status = try #require(try program.wait(timeout: .seconds(240)))
+    let status = try #require(try program.wait(timeout: .seconds(100)))
     let words = String(decoding: program.standardError, as: UTF8.self)
     #expect([.exited(0), .exited(1)].contains(status), "\(words)")
     return try JSONValue(try runProgram(["cat", path])).elements
