@@ -45,7 +45,7 @@ extension LiveRows {
         try contest.compare(
           inKernel, inUser, mode: "flood, \(mode)", .total, target: target, equals)
         try contest.compare(
-          inKernel, inUser, mode: "paced, \(mode)", .total, target: nil, equals, pace: pace)
+          inKernel, inUser, mode: "paced, \(mode)", .total, target: target, equals, pace: pace)
       }
       guard sink != .stack, let place = contest.report.lines.indices.last else { return }
       try contest.with(try contest.rivals.kernel(.sink, lanes[1])) { bare in
