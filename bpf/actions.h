@@ -64,18 +64,17 @@ INLINE u32 member(const struct rule *rule, u32 place, u32 hash) {
 }
 
 /* Writes what was found out in front of the packet; 0 if it could not. */
-INLINE struct facts *lay_facts(
-    struct xdp_md *context, const struct settings *current, const struct rule *rule, u32 hash) {
+INLINE struct facts *lay_facts(struct xdp_md *context, const struct rule *rule, u32 hash) {
   /* Somebody else's are there, or the driver keeps none. */
-  if (!current || !rule || context->data_meta != context->data)
+  if (!rule || context->data_meta != context->data)
     return 0;
   if (adjust_metadata(context, -(int)sizeof(struct facts)) != 0) /* not with every driver */
     return 0;
   struct facts *facts = (void *)(long)context->data_meta;
   if ((void *)(facts + 1) > (void *)(long)context->data)
     return 0;
-  facts->seal = current->seal;
-  facts->time = current->flags & STAMPS ? nanoseconds() : 0;
+  facts->seal = settings.seal;
+  facts->time = settings.flags & STAMPS ? nanoseconds() : 0;
   facts->rule = rule->number;
   facts->hash = hash;
   facts->group = rule->group;
@@ -84,11 +83,9 @@ INLINE struct facts *lay_facts(
 }
 
 /* A function of its own, which says whether it wrote them; there is another one (driver.bpf.c). */
-typedef int facts_writer(
-    struct xdp_md *context, const struct settings *current, const struct rule *rule, u32 hash);
-GLOBAL int write_facts(
-    struct xdp_md *context, const struct settings *current, const struct rule *rule, u32 hash) {
-  return lay_facts(context, current, rule, hash) != 0;
+typedef int facts_writer(struct xdp_md *context, const struct rule *rule, u32 hash);
+GLOBAL int write_facts(struct xdp_md *context, const struct rule *rule, u32 hash) {
+  return lay_facts(context, rule, hash) != 0;
 }
 
 /* Notes that a packet goes to a socket without its facts. The library looks after it has seen that
@@ -101,7 +98,6 @@ INLINE void note_bare(struct port *port) {
 /* A packet whose rule is known, on its way to a socket. */
 struct passage {
   struct xdp_md *context;
-  struct settings *current;
   struct counters *count;
   struct port *port;
   const struct flow *flow; /* as the cache has it, or null */
@@ -115,7 +111,7 @@ INLINE u32 hash_of(const struct passage *at, const struct query *query) {
 INLINE int hand_over(
     const struct passage *at, u32 socket, const struct rule *rule, const struct query *query,
     facts_writer *write) {
-  int has_facts = write && write(at->context, at->current, rule, hash_of(at, query));
+  int has_facts = write && write(at->context, rule, hash_of(at, query));
   int verdict = to_socket(at->count, socket);
   if (write && !has_facts && verdict == XDP_REDIRECT)
     note_bare(at->port);

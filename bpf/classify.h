@@ -190,7 +190,6 @@ INLINE int steer(struct xdp_md *context, facts_writer *write) {
   struct place place;
   if (!find_place(context, &place))
     return XDP_PASS;
-  struct settings *current = place.settings;
   struct counters *count = place.count;
   u32 word = place.word;
   if (!ASKS_RULES(word)) {
@@ -204,7 +203,7 @@ INLINE int steer(struct xdp_md *context, facts_writer *write) {
   if (!set)
     return XDP_PASS;
   struct query query; /* `find` fills it in */
-  query.length = current->flags & SEVERAL_PIECES ? packet_length(context)
+  query.length = settings.flags & SEVERAL_PIECES ? packet_length(context)
                                                  : context->data_end - context->data;
   u32 reach = set->reach;
   read(context, &query, place.interface, reach);
@@ -219,6 +218,6 @@ INLINE int steer(struct xdp_md *context, facts_writer *write) {
     tally(slot, query.length);
     action = rule->action;
   }
-  struct passage at = {context, current, count, place.port, flow};
+  struct passage at = {context, count, place.port, flow};
   return act(&at, action, rule, &query, write);
 }

@@ -12,13 +12,9 @@ struct {
   MAP_TYPE(value, u32);
 } sockets SECTION(".maps");
 
-struct {
-  MAP_NUMBER(type, ARRAY);
-  MAP_NUMBER(max_entries, 1);
-  MAP_NUMBER(map_flags, MAPPABLE); /* the library writes it by plain stores */
-  MAP_TYPE(key, u32);
-  MAP_TYPE(value, struct settings);
-} settings SECTION(".maps");
+/* What the library says, by plain stores. A map as well (.bss), of which the program knows where it
+   lies. */
+struct settings settings;
 
 struct {
   MAP_NUMBER(type, PER_CPU_ARRAY);
@@ -28,31 +24,27 @@ struct {
 } counters SECTION(".maps");
 
 /* The rules in force: the new ones only as long as they are confirmed or need not be yet. */
-INLINE u32 word_in_force(const struct settings *current) {
-  u32 word = *(volatile u32 *)&current->rules;
-  u64 deadline = *(volatile u64 *)&current->deadline;
+INLINE u32 word_in_force(void) {
+  u32 word = *(volatile u32 *)&settings.rules;
+  u64 deadline = *(volatile u64 *)&settings.deadline;
   if (deadline && (long long)(jiffies() - deadline) > 0)
-    return *(volatile u32 *)&current->fallback;
+    return *(volatile u32 *)&settings.fallback;
   return word;
 }
 
 /* The number of the port that is this interface, or PORTS. */
 GLOBAL u32 search_port(u32 interface) {
-  u32 zero = 0;
-  struct settings *current = map_lookup(&settings, &zero);
-  if (!current)
-    return PORTS;
 #pragma clang loop unroll(disable)
   for (u32 i = 0; i < PORTS; i++)
-    if (current->ports[i].interface == interface)
+    if (settings.ports[i].interface == interface)
       return i;
   return PORTS;
 }
 
 /* The same, at once for the first port. Its zero is a difference: a constant would have the
    verifier walk through the rest of the program once more. */
-INLINE u32 find_port(const struct settings *current, u32 interface) {
-  u32 first = current->ports[0].interface;
+INLINE u32 find_port(u32 interface) {
+  u32 first = settings.ports[0].interface;
   if (first != interface)
     return search_port(interface);
   asm volatile("" : "+r"(first));
@@ -60,28 +52,26 @@ INLINE u32 find_port(const struct settings *current, u32 interface) {
 }
 
 /* The port with a number below PORTS. The verifier has to see the bound where it is used. */
-INLINE struct port *port_at(struct settings *current, u32 number) {
+INLINE struct port *port_at(u32 number) {
   asm volatile("" : "+r"(number));
-  return &current->ports[number & (PORTS - 1)];
+  return &settings.ports[number & (PORTS - 1)];
 }
 
 /* Whether the worker that serves the queue has not been heard of for too long. */
-INLINE int is_hung(
-    const struct settings *current, const struct port *port, const struct xdp_md *context) {
-  u32 limit = *(volatile u32 *)&current->beat_limit;
+INLINE int is_hung(const struct port *port, const struct xdp_md *context) {
+  u32 limit = *(volatile u32 *)&settings.beat_limit;
   if (!limit)
     return 0;
   u32 worker = 0;
   u32 socket = port->first_socket + context->rx_queue_index;
   if (socket < OWNED_SOCKETS)
-    worker = current->owners[socket & (OWNED_SOCKETS - 1)];
-  u64 beat = *(volatile u64 *)&current->beats[worker & (WORKERS - 1)];
+    worker = settings.owners[socket & (OWNED_SOCKETS - 1)];
+  u64 beat = *(volatile u64 *)&settings.beats[worker & (WORKERS - 1)];
   return (long long)(jiffies() - beat) > limit;
 }
 
 /* Where a packet arrived, and what is in force there. */
 struct place {
-  struct settings *settings;
   struct counters *count;
   struct port *port;
   u32 word;   /* the rules in force */
@@ -90,20 +80,16 @@ struct place {
 
 /* Finds it; 0 if the packet is the kernel's: nobody steers there, or who serves the queue hangs. */
 INLINE int find_place(struct xdp_md *context, struct place *place) {
-  u32 zero = 0;
-  place->settings = map_lookup(&settings, &zero);
-  if (!place->settings)
-    return 0;
-  place->word = word_in_force(place->settings);
+  place->word = word_in_force();
   place->interface = context->ingress_ifindex;
-  u32 number = find_port(place->settings, place->interface);
+  u32 number = find_port(place->interface);
   if (number >= PORTS)
     return 0;
-  place->port = port_at(place->settings, number);
+  place->port = port_at(number);
   place->count = map_lookup(&counters, &number);
   if (!place->count)
     return 0;
-  if (is_hung(place->settings, place->port, context)) {
+  if (is_hung(place->port, context)) {
     place->count->hung++;
     return 0;
   }

@@ -13,17 +13,16 @@ extern int bpf_xdp_metadata_rx_hash(
 extern int bpf_xdp_metadata_rx_timestamp(const struct xdp_md *context, u64 *time) OF_KERNEL;
 
 /* Writes facts with what the driver knows in the place of what the program does. */
-GLOBAL int write_driver_facts(
-    struct xdp_md *context, const struct settings *current, const struct rule *rule, u32 hash) {
+GLOBAL int write_driver_facts(struct xdp_md *context, const struct rule *rule, u32 hash) {
   enum hash_type type = NO_HASH;
   u64 time = 0;
   u32 found = 0;
   /* First: drivers read it where the facts will stand. */
   int has_hash = bpf_xdp_metadata_rx_hash &&
                  bpf_xdp_metadata_rx_hash(context, &found, &type) == 0 && type != NO_HASH;
-  int has_time = current && current->flags & STAMPS && bpf_xdp_metadata_rx_timestamp &&
+  int has_time = settings.flags & STAMPS && bpf_xdp_metadata_rx_timestamp &&
                  bpf_xdp_metadata_rx_timestamp(context, &time) == 0 && time != 0;
-  struct facts *facts = lay_facts(context, current, rule, has_hash ? found : hash);
+  struct facts *facts = lay_facts(context, rule, has_hash ? found : hash);
   if (!facts)
     return 0;
   if (has_time)

@@ -32,11 +32,10 @@ static long examine(u32 number, struct examination *examination) {
  */
 SECTION("explain") int martlet_explain(struct xdp_md *context) {
   u32 zero = 0;
-  struct settings *current = map_lookup(&settings, &zero);
   struct finding *finding = map_lookup(&findings, &zero);
-  if (!current || !finding)
+  if (!finding)
     return XDP_PASS;
-  u32 word = word_in_force(current);
+  u32 word = word_in_force();
   u32 which = SET_OF(word);
   struct set *set = map_lookup(&sets, &which);
   if (!set)

@@ -60,8 +60,20 @@ static inline int cxdp_dup3(int from, int to, int flags) {
 static inline int cxdp_ppoll(void *set, unsigned long count, const void *timeout) {
   return (int)syscall(SYS_ppoll, set, count, timeout, (void *)0, (unsigned long)0);
 }
-static inline int cxdp_epoll_wait(int set, void *events, int count, const void *timeout) {
+static inline int cxdp_epoll_pwait2(int set, void *events, int count, const void *timeout) {
   return (int)syscall(SYS_epoll_pwait2, set, events, count, timeout, (void *)0, (unsigned long)0);
+}
+// Lets a moment pass in which the processor asks nothing of memory.
+static inline void cxdp_relax(unsigned rounds) {
+  while (rounds-- != 0) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory"); // yield takes no time on most
+#else
+    __asm__ volatile("" ::: "memory");
+#endif
+  }
 }
 static inline int cxdp_fallocate(int file, int mode, long offset, long length) {
   return (int)syscall(SYS_fallocate, file, mode, offset, length);

@@ -35,7 +35,9 @@ extension Engine {
     /// gets.
     public var fillDepth: Int?
     /// Most packets `receive` walks before it publishes and flushes.
-    public var burst = 64
+    ///
+    /// Nil is 64, and for a wire (`isTransparent`) up to 256, which is what one kick sends.
+    public var burst: Int?
     /// Bytes that only `.critical` allocations can take.
     public var reserve = 0
     /// The allocator's nodes are 2^nodeOrder pages, 0 to 3 or 9: the longest packed frame, and what
@@ -96,6 +98,18 @@ extension Engine.Configuration {
     max(1, min(ringSize, memory / chunkSize * 3 / (4 * portCount)))
   }
 
+  /// Packets of a burst, unless the configuration says how many.
+  ///
+  /// While what was received is being sent, its places on the fill ring are empty: they are to be
+  /// few of all.
+  var effectiveBurst: Int {
+    if let burst { return burst }
+    let most = min(isTransparent ? Socket.widestKick : Self.shortBurst, ringSize)
+    return min(most, max(Self.shortBurst, effectiveFillDepth / 6))
+  }
+
+  private static let shortBurst = 64
+
   /// What the kernel is told about the memory.
   var chunks: UMEM.Configuration {
     var chunks = UMEM.Configuration()
@@ -155,6 +169,7 @@ extension Engine.Configuration {
       throw refusal(
         "a group without an arena of its own cannot be written by a tenant", "give it an arena")
     }
+    let burst = effectiveBurst
     guard burst > 0, burst <= ringSize else {
       throw refusal(
         "a burst of \(burst) packets is not possible", "choose 1 to the ring size, \(ringSize)")

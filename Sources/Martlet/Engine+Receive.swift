@@ -1,9 +1,9 @@
 extension Engine {
   /// The next packet of the port's burst, or nil at the burst's end.
   ///
-  /// Nil means that the burst is over (64 packets, or fewer when fewer were there): rings are
-  /// published and what was sent is on its way. The next call begins a new burst, and returns nil
-  /// again if nothing has arrived. Never blocks and never allocates; spend the frame by `send`,
+  /// Nil means that the burst is over (64 packets as a rule, or fewer when fewer were there): rings
+  /// are published and what was sent is on its way. The next call begins a new burst, and returns
+  /// nil again if nothing has arrived. Never blocks and never allocates; spend the frame by `send`,
   /// `release` or `settle`.
   @inlinable @inline(__always)
   public mutating func receive(from port: Port) -> Frame? {
@@ -102,6 +102,7 @@ extension Engine {
     submitFill(index)
     var count = ports[index].socket.rings.receive.peek(burst)
     if count == 0, isBusyPolling { count = fetch(index) }
+    if count != 0 { latestBurst = count }
     lanes[index].receive = ports[index].socket.rings.receive.openRun()
     if readsFacts {
       checkFacts(index)

@@ -39,6 +39,8 @@ public struct Engine: ~Copyable {
   /// What the steering program writes with facts.
   var factsSeal = UInt64.random(in: 1...UInt64.max)
   @usableFromInline let burst: UInt32
+  /// How many packets the last burst had that had any.
+  var latestBurst: UInt32 = 0
   /// Whether `allocate` gives packed frames rather than slots.
   @usableFromInline var packsFrames: Bool
   /// Frames that the application and fill rings got from the allocator, less those given back.
@@ -129,7 +131,7 @@ public struct Engine: ~Copyable {
     self.portLimit = portLimit
     self.shared = shared
     readsFacts = configuration.readsFacts
-    burst = UInt32(configuration.burst)
+    burst = UInt32(configuration.effectiveBurst)
     fillDepth = UInt32(configuration.effectiveFillDepth)
     isSpinning = configuration.isSpinning || configuration.isBusyPolling
     isBusyPolling = configuration.isBusyPolling

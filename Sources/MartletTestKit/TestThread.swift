@@ -18,6 +18,9 @@ public final class TestThread<Result: Sendable>: Sendable {
     }
   }
 
+  /// Whether the body has ended.
+  public var isOver: Bool { outcome.isSet }
+
   /// Waits until the body has ended, and returns or throws what it returned or threw.
   public func join() throws -> Result {
     try outcome.wait().get()
@@ -28,6 +31,8 @@ public final class TestThread<Result: Sendable>: Sendable {
 private final class Outcome<Value: Sendable>: Sendable {
   private let value = Mutex<Result<Value, any Error>?>(nil)
   private let semaphore = Semaphore()
+
+  var isSet: Bool { value.withLock { $0 != nil } }
 
   func set(_ result: Result<Value, any Error>) {
     value.withLock { $0 = result }

@@ -35,3 +35,12 @@ func lastWords(of log: String) -> String {
   }
   return said.map(String.init) ?? ""
 }
+
+/// What a refused change of a map means.
+func mapError(_ operation: String, _ result: Int32) -> XDPError {
+  let code = Errno(rawValue: -result)
+  return XDPError(
+    code == .notPermitted ? .notPermitted : .system, operation: operation,
+    reason: "the kernel refuses the map's change: \(code)",
+    remedy: "run with CAP_BPF and CAP_NET_ADMIN", errno: code)
+}

@@ -16,6 +16,9 @@ import XSK
   static let programNames =
     [programName] + RuleObject.Program.allCases.filter { $0 != .explaining }.map(\.rawValue)
 
+  /// What libbpf calls the map of the program's variables, which are the settings.
+  static let settingsName = ".bss"
+
   /// libbpf's object and program; they live as long as this.
   let object: OpaquePointer
   let program: OpaquePointer
@@ -44,11 +47,11 @@ import XSK
       throw loadError(code, log: "")
     }
     do throws(XDPError) {
-      for name in ["sockets", "settings", "counters"] {
+      for name in ["sockets", Self.settingsName, "counters"] {
         let size = name == "sockets" ? socketCount : nil
         try unsafe makeMap(name, of: object, size: size)
       }
-      settings = try SettingsPage(map: unsafe Self.map("settings", of: object))
+      settings = try SettingsPage(map: unsafe Self.map(Self.settingsName, of: object))
     } catch {
       unsafe bpf_object__close(object)
       unsafe log.deallocate()
@@ -66,7 +69,7 @@ import XSK
     unsafe self.log = log
     sockets = unsafe Self.map("sockets", of: object)
     counters = unsafe Self.map("counters", of: object)
-    settingsMap = unsafe Self.map("settings", of: object)
+    settingsMap = unsafe Self.map(Self.settingsName, of: object)
   }
 
   deinit {

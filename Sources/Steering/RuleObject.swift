@@ -67,7 +67,7 @@ import XSK
     }
     var shared = maps
     shared["sockets"] = plain.sockets
-    shared["settings"] = plain.settingsMap
+    shared[ProgramObject.settingsName] = plain.settingsMap
     shared["counters"] = plain.counters
     do throws(XDPError) {
       for (name, descriptor) in shared {

@@ -48,6 +48,7 @@ extension SteeringProgram {
     dispatched = nil
     usesDispatcher = false
     engine = nil
+    leaving = nil
     object = fresh
     setFlags()
     isLookedAt = false

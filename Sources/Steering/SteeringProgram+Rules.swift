@@ -98,6 +98,7 @@ extension SteeringProgram {
     object.settings.setRules(before.word)
     object.settings.clearDeadline()
     isLookedAt = isLookedAt || word.asksRules
+    leaving = nil
     (book, word, unconfirmed) = (before.book, before.word, nil)
   }
 
@@ -140,7 +141,10 @@ extension SteeringProgram {
       object.settings.setFallback(word, deadline: deadline)
     }
     object.settings.setRules(following)
-    isLookedAt = isLookedAt || word.asksRules
+    if word.asksRules {
+      isLookedAt = true
+      leaving = GracePeriod(beside: object.settingsMap)
+    }
     (book, word) = (next, following)
   }
 
@@ -148,8 +152,7 @@ extension SteeringProgram {
   private mutating func write(_ next: inout RuleBook, _ order: [Int]) throws(XDPError) -> Int {
     let targets = try targets(of: next)
     if engine == nil { try makeEngine() }
-    if isLookedAt { try waitForPackets() }
-    isLookedAt = false
+    try waitForPackets()
     let set = word.asksRules ? 1 - word.set : 0
     // Those of the rules in force stay, and so do those that go on: they count until the end.
     let inForce = Set(book.rules.map(\.slot))
@@ -195,26 +198,12 @@ extension SteeringProgram {
     }
   }
 
-  /// Waits until every packet that the program is looking at is done with.
-  ///
-  /// The kernel promises this to whoever changes a map of maps, so that the old inner map is free.
-  private func waitForPackets() throws(XDPError) {
-    var inner = object.settingsMap
-    let outer = unsafe cxdp_create_map(
-      BPF_MAP_TYPE_ARRAY_OF_MAPS, "martlet_wait", 4, 4, 1, 0, inner)
-    guard outer >= 0 else { throw mapError("change the rules", outer) }
-    defer { try? FileDescriptor(rawValue: outer).close() }
-    var key: UInt32 = 0
-    let result = unsafe bpf_map_update_elem(outer, &key, &inner, 0)
-    guard result == 0 else { throw mapError("change the rules", result) }
-  }
-
-  func mapError(_ operation: String, _ result: Int32) -> XDPError {
-    let code = Errno(rawValue: -result)
-    return XDPError(
-      code == .notPermitted ? .notPermitted : .system, operation: operation,
-      reason: "the kernel refuses the map's change: \(code)",
-      remedy: "run with CAP_BPF and CAP_NET_ADMIN", errno: code)
+  /// Waits until no packet looks at the tables that are not in force.
+  private mutating func waitForPackets() throws(XDPError) {
+    let isOver = leaving.take()?.wait() ?? false
+    // Nothing ran beside, or it failed: what is wrong with it is said now.
+    if isLookedAt, !isOver { try GracePeriod.wait(beside: object.settingsMap) }
+    isLookedAt = false
   }
 }
 

@@ -13,7 +13,9 @@ public import XSK
 ///
 /// The picture and the limits are in docs/steering.md.
 public struct SteeringProgram: ~Copyable {
-  // In the order in which they go: attachments, the dispatcher's program, the object.
+  // In the order in which they go: a wait, attachments, the dispatcher's program, the object.
+  /// The wait until no packet looks at the tables that are not in force any more.
+  var leaving: GracePeriod?
   var ports: [AttachedPort] = []
   /// From the first attempt to attach under the dispatcher on.
   var dispatched: DispatchedProgram?

@@ -52,14 +52,9 @@ struct ExportForwardTests {
       let name = try unwrap(export)
       let echoes = TestThread { try far.run { try ping(count: 20, timeout: 5, flood: true) } }
       let end = ContinuousClock.now + patience
-      while (engine.report(of: name)?.toKernel ?? 0) < 20, ContinuousClock.now < end,
+      while !echoes.isOver, ContinuousClock.now < end,
         try engine.wait(timeout: .milliseconds(5))
       {
-        engine.deliver(from: near, to: name)
-        while let frame = engine.receive(from: punt) { engine.send(frame, to: near) }
-      }
-      let rest = ContinuousClock.now + .milliseconds(500)
-      while ContinuousClock.now < rest, try engine.wait(timeout: .milliseconds(5)) {
         engine.deliver(from: near, to: name)
         while let frame = engine.receive(from: punt) { engine.send(frame, to: near) }
       }
@@ -90,9 +85,7 @@ struct ExportForwardTests {
       }
       let name = try unwrap(export)
       let echoes = TestThread { try far.run { try ping(count: 50, timeout: 5, flood: true) } }
-      try engine.turn([(near, name)], for: .seconds(3)) { engine, _ in
-        engine.report(of: name)?.toKernel ?? 0 >= 60
-      }
+      try engine.turn([(near, name)]) { _, _ in echoes.isOver }
       #expect(try echoes.join() == 50)
       let report = try unwrap(engine.report(of: name))
       #expect(report.toKernel >= 50 && report.unfit == 0)

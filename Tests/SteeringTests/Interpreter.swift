@@ -88,8 +88,7 @@ import XSK
       at += 1
       switch op & 7 {
       case 0:
-        r[dst] = src == 4 ? UInt64(at + Int(insn.imm)) : immediate & 0xFFFF_FFFF
-        if src == 0 { r[dst] |= UInt64(UInt32(bitPattern: unsafe code[at].imm)) << 32 }
+        r[dst] = try constant(insn, unsafe code[at].imm, at)
         at += 1
       case 1: r[dst] = load(r[src] &+ UInt64(bitPattern: Int64(insn.off)), op & 0x18)
       case 2: store(immediate, r[dst] &+ UInt64(bitPattern: Int64(insn.off)), op & 0x18)
@@ -108,6 +107,19 @@ import XSK
           at += Int(insn.off)
         }
       }
+    }
+  }
+
+  /// The 64 bits that an instruction of two parts puts into a register: a number, a map by its
+  /// descriptor, a place in a map's only element, or a function.
+  private func constant(_ insn: bpf_insn, _ second: Int32, _ at: Int) throws -> UInt64 {
+    switch insn.src_reg {
+    case 1: return UInt64(UInt32(bitPattern: insn.imm))
+    case 2:
+      guard let map = maps[insn.imm] else { throw TestKitError("no map \(insn.imm)") }
+      return map.base + UInt64(UInt32(bitPattern: second))
+    case 4: return UInt64(at + Int(insn.imm))
+    default: return UInt64(UInt32(bitPattern: insn.imm)) | UInt64(UInt32(bitPattern: second)) << 32
     }
   }
 

@@ -49,8 +49,9 @@ struct ForwardTests {
       }
       let report = try tool.stop(SIGTERM)
       for port in 0...1 {
-        #expect(try report.packets(port, "received") == frames.count)
-        #expect(try report.packets(port, "sent") == frames.count)
+        let drops = try report.drops(port)
+        #expect(try report.packets(port, "received") == frames.count, "\(drops)")
+        #expect(try report.packets(port, "sent") == frames.count, "\(drops)")
       }
     }
   }

@@ -66,6 +66,8 @@ struct Generator: ~Copyable, Worker {
 
   var isDone: Bool { count >= limit }
 
+  var isTimed: Bool { true }
+
   func pause(at now: Duration) -> Duration? {
     if isFull { return Self.retryPause }
     guard rate > 0, let start else { return .zero }

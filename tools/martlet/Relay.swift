@@ -89,7 +89,8 @@ struct Relay: ~Copyable, Worker {
 extension Relay.Action {
   /// Bursts that empty a receive ring.
   private static let lastTurns = Engine.Configuration().ringSize / burst
-  fileprivate static let burst = Engine.Configuration().burst
+  /// So many at once are followed by more.
+  fileprivate static let burst = 64
 
   /// As much as a receive ring holds, since the packets may never cease.
   fileprivate func finish(_ forwarder: inout Forwarder, _ seen: inout SeenRules?) {

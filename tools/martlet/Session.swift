@@ -80,12 +80,13 @@ struct Session {
     var watch = Watch(control, worker.engine)
     var live = Terminal.isTerminal ? LiveLine(worker.directions) : nil
     defer { live?.clear() }
+    let isTimed = worker.isTimed || end != nil || live != nil
     var now = Duration.zero
     var rounds = 0
     var isBusy = false
     while try watch.wait(on: &worker.engine, timeout: pause(worker, at: now, end, live?.nextTime)) {
       if !isBusy || rounds % Self.roundsPerLook == 0 {
-        now = start.duration(to: .now)
+        if isTimed { now = start.duration(to: .now) }
         watch.links.update(from: worker.engine)
       }
       rounds &+= 1

@@ -14,6 +14,9 @@ protocol Worker: ~Copyable {
   /// What it saw of the rules; nil if it does not look.
   var seenRules: SeenRules? { get }
 
+  /// Whether it matters to it what time it is; otherwise it may be told any.
+  var isTimed: Bool { get }
+
   /// How long the engine may sleep if no packet comes; nil for as long as it likes.
   ///
   /// Times are counted from the start of the run: a duration's layout is known when this is
@@ -60,6 +63,7 @@ extension Worker where Self: ~Copyable {
 
 extension Worker where Self: ~Copyable {
   var seenRules: SeenRules? { nil }
+  var isTimed: Bool { false }
 }
 
 /// One way packets go: its name for the live line and the interfaces at both ends.

@@ -22,7 +22,7 @@ public import Synchronization
   public let socket: PeerSocket
   /// Keeps the words mapped.
   public let memory: ChannelMemory
-  /// How often this end went to sleep: no honest peer wakes it more often.
+  /// How often this end said that it was going to sleep: no honest peer wakes it more often.
   public private(set) var sleepCount: UInt64 = 0
   /// How often this end woke the other one.
   public private(set) var wakeCount: UInt64 = 0
@@ -76,6 +76,8 @@ public import Synchronization
   /// Says that this end is going to sleep until `count` entries are there; false if they have come,
   /// and it must not.
   public mutating func prepareToSleep(for count: UInt32 = 1) -> Bool {
+    // Before the other end can see it: it may wake this one even if that does not sleep after all.
+    sleepCount &+= 1
     unsafe ownAim.pointee.store(receiver.position &+ count, ordering: .relaxed)
     unsafe ownSleep.pointee.store(1, ordering: .releasing)
     atomicMemoryFence(ordering: .sequentiallyConsistent)
@@ -83,7 +85,6 @@ public import Synchronization
       unsafe ownSleep.pointee.store(0, ordering: .relaxed)
       return false
     }
-    sleepCount &+= 1
     return true
   }
 

@@ -1,0 +1,56 @@
+import CXDP
+import Synchronization
+import SystemPackage
+import XSK
+
+/// The kernel's wait, on a thread of its own, until every packet that a program was looking at when
+/// it began is done with.
+///
+/// 4 to 20 ms, which whoever changes rules seldom then has to wait for.
+struct GracePeriod: ~Copyable {
+  private let thread: WorkerThread
+  private let outcome = Outcome()
+
+  /// Begins the wait; nil if there may be no further thread.
+  ///
+  /// The map is any, and stays open until the wait is over.
+  init?(beside map: Int32) {
+    let outcome = outcome
+    guard let thread = try? WorkerThread({ outcome.note(try? Self.wait(beside: map)) }) else {
+      return nil
+    }
+    self.thread = thread
+  }
+
+  /// Waits for the end; false if the kernel refused to wait.
+  consuming func wait() -> Bool {
+    let outcome = outcome
+    // The thread is waited for where it goes.
+    _ = consume self
+    return outcome.isOver
+  }
+
+  /// Waits on the caller's thread.
+  ///
+  /// The kernel promises to whoever changes a map of maps that nobody looks at the old inner map
+  /// any more, and so waits (`maybe_wait_bpf_programs`).
+  static func wait(beside map: Int32) throws(XDPError) {
+    var inner = map
+    let outer = unsafe cxdp_create_map(
+      BPF_MAP_TYPE_ARRAY_OF_MAPS, "martlet_wait", 4, 4, 1, 0, inner)
+    guard outer >= 0 else { throw mapError("change the rules", outer) }
+    defer { try? FileDescriptor(rawValue: outer).close() }
+    var key: UInt32 = 0
+    let result = unsafe bpf_map_update_elem(outer, &key, &inner, 0)
+    guard result == 0 else { throw mapError("change the rules", result) }
+  }
+}
+
+/// What became of a wait, for both threads.
+private final class Outcome: Sendable {
+  private let flag = Atomic(false)
+
+  var isOver: Bool { flag.load(ordering: .acquiring) }
+
+  func note(_ success: Void?) { flag.store(success != nil, ordering: .releasing) }
+}
