@@ -7,13 +7,20 @@ enum RuleChanges {
   static let count: UInt16 = 1000
   static let target = Duration.milliseconds(20)
 
-  /// The times of several changes on an interface, each of all its rules for as many others.
-  static func times(on interface: String, changes: Int = 9) throws -> [Duration] {
+  /// The times of several changes on an interface, each of all its rules for as many others, so far
+  /// apart.
+  ///
+  /// The tables that a change writes are those of the change before the last. A change that follows
+  /// at once waits until no packet looks at them any more, which the kernel says after some ticks.
+  static func times(
+    on interface: String, apart: Duration, changes: Int = 9
+  ) throws -> [Duration] {
     var engine = try Engine()
     _ = try engine.bind(interface, queue: 0)
-    try engine.apply(replacement(first: 1))
+    for first: UInt16 in [1, 5001] { try engine.apply(replacement(first: first)) }
     return try (1...changes).map { number in
-      let change = replacement(first: number.isMultiple(of: 2) ? 1 : 5001)
+      let change = replacement(first: number.isMultiple(of: 2) ? 5001 : 1)
+      rest(apart)
       let start = ContinuousClock.now
       try engine.apply(change)
       return start.duration(to: .now)
