@@ -228,7 +228,7 @@ extension Engine {
     for (interface, queue, _) in wanted {
       let socket = try umem.bind(interface, queue: queue, mode: rung, options: options)
       InterruptDeferral.restore(socket)
-      if isBusyPolling { try socket.preferBusyPoll(budget: Int(burst)) }
+      if isBusyPolling { try socket.preferBusyPoll(budget: Self.pollBudget) }
       sockets.append(socket)
     }
   }
@@ -273,7 +273,7 @@ extension Engine {
     guard control.configuration.fillDepth == nil else { return }
     let among = max(2, portCount) * (shared?.workers ?? 1)
     fillDepth = UInt32(control.configuration.fillShare(among: among))
-    for index in ports.indices { ports[index].fillDepth = min(ports[index].fillDepth, fillDepth) }
+    for index in ports.indices { lower(index, to: fillDepth) }
   }
 
   /// Fill entries for each of `count` further ports of `group`: of the group's own arena, which all
@@ -285,15 +285,27 @@ extension Engine {
     else {
       return fillDepth
     }
-    for index in others { ports[index].fillDepth = min(ports[index].fillDepth, UInt32(share)) }
+    for index in others { lower(index, to: UInt32(share)) }
     return UInt32(share)
   }
+
+  private mutating func lower(_ index: Int, to fillDepth: UInt32) {
+    ports[index].fillDepth = min(ports[index].fillDepth, fillDepth)
+    ports[index].burst = control.configuration.burst(at: ports[index].fillDepth)
+  }
+
+  /// Packets that a driver's receive side fetches each time it is run, as many as by an interrupt
+  /// (`NAPI_POLL_WEIGHT`).
+  private static let pollBudget = 64
 
   private mutating func add(
     _ socket: consuming Socket, _ binding: PortBinding, _ group: FlowGroup, _ depth: UInt32
   ) -> Port {
     let index = ports.nextIndex
-    ports.append(PortState(socket: socket, fillDepth: depth, group: group))
+    ports.append(
+      PortState(
+        socket: socket, fillDepth: depth, burst: control.configuration.burst(at: depth),
+        group: group))
     ports[index].facts = readsFacts ? .read : .off
     ports[index].steeringPlace = control.steering.shared.with {
       $0.program?.number(of: binding.interface)

@@ -31,7 +31,7 @@ extension Engine {
       guard control.bindings[index].polling != .unnamed else { return 0 }
     }
     ports[index].socket.pollReceive()
-    return ports[index].socket.rings.receive.peek(burst)
+    return ports[index].socket.rings.receive.peek(ports[index].burst)
   }
 
   /// Defers the interrupts of the port's queue, if the kernel says what they are.

@@ -36,7 +36,8 @@ extension Engine {
     public var fillDepth: Int?
     /// Most packets `receive` walks before it publishes and flushes.
     ///
-    /// Nil is 64, and for a wire (`isTransparent`) up to 256, which is what one kick sends.
+    /// Nil is 64, and for a wire (`isTransparent`) up to 256, which is what one kick sends, as far
+    /// as that is a sixth of the port's fill entries.
     public var burst: Int?
     /// Bytes that only `.critical` allocations can take.
     public var reserve = 0
@@ -98,14 +99,14 @@ extension Engine.Configuration {
     max(1, min(ringSize, memory / chunkSize * 3 / (4 * portCount)))
   }
 
-  /// Packets of a burst, unless the configuration says how many.
+  /// Packets of a burst of a port with so many fill entries, unless the configuration says how many.
   ///
   /// While what was received is being sent, its places on the fill ring are empty: they are to be
   /// few of all.
-  var effectiveBurst: Int {
-    if let burst { return burst }
+  func burst(at fillDepth: UInt32) -> UInt32 {
+    if let burst { return UInt32(burst) }
     let most = min(isTransparent ? Socket.widestKick : Self.shortBurst, ringSize)
-    return min(most, max(Self.shortBurst, effectiveFillDepth / 6))
+    return UInt32(min(most, max(Self.shortBurst, Int(fillDepth) / 6)))
   }
 
   private static let shortBurst = 64
@@ -169,8 +170,7 @@ extension Engine.Configuration {
       throw refusal(
         "a group without an arena of its own cannot be written by a tenant", "give it an arena")
     }
-    let burst = effectiveBurst
-    guard burst > 0, burst <= ringSize else {
+    if let burst, burst <= 0 || burst > ringSize {
       throw refusal(
         "a burst of \(burst) packets is not possible", "choose 1 to the ring size, \(ringSize)")
     }

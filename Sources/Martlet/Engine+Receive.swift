@@ -100,7 +100,7 @@ extension Engine {
       if ports[index].posted == 0 { relieve(index) }
     }
     submitFill(index)
-    var count = ports[index].socket.rings.receive.peek(burst)
+    var count = ports[index].socket.rings.receive.peek(ports[index].burst)
     if count == 0, isBusyPolling { count = fetch(index) }
     if count != 0 { latestBurst = count }
     lanes[index].receive = ports[index].socket.rings.receive.openRun()

@@ -38,7 +38,6 @@ public struct Engine: ~Copyable {
   @usableFromInline let readsFacts: Bool
   /// What the steering program writes with facts.
   var factsSeal = UInt64.random(in: 1...UInt64.max)
-  @usableFromInline let burst: UInt32
   /// How many packets the last burst had that had any.
   var latestBurst: UInt32 = 0
   /// Whether `allocate` gives packed frames rather than slots.
@@ -131,7 +130,6 @@ public struct Engine: ~Copyable {
     self.portLimit = portLimit
     self.shared = shared
     readsFacts = configuration.readsFacts
-    burst = UInt32(configuration.effectiveBurst)
     fillDepth = UInt32(configuration.effectiveFillDepth)
     isSpinning = configuration.isSpinning || configuration.isBusyPolling
     isBusyPolling = configuration.isBusyPolling

@@ -23,6 +23,8 @@ internal import FrameAllocator
   @usableFromInline var socket: Socket
   /// Fill entries wanted with the kernel; 0 once the port is gone.
   @usableFromInline var fillDepth: UInt32
+  /// Most packets of a burst.
+  var burst: UInt32
   /// The flow group whose pages the fill ring is stocked with.
   let group: FlowGroup
   /// Whether facts are lifted from in front of its packets.
@@ -47,7 +49,9 @@ internal import FrameAllocator
   @usableFromInline var countedTransmit: UInt32
   @usableFromInline var counters = PortCounters()
 
-  init(socket: consuming Socket, fillDepth: UInt32, group: FlowGroup = .shared) {
+  init(
+    socket: consuming Socket, fillDepth: UInt32, burst: UInt32, group: FlowGroup = .shared
+  ) {
     self.group = group
     fillOrigin = socket.rings.fill.position &- socket.rings.receive.position
     transmitOrigin = socket.rings.transmit.position &- socket.rings.completion.position
@@ -55,6 +59,7 @@ internal import FrameAllocator
     countedTransmit = socket.rings.transmit.position
     self.socket = socket
     self.fillDepth = fillDepth
+    self.burst = burst
   }
 
   @inlinable var posted: UInt32 {

@@ -6,7 +6,8 @@ import XSK
 /// The kernel's wait, on a thread of its own, until every packet that a program was looking at when
 /// it began is done with.
 ///
-/// 4 to 20 ms, which whoever changes rules seldom then has to wait for.
+/// Some ticks, 16 ms as a rule: a change of rules that comes later need not wait. The thread runs
+/// where its starter does; if that leaves it no time, the change waits as if there were none.
 struct GracePeriod: ~Copyable {
   private let thread: WorkerThread
   private let outcome = Outcome()
@@ -16,9 +17,11 @@ struct GracePeriod: ~Copyable {
   /// The map is any, and stays open until the wait is over.
   init?(beside map: Int32) {
     let outcome = outcome
-    guard let thread = try? WorkerThread({ outcome.note(try? Self.wait(beside: map)) }) else {
-      return nil
+    // Signals are for threads that know what to do with them.
+    let thread = try? WorkerThread(takesSignals: false) {
+      outcome.note(try? Self.wait(beside: map))
     }
+    guard let thread else { return nil }
     self.thread = thread
   }
 

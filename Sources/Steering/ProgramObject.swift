@@ -22,7 +22,7 @@ import XSK
   /// libbpf's object and program; they live as long as this.
   let object: OpaquePointer
   let program: OpaquePointer
-  /// The maps by their names in bpf/common.h and bpf/steer.bpf.c; libbpf owns the descriptors.
+  /// The maps of bpf/common.h, and that of its variables; libbpf owns the descriptors.
   let sockets: Int32
   let counters: Int32
   let settingsMap: Int32

@@ -108,7 +108,7 @@ internal import SystemPackage
   private mutating func poll(_ timeout: Duration?) -> Bool? {
     let count = wait(events: timeout)
     guard count >= 0 else {
-      precondition(errno == EINTR, "epoll_pwait2 failed: errno \(errno)")
+      precondition(errno == EINTR, "the wait failed: errno \(errno)")
       return nil
     }
     note(count)

@@ -5,15 +5,24 @@ import SystemPackage
 /// work's end.
 ///
 /// It stands in the network namespace of the thread that made it, runs on the same processors and
-/// takes the same signals.
+/// takes the same signals, or none.
 public struct WorkerThread: ~Copyable {
   private let thread: pthread_t
 
-  /// Starts `work` on a thread of its own.
+  /// Starts `work` on a thread of its own; without `takesSignals` no signal interrupts it.
   ///
   /// Throws if there may be no further thread.
-  public init(_ work: @escaping @Sendable () -> Void) throws(XDPError) {
+  public init(
+    takesSignals: Bool = true, _ work: @escaping @Sendable () -> Void
+  ) throws(XDPError) {
     var thread = pthread_t()
+    var (all, before) = (sigset_t(), sigset_t())
+    if !takesSignals {
+      // A thread begins with the mask of the one that starts it.
+      unsafe sigfillset(&all)
+      unsafe pthread_sigmask(SIG_BLOCK, &all, &before)
+    }
+    defer { if !takesSignals { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) } }
     let body = unsafe Unmanaged.passRetained(Body(work))
     // The pointer carries one reference to the body, which the thread takes over.
     let code = unsafe pthread_create(

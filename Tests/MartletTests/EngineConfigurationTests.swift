@@ -1,7 +1,8 @@
 import Expectations
-import Martlet
 import MartletTestKit
 import Testing
+
+@testable import Martlet
 
 @Suite struct EngineConfigurationTests {
   /// What an engine says to a configuration over memory of its size, or of `memory` bytes.
@@ -50,6 +51,30 @@ import Testing
         $0.memory = 4096
         $0.fillDepth = 1
       } == nil)
+  }
+
+  @Test("A wire's bursts are as long as a kick sends, where most of the fill ring stays full")
+  func bursts() throws {
+    var wire = Engine.Configuration.transparent
+    let depths: [UInt32] = [1536, 1530, 768, 384, 1]
+    expectEqual(depths.map { wire.burst(at: $0) }, [256, 255, 128, 64, 64])
+    expectEqual(Engine.Configuration().burst(at: 1536), 64)
+    wire.ringSize = 32
+    expectEqual(wire.burst(at: 1536), 32)
+    wire.burst = 7
+    expectEqual(wire.burst(at: 1), 7)
+  }
+
+  @Test("Ports that share the memory with further ones have shorter bursts")
+  func sharedBursts() throws {
+    let configuration = Engine.Configuration.transparent
+    let memory = SimulatedMemory(byteCount: configuration.memory)
+    var engine = try Engine(configuration, memory: memory.packetMemory())
+    let rings = (0..<4).map { _ in MemoryRings(.init(all: 2048)) }
+    for (index, burst) in ([256, 256, 170, 128] as [UInt32]).enumerated() {
+      _ = engine.bind(inMemory: rings[index].takeApplicationEnds())
+      expectEqual(engine.ports.indices.map { engine.ports[$0].burst }.min(), burst)
+    }
   }
 
   @Test("Impossible configurations say what is possible")

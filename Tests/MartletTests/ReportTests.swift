@@ -57,7 +57,8 @@ import Testing
   func retired() {
     let rings = MemoryRings(.init(all: 8))
     var state = PortState(
-      socket: Socket(inMemory: rings.takeApplicationEnds()), fillDepth: 4, group: .shared)
+      socket: Socket(inMemory: rings.takeApplicationEnds()), fillDepth: 4, burst: 64,
+      group: .shared)
     expectEqual(state.socket.rings.fill.reserve(4), 4)
     for number in 0..<4 as Range<UInt64> { state.socket.rings.fill.put(number * 2048) }
     expectEqual(state.socket.rings.transmit.reserve(3), 3)

@@ -1,7 +1,8 @@
 import MartletTestKit
-import Steering
 import Testing
 import XSK
+
+@testable import Steering
 
 /// A program attached to one end of a veth pair, with a socket on queue 0.
 struct Bench: ~Copyable {
@@ -9,6 +10,9 @@ struct Bench: ~Copyable {
   let near: Interface
   let pair: VethPair
   let socket: Socket
+
+  /// Whether a thread waits until no packet looks at tables that were left.
+  var isWaiting: Bool { program.leaving != nil }
 
   /// Everything in the current namespace.
   init(

@@ -1,9 +1,10 @@
 import MartletTestKit
-import Steering
 import Synchronization
 import Testing
 import Wire
 import XSK
+
+@testable import Steering
 
 /// What comes and goes: numbers, counters, confirmation, the heartbeat.
 @Suite(.enabled(if: sockets.isExpected, needsSockets))
@@ -129,6 +130,40 @@ struct RuleLifeTests {
       #expect(bench.program.rules.map(\.rule) == [Rule(.arp, .drop)])
       #expect(throws: XDPError.self) { try bench.program.confirm() }
       #expect(try bench.trial(Self.arp) == .drop)
+    }
+  }
+
+  /// The wait until no packet looks at a set begins when no packet can come to it any more.
+  @Test func tablesThatAreLeftAreWaitedFor() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      let change = RuleChange([.removeAll, .add(Rule(.arp, .socket))])
+      var trial = change
+      trial.confirmWithin = .seconds(60)
+      #expect(!bench.program.isLookedAt && !bench.isWaiting)
+      try bench.program.apply(change)
+      #expect(!bench.program.isLookedAt && !bench.isWaiting)
+      try bench.program.apply(change)
+      #expect(bench.program.isLookedAt && bench.isWaiting)
+      // Unconfirmed, the set before may be looked at again.
+      try bench.program.apply(trial)
+      #expect(bench.program.isLookedAt && !bench.isWaiting)
+      try bench.program.confirm()
+      #expect(bench.program.isLookedAt && bench.isWaiting)
+      try bench.program.apply(trial)
+      #expect(bench.program.isLookedAt && !bench.isWaiting)
+      bench.program.rollBack()
+      #expect(bench.program.isLookedAt && bench.isWaiting)
+      // The set that is not in force stays waited for while no tables are.
+      try bench.program.setRules([Rule(.everything, .drop)])
+      #expect(bench.program.isLookedAt && bench.isWaiting)
+      try bench.program.apply(change)
+      #expect(!bench.program.isLookedAt && !bench.isWaiting)
+      // Where no thread waits, the change does.
+      try bench.program.apply(change)
+      bench.program.leaving = nil
+      try bench.program.apply(change)
+      #expect(try bench.trial(Self.arp) == .socket)
     }
   }
 

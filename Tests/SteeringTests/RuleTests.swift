@@ -1,3 +1,4 @@
+import Glibc
 import MartletTestKit
 import Steering
 import Synchronization
@@ -155,9 +156,21 @@ struct RuleTests {
           return count
         }
       }
-      for _ in 0..<40 {
-        try bench.program.setRules(last)
-        try bench.program.setRules(first)
+      for round in 0..<40 {
+        for rules in [last, first] {
+          let steps = [.removeAll] + rules.map { RuleChange.Step.add($0) }
+          let isTried = round % 4 == 1
+          try bench.program.apply(RuleChange(steps, confirmWithin: isTried ? .seconds(60) : nil))
+          guard isTried else { continue }
+          if round % 8 == 1 {
+            try bench.program.confirm()
+          } else {
+            bench.program.rollBack()
+            try bench.program.setRules(rules)
+          }
+        }
+        // Now and then so late that nothing has to be waited for.
+        if round % 4 == 3 { usleep(30_000) }
       }
       isOver.value.store(true, ordering: .relaxed)
       let sent = try senders.reduce(0) { try $0 + $1.join() }

@@ -87,7 +87,7 @@ struct Relay: ~Copyable, Worker {
 }
 
 extension Relay.Action {
-  /// Bursts that empty a receive ring.
+  /// Turns that empty a receive ring, also if bursts are small.
   private static let lastTurns = Engine.Configuration().ringSize / burst
   /// So many at once are followed by more.
   fileprivate static let burst = 64

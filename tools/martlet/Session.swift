@@ -125,7 +125,7 @@ struct Session {
   }
 
   /// How many rounds may go by without a look at the clock where the worker says that time does not
-  /// matter to it: some milliseconds at most.
+  /// matter to it: some ten milliseconds at most.
   private static let roundsPerLook = 16
 
   /// How long to sleep if no packet comes: until the run ends, or something wants its turn.

@@ -112,7 +112,7 @@ extension Engine {
     let name = state.name
     let wakes = state.channel.socket.takeWakes(Self.wakeBurst)
     state.wakeCount += UInt64(wakes ?? 0)
-    let isBroken = state.wakeCount > state.channel.sleepCount + 1
+    let isBroken = state.wakeCount > state.channel.sleepCount
     exports.put(state)
     if wakes == nil {
       // What it said before it went is done.
