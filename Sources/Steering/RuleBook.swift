@@ -104,6 +104,15 @@ struct RuleBook {
     }
   }
 
+  /// Goes on counting where the same rules of another book did, which was in force for a while.
+  mutating func goOn(from other: RuleBook) {
+    for place in rules.indices {
+      guard let tried = other[rules[place].id], tried.slot != 0, tried.slot != rules[place].slot
+      else { continue }
+      rules[place].earlier.append(tried.slot)
+    }
+  }
+
   private static func unknown(_ id: RuleID) -> XDPError {
     XDPError(
       .configuration, operation: "change the rules", reason: "there is no rule \(id)",

@@ -102,7 +102,9 @@ extension SteeringProgram {
       isLookedAt = true
       leaving = GracePeriod(beside: object.settingsMap)
     }
-    (book, word, unconfirmed) = (before.book, before.word, nil)
+    var restored = before.book
+    restored.goOn(from: book)
+    (book, word, unconfirmed) = (restored, before.word, nil)
   }
 
   /// Whether the time to confirm is over, so that the program went back to the rules before.
