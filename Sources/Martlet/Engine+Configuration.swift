@@ -99,7 +99,7 @@ extension Engine.Configuration {
     max(1, min(ringSize, memory / chunkSize * 3 / (4 * portCount)))
   }
 
-  /// Packets of a burst of a port with so many fill entries, unless the configuration says how many.
+  /// Packets of a burst of a port with so many fill entries, unless the configuration says it.
   ///
   /// While what was received is being sent, its places on the fill ring are empty: they are to be
   /// few of all.

@@ -134,8 +134,8 @@ extension Engine {
   /// How many bursts, of all ports together, may go by without a look at the clock, which says
   /// whether it is time for a look at the file descriptors.
   ///
-  /// One of 256 packets takes a quarter of a millisecond in copy mode, and `stop` must be seen within
-  /// 100 ms.
+  /// One of 256 packets takes a quarter of a millisecond in copy mode, and `stop` must be seen
+  /// within 100 ms.
   private static let pollInterval = 16
 
   /// What is stuck in a transmit ring has no event, and no completion has one: it is tried again
