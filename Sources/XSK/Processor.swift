@@ -13,7 +13,7 @@ public struct Processor: Sendable, Hashable {
   /// Lets some two microseconds pass in which the calling thread looks at no memory.
   package static func relax() { cxdp_relax(relaxRounds) }
 
-  /// Pauses of some 25 ns; on other processors of 10 to 50.
+  /// How long a pause takes differs between processors by several times.
   private static let relaxRounds: UInt32 = 80
 
   /// Keeps the calling thread, and threads it starts later, on this processor

@@ -84,7 +84,7 @@ internal import SystemPackage
   ///
   /// Signals do not end the sleep: a handler that wants to writes to a descriptor of the set
   /// (`StopSignal`). One system call: epoll_wait(2), or for a time epoll_pwait2(2) (Linux 5.11), as
-  /// nanoseconds count, which takes some 50 ns more.
+  /// nanoseconds count, which does more on its way.
   public mutating func wait(timeout: Duration?) -> Bool {
     if let timeout, timeout > .zero { return wait(for: timeout) }
     while true {

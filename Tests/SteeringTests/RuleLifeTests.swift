@@ -167,6 +167,25 @@ struct RuleLifeTests {
     }
   }
 
+  @Test func whatWasCountedDuringATrialStays() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      let id = try bench.program.apply(RuleChange([.add(Rule(.arp, .drop))]))[0]
+      _ = try bench.trial(Self.arp)
+      let before = bench.program.counters(of: id)?.packets ?? 0
+      let steps: [RuleChange.Step] = [.replace(id, with: Rule(.arp, .socket))]
+      try bench.program.apply(RuleChange(steps, confirmWithin: .seconds(60)))
+      _ = try bench.trial(Self.arp)
+      let during = bench.program.counters(of: id)?.packets ?? 0
+      bench.program.rollBack()
+      #expect(before > 0 && during > before)
+      #expect(bench.program.counters(of: id)?.packets == during)
+      // Also once the place that it was counted in is given up.
+      try bench.program.apply(RuleChange([.add(Rule(.icmp, .drop))]))
+      #expect(bench.program.counters(of: id)?.packets == during)
+    }
+  }
+
   @Test func whatIsConfirmedStays() async throws {
     try await withNetworkNamespace {
       var bench = try Bench()

@@ -25,8 +25,8 @@ protocol Worker: ~Copyable {
 
   /// Does what there is to do, at most a burst of packets per port.
   ///
-  /// True if what time it is does not matter to the next turn, which comes soon: there was a whole
-  /// burst, or the engine never sleeps.
+  /// True if what time it is does not matter to the next turn, which comes soon: there were many
+  /// packets, or the engine never sleeps.
   mutating func turn(at now: Duration) -> Bool
 
   /// Does what is left to do with packets that have arrived; begins nothing new.
