@@ -55,7 +55,7 @@ enum reach {
   REACH_RARE = 3,      /* and 6 and 7 */
 };
 
-/* One of the two sets: what all its rules have in common. */
+/* One of the sets: what all its rules have in common. */
 struct set {
   u64 mask[WORDS]; /* every bit that some rule asks about */
   u32 shapes;      /* how many, with the rules that decide */

@@ -16,9 +16,9 @@
     MAP_TYPE(value, type_of_value);                                                                \
   } name SECTION(".maps")
 
-MAP(sets, struct set);           /* two */
+MAP(sets, struct set);           /* SETS */
 MAP(shapes, struct shape);       /* SHAPES of each set */
-MAP(heads, u32);                 /* HEADS of each: the first entry of a chain, 0: none */
+MAP(heads, u32);                 /* the first entry of a chain, 0: none */
 MAP(entries, struct entry);      /* chained by their numbers; 0 is nobody's */
 MAP(clauses, struct clause);
 MAP(rules, struct rule);         /* by slot; 0 stands for none */

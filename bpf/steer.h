@@ -36,11 +36,14 @@ enum flags {
   STAMPS = 2,         /* facts say when the program saw the packet */
 };
 
+/* Sets of rules that packets may be looking at: those in force, and those before. */
+#define SETS 8
+
 /* What is in force. One word, so that a packet sees the old rules or the new ones and never a
-   mixture: bit 0: there are rules to ask, bit 1: which of the two sets, bits 4...7: the action for
+   mixture: bit 0: there are rules to ask, bits 1...3: which of the sets, bits 4...7: the action for
    what no rule names, bits 8...31: a number that no other set has had. */
 #define ASKS_RULES(word) ((word) & 1)
-#define SET_OF(word) ((word) >> 1 & 1)
+#define SET_OF(word) ((word) >> 1 & (SETS - 1))
 #define DEFAULT_OF(word) ((word) >> 4 & 15)
 
 struct settings {

@@ -6,24 +6,25 @@ import XSK
 /// The kernel's wait, on a thread of its own, until every packet that a program was looking at when
 /// it began is done with.
 ///
-/// Some ticks, 16 ms as a rule: a change of rules that comes later need not wait. The thread runs
-/// where its starter does; if that leaves it no time, the change waits as if there were none.
+/// Some ticks, 16 ms as a rule. The thread runs where its starter does; if that leaves it no time,
+/// whoever wants the end waits as if there were no thread.
 struct GracePeriod: ~Copyable {
   private let thread: WorkerThread
   private let outcome = Outcome()
 
   /// Begins the wait; nil if there may be no further thread.
-  ///
-  /// The map is any, and stays open until the wait is over.
-  init?(beside map: Int32) {
+  init?() {
     let outcome = outcome
     // Signals are for threads that know what to do with them.
     let thread = try? WorkerThread(takesSignals: false) {
-      outcome.note(try? Self.wait(beside: map))
+      outcome.note(try? Self.wait())
     }
     guard let thread else { return nil }
     self.thread = thread
   }
+
+  /// Whether every such packet is known to be done with.
+  var isOver: Bool { outcome.isOver }
 
   /// Waits for the end; false if the kernel refused to wait.
   consuming func wait() -> Bool {
@@ -37,8 +38,10 @@ struct GracePeriod: ~Copyable {
   ///
   /// The kernel promises to whoever changes a map of maps that nobody looks at the old inner map
   /// any more, and so waits (`maybe_wait_bpf_programs`).
-  static func wait(beside map: Int32) throws(XDPError) {
-    var inner = map
+  static func wait() throws(XDPError) {
+    var inner = unsafe cxdp_create_map(BPF_MAP_TYPE_ARRAY, "martlet_inner", 4, 4, 1, 0, 0)
+    guard inner >= 0 else { throw mapError("change the rules", inner) }
+    defer { try? FileDescriptor(rawValue: inner).close() }
     let outer = unsafe cxdp_create_map(
       BPF_MAP_TYPE_ARRAY_OF_MAPS, "martlet_wait", 4, 4, 1, 0, inner)
     guard outer >= 0 else { throw mapError("change the rules", outer) }

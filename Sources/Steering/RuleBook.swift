@@ -94,15 +94,18 @@ struct RuleBook {
   mutating func setSlot(_ slot: UInt32, of place: Int) { rules[place].slot = slot }
 
   /// Takes over what was counted in earlier places, which are given up, but for those that packets
-  /// are still counted in.
-  mutating func fold(inForce: Set<UInt32> = [], _ counters: (UInt32) -> RuleCounters) {
+  /// may still be counted in.
+  mutating func fold(_ isInUse: [Bool], _ counters: (UInt32) -> RuleCounters) {
     for place in rules.indices where !rules[place].earlier.isEmpty {
-      for slot in rules[place].earlier where !inForce.contains(slot) {
+      for slot in rules[place].earlier where !isInUse[Int(slot)] {
         rules[place].carried.add(counters(slot))
       }
-      rules[place].earlier.removeAll { !inForce.contains($0) }
+      rules[place].earlier.removeAll { !isInUse[Int($0)] }
     }
   }
+
+  /// Every place that its rules have or had and still count in.
+  var slots: [UInt32] { rules.flatMap { $0.earlier + [$0.slot] } }
 
   /// Goes on counting where the same rules of another book did, which was in force for a while.
   mutating func goOn(from other: RuleBook) {

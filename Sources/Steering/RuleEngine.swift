@@ -7,7 +7,8 @@ import XSK
 /// The program with the rules, its memory, and which of the rules' places are taken.
 struct RuleEngine: ~Copyable {
   private(set) var object: RuleObject
-  let memory: RuleMemory
+  private var memory: RuleMemory
+  private var sets = RuleSets()
   /// Actions, by slot.
   private let records: MappedArray
   private let members: MappedArray
@@ -20,8 +21,6 @@ struct RuleEngine: ~Copyable {
   /// Members that each slot has.
   private var memberRuns: [UInt32: Range<Int>] = [:]
   private var memberEnd = 0
-  /// Whose each entry of a set is, by rank.
-  private var owners: [[RuleID]] = [[], []]
 
   /// Opens the program and makes its maps.
   ///
@@ -51,14 +50,13 @@ struct RuleEngine: ~Copyable {
   }
 
   private static func sizes(_ cacheBits: Int, _ cpuCount: Int) -> [String: Int] {
-    [
-      "sets": 2, "shapes": 2 * RuleCapacity.shapes, "heads": 2 * RuleCapacity.heads,
-      "entries": 1 + 2 * RuleCapacity.entries, "clauses": 2 * RuleCapacity.clauses,
+    let others = [
       "rules": RuleCapacity.slots, "members": RuleCapacity.members,
       "tallies": cpuCount * RuleCapacity.slots, "flows": cpuCount << cacheBits,
       "rare_keys": cpuCount << cacheBits,
       "tags": (cpuCount << cacheBits + RuleCapacity.tags - 1) / RuleCapacity.tags,
     ]
+    return RuleMemory.sizes.merging(others) { $1 }
   }
 
   /// Another of the programs over the same maps.
@@ -84,13 +82,45 @@ struct RuleEngine: ~Copyable {
   /// Has the kernel take the program.
   func load() throws(XDPError) { try object.load() }
 
-  /// Writes the tables of a set that no packet is looking at.
-  mutating func write(_ tables: borrowing RuleTables, set: Int, owners: [RuleID]) {
-    memory.write(tables, set: set, cacheBits: cacheBits)
-    self.owners[set] = owners
+  /// Writes tables where no packet is looking; answers with their set, or nil if there is no room.
+  ///
+  /// They keep what they take until the set is left and nobody looks at it any more.
+  mutating func write(
+    _ tables: borrowing RuleTables, slots: [UInt32], owners: [RuleID]
+  ) -> Int? {
+    guard let set = sets.free, memory.write(tables, set: set, cacheBits: cacheBits) else {
+      return nil
+    }
+    sets.take(set, slots: slots, owners: owners)
+    return set
   }
 
-  func owners(ofSet set: Int) -> [RuleID] { owners[set] }
+  func owners(ofSet set: Int) -> [RuleID] { sets.owners(of: set) }
+
+  /// How many sets were left that packets may be looking at.
+  func leftCount() -> Int { sets.leftCount }
+
+  /// From now on no packet comes to the set.
+  mutating func leave(_ set: Int) { sets.leave(set) }
+
+  /// Frees the sets that no packet is looking at any more.
+  mutating func freeSets() throws(XDPError) {
+    while let set = try sets.freeFirst(isAwaited: false) { memory.free(set) }
+  }
+
+  /// Waits for the set that was left first; false if there is none.
+  mutating func waitForSet() throws(XDPError) -> Bool {
+    guard let set = try sets.freeFirst(isAwaited: true) else { return false }
+    memory.free(set)
+    return true
+  }
+
+  /// Which slots packets may be looking at and counting in, by their numbers.
+  func slotsInUse() -> [Bool] {
+    var isUsed = [Bool](repeating: false, count: RuleCapacity.slots)
+    for slot in sets.slots { isUsed[Int(slot)] = true }
+    return isUsed
+  }
 
   /// A map's descriptor.
   func descriptor(of map: String) -> Int32 { object.descriptor(of: map) }
@@ -113,24 +143,19 @@ struct RuleEngine: ~Copyable {
     return sum
   }
 
-  /// Frees all slots but these; no packet may be looking at the others.
-  mutating func keep(_ slots: Set<UInt32>) {
-    freeSlots = (1..<UInt32(RuleCapacity.slots)).reversed().filter { !slots.contains($0) }
-    memberRuns = memberRuns.filter { slots.contains($0.key) }
+  /// Frees all slots but these, of which are all that are in use.
+  mutating func keep(_ isKept: [Bool]) {
+    freeSlots = (1..<UInt32(RuleCapacity.slots)).reversed().filter { !isKept[Int($0)] }
+    memberRuns = memberRuns.filter { isKept[Int($0.key)] }
     memberEnd = memberRuns.values.map(\.upperBound).max() ?? 0
   }
 
-  /// Whether so many rules find room beside those that have a slot.
-  func hasRoom(for count: Int) -> Bool { count <= freeSlots.count }
-
-  /// Gives a rule a slot: its action, and counters at zero.
-  mutating func place(_ target: RuleTarget, id: RuleID) throws(XDPError) -> UInt32 {
-    guard let slot = freeSlots.popLast() else {
-      preconditionFailure("there are two slots for each rule")
-    }
+  /// Gives a rule a slot: its action, and counters at zero; nil if there is no room.
+  mutating func place(_ target: RuleTarget, id: RuleID) -> UInt32? {
+    guard let slot = freeSlots.popLast() else { return nil }
     var first = 0
     if let table = target.members {
-      let run = try freeRun(table.sockets.count)
+      guard let run = freeRun(table.sockets.count) else { return nil }
       memberRuns[slot] = run
       first = run.lowerBound
       for (at, socket) in table.sockets.enumerated() { members.store(socket, first + at, 0) }
@@ -164,7 +189,7 @@ struct RuleEngine: ~Copyable {
   }
 
   /// Behind the last run, or in the first gap that is large enough.
-  private mutating func freeRun(_ count: Int) throws(XDPError) -> Range<Int> {
+  private mutating func freeRun(_ count: Int) -> Range<Int>? {
     if memberEnd + count <= RuleCapacity.members {
       memberEnd += count
       return memberEnd - count..<memberEnd
@@ -174,13 +199,7 @@ struct RuleEngine: ~Copyable {
       if run.lowerBound - start >= count { break }
       start = run.upperBound
     }
-    guard start + count <= RuleCapacity.members else {
-      throw XDPError(
-        .configuration, operation: "change the rules",
-        reason: "the rules' groups have more than \(RuleCapacity.members) sockets together",
-        remedy: "make smaller groups, or fewer rules for them")
-    }
-    return start..<start + count
+    return start + count <= RuleCapacity.members ? start..<start + count : nil
   }
 }
 

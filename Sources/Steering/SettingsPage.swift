@@ -108,7 +108,10 @@ import XSK
 struct SteeringWord: Hashable {
   let rawValue: UInt32
 
-  /// - Parameter set: which of the two sets to ask; nil for none.
+  /// The highest number.
+  static let lastNumber: UInt32 = 0xFF_FFFF
+
+  /// - Parameter set: which of the sets to ask; nil for none.
   /// - Parameter number: one that no other set has had; its lowest 24 bits count.
   init(set: Int?, defaultAction: UInt32, number: UInt32) {
     let asks = set.map { UInt32($0) << 1 | 1 } ?? 0
@@ -117,5 +120,5 @@ struct SteeringWord: Hashable {
 
   var asksRules: Bool { rawValue & 1 != 0 }
   /// The set it asks, if it asks one.
-  var set: Int { Int(rawValue >> 1 & 1) }
+  var set: Int { Int(rawValue >> 1) & (RuleCapacity.sets - 1) }
 }

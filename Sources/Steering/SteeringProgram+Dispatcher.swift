@@ -48,10 +48,9 @@ extension SteeringProgram {
     dispatched = nil
     usesDispatcher = false
     engine = nil
-    leaving = nil
+    word = SteeringWord(set: nil, defaultAction: 0, number: 0)
     object = fresh
     setFlags()
-    isLookedAt = false
     unconfirmed = nil
     book.renewAll()
     try publish(book)

@@ -35,8 +35,9 @@ extension SteeringProgram {
   /// Answers with the numbers of the added rules. What no rule names goes to the kernel. With
   /// `confirmWithin` the program itself goes back to the rules before, unless `confirm` is called
   /// in time: also if the application never runs again. The tables are built where no packet looks
-  /// and put in force by one store: some 2 ms for 1,000 rules. A change that follows sooner than
-  /// the kernel says that no packet looks at what is to be written waits for that, 16 ms as a rule.
+  /// and put in force by one store: some 2 ms for 1,000 rules. What was left is written again
+  /// once the kernel says that no packet looks at it, 16 ms as a rule: of changes that follow each
+  /// other at once, the eighth or, of more than 1,000 rules, an earlier one waits for that.
   /// A rule that is removed and added again in one change keeps its number and its counters.
   ///
   /// Throws `.configuration` for an unknown rule or group, for more than 4,096 rules and while a
@@ -82,7 +83,7 @@ extension SteeringProgram {
   /// Throws `.configuration` if its time was over: the rules before it are in force then.
   public mutating func confirm() throws(XDPError) {
     try settle()
-    guard unconfirmed != nil else {
+    guard let before = unconfirmed else {
       throw XDPError(
         .configuration, operation: "confirm the rules",
         reason: "no change waits for it, or its time is over",
@@ -90,7 +91,7 @@ extension SteeringProgram {
     }
     unconfirmed = nil
     object.settings.clearDeadline()
-    if isLookedAt { leaving = GracePeriod(beside: object.settingsMap) }
+    leave(before.word)
   }
 
   /// Undoes the change that waits to be confirmed; nothing happens if none does.
@@ -98,10 +99,7 @@ extension SteeringProgram {
     guard let before = unconfirmed else { return }
     object.settings.setRules(before.word)
     object.settings.clearDeadline()
-    if word.asksRules {
-      isLookedAt = true
-      leaving = GracePeriod(beside: object.settingsMap)
-    }
+    leave(word)
     var restored = before.book
     restored.goOn(from: book)
     (book, word, unconfirmed) = (restored, before.word, nil)
@@ -128,6 +126,8 @@ extension SteeringProgram {
     let order = next.ranked
     try check(next)
     if confirmWithin != nil { try startClock() }
+    // Numbers begin anew: nothing that the cache keeps under one may be taken for another set's.
+    if nextWord == SteeringWord.lastNumber { try engine?.forgetFlows() }
     // What no packet escapes and asks no further question needs no look at the packet.
     let first = order.first.map { next.rules[$0].rule }
     let plain = first.flatMap { $0.namesAll && !writesFacts ? $0.action.plain : nil }
@@ -137,37 +137,53 @@ extension SteeringProgram {
     }
     let following = SteeringWord(
       set: set, defaultAction: plain?.rawValue ?? 0, number: nextWord)
-    nextWord = (nextWord + 1) & 0xFF_FFFF
-    // Numbers begin anew: nothing that the cache keeps under one may be taken for the new set's.
-    if nextWord == 0 { try engine?.forgetFlows() }
+    nextWord = (nextWord + 1) & SteeringWord.lastNumber
     if let confirmWithin, let clock {
       let deadline = clock.ticks &+ clock.ticks(in: confirmWithin)
       unconfirmed = Unconfirmed(book: book, word: word, deadline: deadline)
       object.settings.setFallback(word, deadline: deadline)
     }
     object.settings.setRules(following)
-    if word.asksRules {
-      isLookedAt = true
-      // Until a change is confirmed the program may go back, and look at the tables before again.
-      leaving = confirmWithin == nil ? GracePeriod(beside: object.settingsMap) : nil
-    }
+    // Until a change is confirmed the program may go back to the rules before.
+    if confirmWithin == nil { leave(word) }
     (book, word) = (next, following)
   }
 
-  /// Writes the rules' tables into the set that is not in force, and answers which that is.
+  /// No packet comes to these rules any more.
+  private mutating func leave(_ word: SteeringWord) {
+    if word.asksRules { engine?.leave(word.set) }
+  }
+
+  /// Writes the rules' tables where no packet is looking, and answers with their set.
+  ///
+  /// If there is no room it waits for that of sets that were left.
   private mutating func write(_ next: inout RuleBook, _ order: [Int]) throws(XDPError) -> Int {
     let targets = try targets(of: next)
     if engine == nil { try makeEngine() }
-    try waitForPackets()
-    let set = word.asksRules ? 1 - word.set : 0
-    // Those of the rules in force stay, and so do those that go on: they count until the end.
-    let inForce = Set(book.rules.map(\.slot))
-    book.fold { engine?.counters(of: $0) ?? RuleCounters() }
-    next.fold(inForce: inForce) { engine?.counters(of: $0) ?? RuleCounters() }
-    let slots = (book.rules + next.rules).flatMap { $0.earlier + [$0.slot] }
-    engine?.keep(Set(slots))
+    try engine?.freeSets()
+    while true {
+      let isInUse = engine?.slotsInUse() ?? []
+      book.fold(isInUse) { engine?.counters(of: $0) ?? RuleCounters() }
+      next.fold(isInUse) { engine?.counters(of: $0) ?? RuleCounters() }
+      // Rules that are not in force, or go on, keep their places: they count until the end.
+      var isKept = isInUse
+      for slot in book.slots + next.slots { isKept[Int(slot)] = true }
+      engine?.keep(isKept)
+      var placed = next
+      if let set = place(&placed, targets, order) {
+        next = placed
+        return set
+      }
+      if try engine?.waitForSet() != true { throw noRoom }
+    }
+  }
+
+  /// Gives rules places and writes the tables; nil if there is no room.
+  private mutating func place(
+    _ next: inout RuleBook, _ targets: [(place: Int, RuleTarget)], _ order: [Int]
+  ) -> Int? {
     for (place, target) in targets {
-      guard let slot = try engine?.place(target, id: next.rules[place].id) else { continue }
+      guard let slot = engine?.place(target, id: next.rules[place].id) else { return nil }
       next.setSlot(slot, of: place)
     }
     let asked = order.filter { !next.rules[$0].pattern.isImpossible }
@@ -177,9 +193,17 @@ extension SteeringProgram {
         counts: !next.rules[place].rule.action.decides)
     }
     let hashes = writesFacts || next.rules.contains { hashesFlows($0.rule.action) }
-    let tables = RuleTables(entries, hashesFlows: hashes)
-    engine?.write(tables, set: set, owners: asked.map { next.rules[$0].id })
-    return set
+    return engine?.write(
+      RuleTables(entries, hashesFlows: hashes), slots: next.rules.map(\.slot),
+      owners: asked.map { next.rules[$0].id })
+  }
+
+  /// Of all that tables take only the members of groups can be more than fits beside those in force.
+  private var noRoom: XDPError {
+    XDPError(
+      .configuration, operation: "change the rules",
+      reason: "the rules' groups have more than \(RuleCapacity.members) sockets together",
+      remedy: "make smaller groups, or fewer rules for them")
   }
 
   /// Whether the hash of the flow chooses, so that the cache has to tell flows apart.
@@ -202,14 +226,6 @@ extension SteeringProgram {
         reason: "\(clauses) negations and ranges are more than \(RuleCapacity.clauses)",
         remedy: "use fewer of them")
     }
-  }
-
-  /// Waits until no packet looks at the tables that are not in force.
-  private mutating func waitForPackets() throws(XDPError) {
-    let isOver = leaving.take()?.wait() ?? false
-    // Nothing ran beside, or it failed: what is wrong with it is said now.
-    if isLookedAt, !isOver { try GracePeriod.wait(beside: object.settingsMap) }
-    isLookedAt = false
   }
 }
 

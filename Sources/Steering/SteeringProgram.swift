@@ -13,9 +13,7 @@ public import XSK
 ///
 /// The picture and the limits are in docs/steering.md.
 public struct SteeringProgram: ~Copyable {
-  // In the order in which they go: a wait, attachments, the dispatcher's program, the object.
-  /// The wait until no packet looks at the tables that are not in force any more.
-  var leaving: GracePeriod?
+  // In the order in which they go: attachments, the dispatcher's program, the object.
   var ports: [AttachedPort] = []
   /// From the first attempt to attach under the dispatcher on.
   var dispatched: DispatchedProgram?
@@ -28,8 +26,6 @@ public struct SteeringProgram: ~Copyable {
   var word: SteeringWord
   /// The rules that come back unless those in force are confirmed.
   var unconfirmed: Unconfirmed?
-  /// Whether a packet may still be looking at tables that are no longer in force.
-  var isLookedAt = false
   var nextRule: UInt32 = 1
   var nextWord: UInt32 = 1
   var groups: [String: SocketGroup] = [:]

@@ -11,8 +11,8 @@ struct Bench: ~Copyable {
   let pair: VethPair
   let socket: Socket
 
-  /// Whether a thread waits until no packet looks at tables that were left.
-  var isWaiting: Bool { program.leaving != nil }
+  /// How many sets of tables were left and are not free again, as far as the program knows.
+  func leftCount() -> Int { program.engine?.leftCount() ?? 0 }
 
   /// Everything in the current namespace.
   init(

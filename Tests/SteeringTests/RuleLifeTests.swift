@@ -133,40 +133,6 @@ struct RuleLifeTests {
     }
   }
 
-  /// The wait until no packet looks at a set begins when no packet can come to it any more.
-  @Test func tablesThatAreLeftAreWaitedFor() async throws {
-    try await withNetworkNamespace {
-      var bench = try Bench()
-      let change = RuleChange([.removeAll, .add(Rule(.arp, .socket))])
-      var trial = change
-      trial.confirmWithin = .seconds(60)
-      #expect(!bench.program.isLookedAt && !bench.isWaiting)
-      try bench.program.apply(change)
-      #expect(!bench.program.isLookedAt && !bench.isWaiting)
-      try bench.program.apply(change)
-      #expect(bench.program.isLookedAt && bench.isWaiting)
-      // Unconfirmed, the set before may be looked at again.
-      try bench.program.apply(trial)
-      #expect(bench.program.isLookedAt && !bench.isWaiting)
-      try bench.program.confirm()
-      #expect(bench.program.isLookedAt && bench.isWaiting)
-      try bench.program.apply(trial)
-      #expect(bench.program.isLookedAt && !bench.isWaiting)
-      bench.program.rollBack()
-      #expect(bench.program.isLookedAt && bench.isWaiting)
-      // The set that is not in force stays waited for while no tables are.
-      try bench.program.setRules([Rule(.everything, .drop)])
-      #expect(bench.program.isLookedAt && bench.isWaiting)
-      try bench.program.apply(change)
-      #expect(!bench.program.isLookedAt && !bench.isWaiting)
-      // Where no thread waits, the change does.
-      try bench.program.apply(change)
-      bench.program.leaving = nil
-      try bench.program.apply(change)
-      #expect(try bench.trial(Self.arp) == .socket)
-    }
-  }
-
   @Test func whatWasCountedDuringATrialStays() async throws {
     try await withNetworkNamespace {
       var bench = try Bench()

@@ -10,10 +10,11 @@ enum RuleChanges {
   /// The times of several changes on an interface, each of all its rules for as many others, so far
   /// apart.
   ///
-  /// The tables that a change writes are those of the change before the last. A change that follows
-  /// at once waits until no packet looks at them any more, which the kernel says after some ticks.
+  /// There is room for eight such sets of rules. What a change leaves is free once no packet looks
+  /// at it any more, which the kernel says after some ticks: of changes that follow each other at
+  /// once some wait for that.
   static func times(
-    on interface: String, apart: Duration, changes: Int = 9
+    on interface: String, apart: Duration, changes: Int = 32
   ) throws -> [Duration] {
     var engine = try Engine()
     _ = try engine.bind(interface, queue: 0)

@@ -86,7 +86,7 @@ extension Contest {
       ("\(key)_ms", "{\"median\":\(decimal(middle, 2)),\"longest\":\(decimal(longest, 2))}"),
       ("\(key)_target", decimal(target, 0)),
     ]
-    if !((inARow ? middle : longest) <= target) {
+    if !(longest <= target) {
       report.otherMisses.append("steering, a change of rules\(way)")
     }
     report.notes.append(

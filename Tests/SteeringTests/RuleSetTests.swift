@@ -1,0 +1,167 @@
+import MartletTestKit
+import Testing
+import Wire
+import XSK
+
+@testable import Steering
+
+/// The sets of tables that a change of rules writes and leaves.
+@Suite(.enabled(if: sockets.isExpected, needsSockets))
+struct RuleSetTests {
+  static let arp = PacketBuilder().arpRequest()
+  static let change = RuleChange([.removeAll, .add(Rule(.arp, .socket))])
+
+  /// Rules for so many ports, the last of which has the packet dropped.
+  private static func rules(_ count: Int, before last: [UInt8]) -> [Rule] {
+    let others = (1..<UInt16(count)).map { Rule(.udp(destinationPort: $0), .kernel) }
+    return others + [Rule(.arp, .drop)]
+  }
+
+  /// A set is left when no packet can come to it any more, and not before.
+  @Test func aSetIsLeftOnce() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      var trial = Self.change
+      trial.confirmWithin = .seconds(60)
+      try bench.program.apply(Self.change)
+      #expect(bench.leftCount() == 0)
+      try bench.program.apply(Self.change)
+      #expect(bench.leftCount() == 1)
+      for isTaken in [true, false] {
+        let before = bench.leftCount()
+        try bench.program.apply(trial)
+        // Unconfirmed, the set before may be looked at again.
+        let during = bench.leftCount()
+        #expect(during <= before)
+        if isTaken { try bench.program.confirm() } else { bench.program.rollBack() }
+        #expect(bench.leftCount() == during + 1)
+      }
+      // To no tables.
+      let before = bench.leftCount()
+      try bench.program.setRules([Rule(.everything, .drop)])
+      #expect(bench.leftCount() == before + 1)
+      try bench.program.setRules([])
+      #expect(bench.leftCount() == before + 1)
+      // And back.
+      try bench.program.apply(Self.change)
+      #expect(bench.leftCount() <= before + 1)
+      #expect(try bench.trial(Self.arp) == .socket)
+    }
+  }
+
+  /// Small and large, with as many changes as there are sets and more.
+  @Test(arguments: [1, 1000, 4096]) func changesInARow(_ count: Int) async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      let rules = Self.rules(count, before: Self.arp)
+      for round in 1...20 {
+        let isEven = round.isMultiple(of: 2)
+        try bench.program.setRules(isEven ? rules : [Rule(.arp, .socket)])
+        #expect(try bench.trial(Self.arp) == (isEven ? .drop : .socket))
+        try bench.program.apply(RuleChange([.removeAll] + rules.map { .add($0) }))
+        #expect(try bench.trial(Self.arp) == .drop)
+        #expect(bench.leftCount() < RuleCapacity.sets)
+      }
+      let ids = bench.program.rules.map(\.id)
+      #expect(bench.program.counters(of: ids[ids.count - 1])?.packets ?? 0 > 0)
+    }
+  }
+
+  /// What rules counted in sets that packets may still be looking at is not lost and counted once.
+  @Test func countersGoOnThroughAllSets() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      let id = try bench.program.apply(RuleChange([.add(Rule(.arp, .drop))]))[0]
+      for round in 1...50 {
+        _ = try bench.trial(Self.arp)
+        let action: Action = round.isMultiple(of: 2) ? .drop : .socket
+        try bench.program.apply(RuleChange([.replace(id, with: Rule(.arp, action))]))
+        #expect(bench.program.counters(of: id)?.packets == UInt64(round))
+      }
+    }
+  }
+
+  /// Groups whose members fill half of the room: from the third change on each waits for room.
+  @Test func membersWaitForRoom() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      let slot = try bench.program.slot(interface: bench.near, queue: 0)
+      try bench.program.setGroup("all", [SocketSlot](repeating: slot, count: 8))
+      let count = UInt16(RuleCapacity.members / 2 / 8)
+      func rules(_ ports: Range<UInt16>) -> [Rule] {
+        ports.map { Rule(.udp(destinationPort: $0), .group("all")) } + [Rule(.arp, .drop)]
+      }
+      for round: UInt16 in 0..<12 {
+        let first = 4096 * (round % 2)
+        try bench.program.setRules(rules(first..<first + count))
+        #expect(try bench.trial(Self.arp) == .drop)
+      }
+      // More than there is room for at all, which changes nothing.
+      let ids = bench.program.rules.map(\.id)
+      #expect(throws: XDPError.self) { try bench.program.setRules(rules(8192..<8192 + 3 * count)) }
+      #expect(bench.program.rules.map(\.id) == ids)
+      #expect(try bench.trial(Self.arp) == .drop)
+    }
+  }
+
+  @Test func setsAreFreedInTheOrderInWhichTheyWereLeft() throws {
+    var sets = RuleSets()
+    for number in 0..<RuleCapacity.sets {
+      #expect(sets.free == number)
+      sets.take(number, slots: [UInt32(number)], owners: [])
+    }
+    #expect(sets.free == nil && sets.slots.count == RuleCapacity.sets)
+    #expect(try sets.freeFirst(isAwaited: true) == nil)
+    // One without a thread that waits, and one with it.
+    sets.leave(5, waiting: nil)
+    sets.leave(2)
+    #expect(sets.leftCount == 2 && sets.free == nil)
+    #expect(try sets.freeFirst(isAwaited: false) == nil)
+    #expect(try sets.freeFirst(isAwaited: true) == 5)
+    #expect(sets.free == 5 && !sets.slots.contains(5) && sets.slots.contains(2))
+    #expect(try sets.freeFirst(isAwaited: true) == 2)
+    #expect(sets.leftCount == 0 && sets.free == 2)
+  }
+
+  /// A wait that has begun is over some time later, without anybody's help.
+  @Test func aWaitEndsByItself() throws {
+    var sets = RuleSets()
+    sets.take(0, slots: [], owners: [])
+    sets.leave(0)
+    let end = ContinuousClock.now + .seconds(30)
+    var freed: Int?
+    while freed == nil, ContinuousClock.now < end { freed = try sets.freeFirst(isAwaited: false) }
+    #expect(freed == 0)
+  }
+}
+
+struct RunPoolTests {
+  @Test func runsLieApartAndInTheFirstGap() {
+    var random = SeededGenerator(seed: 11)
+    for _ in 0..<100 {
+      let places = 3..<67
+      var pool = RunPool(places)
+      var isTaken = [Bool](repeating: false, count: places.upperBound)
+      var runs: [Range<Int>] = []
+      for _ in 0..<200 {
+        if let index = runs.indices.randomElement(using: &random), Bool.random(using: &random) {
+          let run = runs.remove(at: index)
+          pool.free(run)
+          for place in run { isTaken[place] = false }
+          continue
+        }
+        let count = Int.random(in: 0...20, using: &random)
+        let first = places.lowerBound...places.upperBound - count
+        let expected = first.first { start in
+          isTaken[start..<start + count].allSatisfy { !$0 }
+        }
+        let run = pool.take(count)
+        #expect(count == 0 ? run?.isEmpty == true : run?.lowerBound == expected)
+        guard let run, !run.isEmpty else { continue }
+        #expect(run.count == count)
+        runs.append(run)
+        for place in run { isTaken[place] = true }
+      }
+    }
+  }
+}
