@@ -42,8 +42,9 @@ struct RuleSets: ~Copyable {
     waits[set] = wait
   }
 
-  /// Frees the set that was left first, if no packet is looking at it any more; `isAwaited`: once
-  /// none is. Answers with it, or nil.
+  /// Frees the set that was left first, if no packet is looking at it any more, and answers with it.
+  ///
+  /// Nil if there is none. With `isAwaited` it is waited for.
   mutating func freeFirst(isAwaited: Bool) throws(XDPError) -> Int? {
     guard let set = left.first else { return nil }
     if !isAwaited, waits[set]?.isOver != true { return nil }
