@@ -93,13 +93,18 @@ struct ExampleTests {
       // What is no flow's passes as well.
       #expect(try client.run { try ping("10.2.0.2") }.contains(" 20 received"))
       let taker = try server.run { try ChildProcess(["socat", "-u", "TCP-LISTEN:5403", "-"]) }
-      try client.run {
+      let giver = try client.run {
         let ends = "TCP:10.2.0.2:5403,bind=10.1.0.1:7003,retry=50,interval=0.1"
-        try runProgram(["bash", "-c", "seq 50000 | socat -u - \(ends)"])
+        return try ChildProcess(["bash", "-c", "seq 50000 | socat -u - \(ends)"])
+      }
+      // The taker first: the pipe and the sockets need not hold all that is given, and then who
+      // gives waits for ever for a taker that nobody reads.
+      #expect(try taker.wait(timeout: .seconds(60)) == .exited(0))
+      #expect(try giver.wait(timeout: .seconds(20)) == .exited(0))
+      try client.run {
         let flow = "UDP:10.2.0.2:5301,bind=10.1.0.1:6001"
         try runProgram(["bash", "-c", "seq 50 | socat -u -b8 - \(flow)"])
       }
-      #expect(try taker.wait(timeout: .seconds(20)) == .exited(0))
       #expect(text(taker.standardOutput) == (1...50_000).map { "\($0)\n" }.joined())
       split.signal(SIGINT)
       #expect(try split.wait(timeout: .seconds(20)) == .exited(0))
@@ -151,9 +156,12 @@ private struct Silence: Error {
   let error: String
 }
 
-// Without a deadline: with one, ping sends more than it was told while replies are late.
+// All at once, and 20 seconds until the next ones, which are not wanted: so long ping waits for what
+// is late. Once a reply is there -W says nothing: ping waits for the last ones as long as two round
+// trips took, or one interval. With a deadline (-w) it sends more than it was told meanwhile.
 private func ping(_ address: String, _ options: String...) throws -> String {
-  try runProgram(["ping", "-n", "-i", "0.02", "-c", "20", "-W", "20"] + options + [address])
+  try runProgram(
+    ["ping", "-n", "-l", "20", "-i", "20", "-c", "20", "-W", "20"] + options + [address])
 }
 
 private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
