@@ -6,8 +6,8 @@
  *                         `--new--> shapes, one hash each -> chains of entries -> winner -> cache,
  *                                   from a flow's second packet on
  *
- * A set's tables are never written while a packet may look at them: the library writes the other
- * set and then the word that says which is in force, and the cache's places carry that word.
+ * A set's tables are never written while a packet may look at them: the library writes a set
+ * that is free and then the word that says which is in force, and the cache's places carry that word.
  */
 #pragma once
 #include "actions.h"

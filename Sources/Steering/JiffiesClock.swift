@@ -56,4 +56,10 @@ struct JiffiesClock {
     let passed = Int64(bitPattern: ticks &- moment)
     return .nanoseconds(max(0, passed) * Int64(tick))
   }
+
+  /// How long it is until the counter stands there.
+  func time(until moment: UInt64) -> Duration {
+    let left = Int64(bitPattern: moment &- ticks)
+    return .nanoseconds(max(0, left) * Int64(tick))
+  }
 }

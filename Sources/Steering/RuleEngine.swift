@@ -20,7 +20,7 @@ struct RuleEngine: ~Copyable {
   private var freeSlots: [UInt32]
   /// Members that each slot has.
   private var memberRuns: [UInt32: Range<Int>] = [:]
-  private var memberEnd = 0
+  private var memberPool = RunPool(0..<RuleCapacity.members)
 
   /// Opens the program and makes its maps.
   ///
@@ -103,9 +103,9 @@ struct RuleEngine: ~Copyable {
   /// From now on no packet comes to the set.
   mutating func leave(_ set: Int) { sets.leave(set) }
 
-  /// Frees the sets that no packet is looking at any more.
+  /// Frees the sets that no packet is looking at any more; if all are taken it waits for one.
   mutating func freeSets() throws(XDPError) {
-    while let set = try sets.freeFirst(isAwaited: false) { memory.free(set) }
+    while let set = try sets.freeFirst(isAwaited: sets.free == nil) { memory.free(set) }
   }
 
   /// Waits for the set that was left first; false if there is none.
@@ -147,7 +147,7 @@ struct RuleEngine: ~Copyable {
   mutating func keep(_ isKept: [Bool]) {
     freeSlots = (1..<UInt32(RuleCapacity.slots)).reversed().filter { !isKept[Int($0)] }
     memberRuns = memberRuns.filter { isKept[Int($0.key)] }
-    memberEnd = memberRuns.values.map(\.upperBound).max() ?? 0
+    memberPool.keep(memberRuns.values)
   }
 
   /// Gives a rule a slot: its action, and counters at zero; nil if there is no room.
@@ -155,7 +155,7 @@ struct RuleEngine: ~Copyable {
     guard let slot = freeSlots.popLast() else { return nil }
     var first = 0
     if let table = target.members {
-      guard let run = freeRun(table.sockets.count) else { return nil }
+      guard let run = memberPool.take(table.sockets.count) else { return nil }
       memberRuns[slot] = run
       first = run.lowerBound
       for (at, socket) in table.sockets.enumerated() { members.store(socket, first + at, 0) }
@@ -186,20 +186,6 @@ struct RuleEngine: ~Copyable {
     let source = (target.rewrite?.source.rawValue ?? 0).byteSwapped >> 16
     records.store(destination | source << 48, slot, 32)
     records.store(UInt32(truncatingIfNeeded: source >> 16), slot, 40)
-  }
-
-  /// Behind the last run, or in the first gap that is large enough.
-  private mutating func freeRun(_ count: Int) -> Range<Int>? {
-    if memberEnd + count <= RuleCapacity.members {
-      memberEnd += count
-      return memberEnd - count..<memberEnd
-    }
-    var start = 0
-    for run in memberRuns.values.sorted(by: { $0.lowerBound < $1.lowerBound }) {
-      if run.lowerBound - start >= count { break }
-      start = run.upperBound
-    }
-    return start + count <= RuleCapacity.members ? start..<start + count : nil
   }
 }
 

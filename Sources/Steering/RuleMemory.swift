@@ -3,7 +3,7 @@ import XSK
 /// The maps that hold the tables of the sets.
 ///
 /// Each set takes as much of them as it needs: there is room for two of the greatest size, or for
-/// eight of 1,000 rules.
+/// eight of 1,000 rules with some negations and ranges.
 struct RuleMemory: ~Copyable {
   private let sets, shapes, heads, entries, clauses: MappedArray
   private var headPool = RunPool(0..<RuleCapacity.largeSets * RuleCapacity.heads)

@@ -47,12 +47,21 @@ struct RuleSets: ~Copyable {
   /// Nil if there is none. With `isAwaited` it is waited for.
   mutating func freeFirst(isAwaited: Bool) throws(XDPError) -> Int? {
     guard let set = left.first else { return nil }
-    if !isAwaited, waits[set]?.isOver != true { return nil }
+    let isKnown = isAnyWaitOver()
+    if !isAwaited, !isKnown { return nil }
     let isOver = waits[set].take()?.wait() ?? false
     // There was no thread, or it failed: what is wrong with it is said now.
-    if !isOver { try GracePeriod.wait() }
+    if !isOver, !isKnown { try GracePeriod.wait() }
     left.removeFirst()
     holdings[set] = nil
     return set
+  }
+
+  /// Whether nobody looks at the first any more: the waits of those behind it began later.
+  private mutating func isAnyWaitOver() -> Bool {
+    for set in left {
+      if waits[set]?.isOver == true { return true }
+    }
+    return false
   }
 }

@@ -43,6 +43,7 @@ extension SteeringProgram {
         reason: "libxdp's dispatcher took the program for one interface and not for another",
         remedy: "look whether bpffs and libxdp's xdp-dispatcher.o are still there")
     }
+    try settle()
     let fresh = try ProgramObject(socketCount: socketCapacity, acceptsFragments: acceptsFragments)
     try fresh.load()
     dispatched = nil
@@ -51,10 +52,21 @@ extension SteeringProgram {
     word = SteeringWord(set: nil, defaultAction: 0, number: 0)
     object = fresh
     setFlags()
-    unconfirmed = nil
+    try publishAnew()
+    try setHeartbeat(heartbeat)
+  }
+
+  /// Puts the rules in force in a program that has seen no packet, and those that wait to be
+  /// confirmed for the time that is left to them.
+  private mutating func publishAnew() throws(XDPError) {
+    var tried = book
+    let before = unconfirmed.take()
+    if let before { book = before.book }
     book.renewAll()
     try publish(book)
-    try setHeartbeat(heartbeat)
+    guard let before, let clock else { return }
+    tried.renewAll()
+    try publish(tried, confirmWithin: clock.time(until: before.deadline))
   }
 
   /// Removes what a crashed process of ours left on the interface; refuses if it is anybody else's.

@@ -37,7 +37,8 @@ extension SteeringProgram {
   /// in time: also if the application never runs again. The tables are built where no packet looks
   /// and put in force by one store: some 2 ms for 1,000 rules. What was left is written again
   /// once the kernel says that no packet looks at it, 16 ms as a rule: of changes that follow each
-  /// other at once, the eighth or, of more than 1,000 rules, an earlier one waits for that.
+  /// other at once, the eighth waits for that, or an earlier one of more rules than 1,000, or whose
+  /// groups have many members.
   /// A rule that is removed and added again in one change keeps its number and its counters.
   ///
   /// Throws `.configuration` for an unknown rule or group, for more than 4,096 rules and while a
@@ -114,7 +115,7 @@ extension SteeringProgram {
   }
 
   /// Notes that the program went back to the rules before.
-  private mutating func settle() throws(XDPError) {
+  mutating func settle() throws(XDPError) {
     if isOverdue { rollBack() }
   }
 
@@ -126,8 +127,9 @@ extension SteeringProgram {
     let order = next.ranked
     try check(next)
     if confirmWithin != nil { try startClock() }
-    // Numbers begin anew: nothing that the cache keeps under one may be taken for another set's.
-    if nextWord == SteeringWord.lastNumber { try engine?.forgetFlows() }
+    // Numbers begin anew: nothing that the cache keeps under one may be taken for another set's. So
+    // it is emptied twice on the way, for each number once while it is not in force.
+    if nextWord & SteeringWord.lastNumber >> 1 == 0 { try engine?.forgetFlows() }
     // What no packet escapes and asks no further question needs no look at the packet.
     let first = order.first.map { next.rules[$0].rule }
     let plain = first.flatMap { $0.namesAll && !writesFacts ? $0.action.plain : nil }
@@ -160,8 +162,8 @@ extension SteeringProgram {
   private mutating func write(_ next: inout RuleBook, _ order: [Int]) throws(XDPError) -> Int {
     let targets = try targets(of: next)
     if engine == nil { try makeEngine() }
-    try engine?.freeSets()
     while true {
+      try engine?.freeSets()
       let isInUse = engine?.slotsInUse() ?? []
       book.fold(isInUse) { engine?.counters(of: $0) ?? RuleCounters() }
       next.fold(isInUse) { engine?.counters(of: $0) ?? RuleCounters() }

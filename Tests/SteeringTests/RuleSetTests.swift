@@ -11,8 +11,8 @@ struct RuleSetTests {
   static let arp = PacketBuilder().arpRequest()
   static let change = RuleChange([.removeAll, .add(Rule(.arp, .socket))])
 
-  /// Rules for so many ports, the last of which has the packet dropped.
-  private static func rules(_ count: Int, before last: [UInt8]) -> [Rule] {
+  /// So many rules, the last of which has ARP dropped.
+  private static func rules(_ count: Int) -> [Rule] {
     let others = (1..<UInt16(count)).map { Rule(.udp(destinationPort: $0), .kernel) }
     return others + [Rule(.arp, .drop)]
   }
@@ -53,17 +53,16 @@ struct RuleSetTests {
   @Test(arguments: [1, 1000, 4096]) func changesInARow(_ count: Int) async throws {
     try await withNetworkNamespace {
       var bench = try Bench()
-      let rules = Self.rules(count, before: Self.arp)
-      for round in 1...20 {
-        let isEven = round.isMultiple(of: 2)
-        try bench.program.setRules(isEven ? rules : [Rule(.arp, .socket)])
-        #expect(try bench.trial(Self.arp) == (isEven ? .drop : .socket))
-        try bench.program.apply(RuleChange([.removeAll] + rules.map { .add($0) }))
-        #expect(try bench.trial(Self.arp) == .drop)
-        #expect(bench.leftCount() < RuleCapacity.sets)
+      let rules = Self.rules(count)
+      for _ in 1...20 {
+        try bench.program.setRules([Rule(.arp, .socket)])
+        #expect(try bench.trial(Self.arp) == .socket)
+        for trials: UInt64 in 1...2 {
+          let ids = try bench.program.apply(RuleChange([.removeAll] + rules.map { .add($0) }))
+          #expect(try bench.trial(Self.arp) == .drop)
+          #expect(bench.program.counters(of: ids[count - 1])?.packets == trials)
+        }
       }
-      let ids = bench.program.rules.map(\.id)
-      #expect(bench.program.counters(of: ids[ids.count - 1])?.packets ?? 0 > 0)
     }
   }
 
@@ -77,6 +76,65 @@ struct RuleSetTests {
         let action: Action = round.isMultiple(of: 2) ? .drop : .socket
         try bench.program.apply(RuleChange([.replace(id, with: Rule(.arp, action))]))
         #expect(bench.program.counters(of: id)?.packets == UInt64(round))
+      }
+    }
+  }
+
+  /// The same with changes that are tried, then confirmed or rolled back.
+  @Test func countersGoOnThroughTrials() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      let id = try bench.program.apply(RuleChange([.add(Rule(.arp, .drop))]))[0]
+      var count: UInt64 = 0
+      for round in 1...40 {
+        let action: Action = round.isMultiple(of: 2) ? .drop : .socket
+        try bench.program.apply(
+          RuleChange([.replace(id, with: Rule(.arp, action))], confirmWithin: .seconds(60)))
+        _ = try bench.trial(Self.arp)
+        if round.isMultiple(of: 3) { try bench.program.confirm() } else { bench.program.rollBack() }
+        _ = try bench.trial(Self.arp)
+        count += 2
+        #expect(bench.program.counters(of: id)?.packets == count)
+      }
+    }
+  }
+
+  /// What packets may still be looking at is not given to other rules.
+  @Test func slotsOfSetsThatWereLeftAreKept() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      let id = try bench.program.apply(RuleChange([.add(Rule(.arp, .drop))]))[0]
+      var seen: [UInt32] = []
+      for round in 1...20 {
+        let before = bench.program.book.rules[0].slot
+        seen.append(before)
+        try bench.program.apply(RuleChange([.replace(id, with: Rule(.arp, .socket))]))
+        let (left, stored) = (bench.leftCount(), bench.program.book.rules[0])
+        #expect(left >= 1, "round \(round)")
+        let isInUse = bench.program.engine?.slotsInUse() ?? []
+        #expect(isInUse[Int(before)] && isInUse[Int(stored.slot)])
+        #expect(isInUse.count { $0 } == left + 1)
+        #expect(stored.earlier == seen.suffix(left) && !stored.earlier.contains(stored.slot))
+      }
+    }
+  }
+
+  /// A set that is written leaves those before as they are.
+  @Test func setsDoNotTouchEachOther() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      try bench.program.setRules([Rule(.arp, .drop)])
+      // The program looks at a set that was left: the engine is told nothing of this.
+      let word = bench.program.word
+      for count in [1, 100, 1000] {
+        try bench.program.setRules(Self.rules(count) + [Rule(.icmp, .socket)])
+        let isLeft = bench.leftCount() > 0
+        let now = bench.program.word
+        bench.program.object.settings.setRules(word)
+        let verdict = try bench.trial(Self.arp)
+        bench.program.object.settings.setRules(now)
+        guard isLeft, bench.program.engine?.owners(ofSet: word.set).count == 1 else { continue }
+        #expect(verdict == .drop)
       }
     }
   }
@@ -95,12 +153,16 @@ struct RuleSetTests {
         let first = 4096 * (round % 2)
         try bench.program.setRules(rules(first..<first + count))
         #expect(try bench.trial(Self.arp) == .drop)
+        guard round % 4 == 0 else { continue }
+        // More than there is room for at all, which changes nothing.
+        let ids = bench.program.rules.map(\.id)
+        let error = #expect(throws: XDPError.self) {
+          try bench.program.setRules(rules(8192..<8192 + 3 * count))
+        }
+        #expect(error?.kind == .configuration && error?.reason.contains("sockets") == true)
+        #expect(bench.program.rules.map(\.id) == ids)
+        #expect(try bench.trial(Self.arp) == .drop)
       }
-      // More than there is room for at all, which changes nothing.
-      let ids = bench.program.rules.map(\.id)
-      #expect(throws: XDPError.self) { try bench.program.setRules(rules(8192..<8192 + 3 * count)) }
-      #expect(bench.program.rules.map(\.id) == ids)
-      #expect(try bench.trial(Self.arp) == .drop)
     }
   }
 
@@ -136,31 +198,31 @@ struct RuleSetTests {
 }
 
 struct RunPoolTests {
-  @Test func runsLieApartAndInTheFirstGap() {
+  @Test func runsLieApartAndEveryGapIsFound() {
     var random = SeededGenerator(seed: 11)
-    for _ in 0..<100 {
+    for _ in 0..<200 {
       let places = 3..<67
       var pool = RunPool(places)
-      var isTaken = [Bool](repeating: false, count: places.upperBound)
       var runs: [Range<Int>] = []
       for _ in 0..<200 {
-        if let index = runs.indices.randomElement(using: &random), Bool.random(using: &random) {
-          let run = runs.remove(at: index)
-          pool.free(run)
-          for place in run { isTaken[place] = false }
-          continue
+        switch Int.random(in: 0..<20, using: &random) {
+        case 0:
+          runs = runs.filter { _ in Bool.random(using: &random) }
+          pool.keep(runs.shuffled(using: &random) + [20..<20])
+        case 1..<10:
+          guard let index = runs.indices.randomElement(using: &random) else { continue }
+          pool.free(runs.remove(at: index))
+        default:
+          let count = Int.random(in: 0...20, using: &random)
+          let isGap = (places.lowerBound...places.upperBound - count).contains { start in
+            runs.allSatisfy { !$0.overlaps(start..<start + count) }
+          }
+          let run = pool.take(count)
+          #expect((run != nil) == isGap && run?.count ?? count == count)
+          guard let run, !run.isEmpty else { continue }
+          #expect(run.clamped(to: places) == run && runs.allSatisfy { !$0.overlaps(run) })
+          runs.append(run)
         }
-        let count = Int.random(in: 0...20, using: &random)
-        let first = places.lowerBound...places.upperBound - count
-        let expected = first.first { start in
-          isTaken[start..<start + count].allSatisfy { !$0 }
-        }
-        let run = pool.take(count)
-        #expect(count == 0 ? run?.isEmpty == true : run?.lowerBound == expected)
-        guard let run, !run.isEmpty else { continue }
-        #expect(run.count == count)
-        runs.append(run)
-        for place in run { isTaken[place] = true }
       }
     }
   }
