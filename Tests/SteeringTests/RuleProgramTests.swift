@@ -82,7 +82,8 @@ struct RuleProgramTests {
       bench.program.nextWord = SteeringWord.lastNumber
       // Until the very word of the first rules is in force again, and no packet comes meanwhile.
       for _ in 0..<100 where bench.program.word != word || bench.program.nextWord > 2 {
-        try bench.program.setRules([Rule(.arp, .kernel)])
+        // The first asks for the same and has the place that the dropping rule had.
+        try bench.program.setRules([Rule(.etherType(0x1234), .drop), Rule(.arp, .kernel)])
         if bench.program.nextWord == 2, bench.program.word != word {
           // Its number, but another set.
           while try bench.program.engine?.waitForSet() == true {}
