@@ -1,3 +1,4 @@
+import Glibc
 import MartletTestKit
 import Synchronization
 import Testing
@@ -149,6 +150,35 @@ struct RuleLifeTests {
       // Also once the place that it was counted in is given up.
       try bench.program.apply(RuleChange([.add(Rule(.icmp, .drop))]))
       #expect(bench.program.counters(of: id)?.packets == during)
+    }
+  }
+
+  /// Also where the program is loaded anew for links before it is attached.
+  @Test(arguments: [true, false]) func aTrialGoesOnWithLinks(isTaken: Bool) async throws {
+    try await withNetworkNamespace {
+      let pair = try VethPair("near", "far")
+      let near = try Interface(named: "near")
+      var program = try SteeringProgram(socketCapacity: 8)
+      try program.setRules([Rule(.arp, .drop)])
+      try program.apply(
+        RuleChange([.removeAll, .add(Rule(.arp, .kernel))], confirmWithin: .seconds(60)))
+      try program.useLinks()
+      try program.attach(to: near, mode: .native)
+      #expect(try program.trial(of: Self.arp, interface: near) == .kernel)
+      #expect(throws: XDPError.self) { try program.setRules([]) }
+      if isTaken { try program.confirm() } else { program.rollBack() }
+      #expect(try program.trial(of: Self.arp, interface: near) == (isTaken ? .kernel : .drop))
+      // One whose time is over is gone.
+      _ = consume program
+      var late = try SteeringProgram(socketCapacity: 8)
+      try late.setRules([Rule(.arp, .drop)])
+      try late.apply(
+        RuleChange([.removeAll, .add(Rule(.arp, .kernel))], confirmWithin: .milliseconds(1)))
+      usleep(100_000)
+      try late.useLinks()
+      try late.attach(to: near, mode: .native)
+      #expect(try late.trial(of: Self.arp, interface: near) == .drop)
+      _ = pair
     }
   }
 

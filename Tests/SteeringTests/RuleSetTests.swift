@@ -111,7 +111,8 @@ struct RuleSetTests {
         #expect((left >= 1) == (round > 1))
         let isInUse = bench.program.engine?.slotsInUse() ?? []
         #expect(Set(seen.suffix(left + 1)).count == left + 1)
-        #expect(isInUse.indices.filter { isInUse[$0] } == seen.suffix(left + 1).map(Int.init).sorted())
+        let slots = isInUse.indices.filter { isInUse[$0] }
+        #expect(slots == seen.suffix(left + 1).map(Int.init).sorted())
       }
     }
   }
