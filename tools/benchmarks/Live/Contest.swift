@@ -37,13 +37,15 @@ struct Contest {
     func of(_ quantity: LiveReport.Quantity) -> Estimate { quantity == .app ? app : total }
   }
 
-  /// Lets two rivals fight and says how far apart they were.
+  /// Lets two rivals of one kind fight, as long in each other's roles, and says how far apart they
+  /// were.
   func equals(_ a: Rival, _ b: Rival, pace: Pace = .flood) throws -> Equals {
     progress("\(row): \(a.name) against itself")
-    let slices = try Duel(stage: stage, pace: pace).fight(a, b, pairs: pairs)
-    return Equals(
-      app: Estimate(of: slices.map { $0.a.appPerPacket / $0.b.appPerPacket }),
-      total: Estimate(of: slices.map { $0.a.totalPerPacket / $0.b.totalPerPacket }))
+    let duel = Duel(stage: stage, pace: pace)
+    let halves = [
+      try duel.fight(a, b, pairs: halfPairs), try duel.fight(b, a, pairs: halfPairs),
+    ]
+    return Equals(app: ratio(.app, of: halves), total: ratio(.total, of: halves))
   }
 
   /// Lets two rivals fight and notes what came of it.
@@ -57,19 +59,70 @@ struct Contest {
     progress("\(row), \(mode): \(a.name) against \(b.name)")
     let duel = Duel(stage: stage, pace: pace)
     let slices = try duel.fight(a, b, pairs: pairs)
-    let ratios = slices.map {
-      quantity == .app
-        ? $0.a.appPerPacket / $0.b.appPerPacket : $0.a.totalPerPacket / $0.b.totalPerPacket
-    }
-    guard ratios.allSatisfy({ $0.isFinite && $0 > 0 }) else {
-      throw TestKitError("\(row), \(mode): no packets came through \(a.name) or \(b.name)")
-    }
     let line = LiveReport.Line(
-      row: row, mode: mode, rival: b.name, quantity: quantity, ratio: Estimate(of: ratios),
-      target: target, equals: equals.of(quantity),
+      row: row, mode: mode, rival: b.name, quantity: quantity,
+      ratio: ratio(quantity, of: [slices]), target: target, equals: equals.of(quantity),
       martlet: figures(of: slices.map(\.a), calls: try duel.systemCalls(of: a)),
       other: figures(of: slices.map(\.b), calls: try duel.systemCalls(of: b)),
       difference: Estimate.median(slices.map { $0.a.totalPerPacket - $0.b.totalPerPacket }))
+    return try note(line)
+  }
+
+  /// What starts a rival on a lane.
+  typealias Start = (Stage.Lane) throws -> Rival
+
+  /// The same on both lanes: for half of the pairs each rival has the other's.
+  ///
+  /// One of the lanes may be faster than its twin by half a percent, for as long as it is there.
+  mutating func compare(
+    _ a: Start, _ b: Start, mode: String, _ quantity: LiveReport.Quantity, target: Double?,
+    _ equals: Equals
+  ) throws {
+    let duel = Duel(stage: stage)
+    var name = ""
+    var halves: [[(a: Slice, b: Slice)]] = []
+    var calls: (a: Double?, b: Double?)
+    for half in 0...1 {
+      try with(try a(stage.lanes[half])) { a in
+        try with(try b(stage.lanes[1 - half])) { b in
+          if half == 0 { progress("\(row), \(mode): \(a.name) against \(b.name)") }
+          halves.append(try duel.fight(a, b, pairs: halfPairs))
+          calls = (try duel.systemCalls(of: a), try duel.systemCalls(of: b))
+          name = b.name
+        }
+      }
+    }
+    let slices = halves.flatMap { $0 }
+    try note(
+      LiveReport.Line(
+        row: row, mode: mode, rival: name, quantity: quantity, ratio: ratio(quantity, of: halves),
+        target: target, equals: equals.of(quantity),
+        martlet: figures(of: slices.map(\.a), calls: calls.a),
+        other: figures(of: slices.map(\.b), calls: calls.b)))
+  }
+
+  private var halfPairs: Int { max(1, pairs / 2) }
+
+  /// How much more the first of each pair took; of two halves the geometric mean of what stands in
+  /// the same place, in which what only the lanes differ in cancels out.
+  private func ratio(
+    _ quantity: LiveReport.Quantity, of halves: [[(a: Slice, b: Slice)]]
+  ) -> Estimate {
+    let ratios = halves.map { half in
+      half.map {
+        quantity == .app
+          ? $0.a.appPerPacket / $0.b.appPerPacket : $0.a.totalPerPacket / $0.b.totalPerPacket
+      }
+    }
+    guard ratios.count == 2 else { return Estimate(of: ratios.flatMap { $0 }) }
+    return Estimate(of: zip(ratios[0], ratios[1]).map { ($0 * $1).squareRoot() })
+  }
+
+  @discardableResult
+  private mutating func note(_ line: LiveReport.Line) throws -> LiveReport.Line {
+    guard line.ratio.low.isFinite, line.ratio.low > 0, line.ratio.high.isFinite else {
+      throw TestKitError("\(row), \(line.mode): no packets came through it or \(line.rival)")
+    }
     report.lines.append(line)
     return line
   }

@@ -35,44 +35,46 @@ enum LiveRows {
   /// Program against program, by the processor time of each.
   private static func programs(_ task: Rivals.Task, _ contest: inout Contest) throws {
     let rivals = contest.rivals
-    let lanes = contest.stage.lanes
-    var equals: Contest.Equals?
+    var known: Contest.Equals?
     for spins in [true, false] {
-      try contest.with(try rivals.martlet(task, lanes[0], spins: spins)) { martlet in
-        if equals == nil || !contest.options.isQuick {
-          let twin = try rivals.martlet(task, lanes[1], spins: spins)
-          equals = try contest.with(twin) { try contest.equals(martlet, $0) }
-        }
-        guard let equals else { return }
-        let mode = spins ? "spin" : "wait"
-        try contest.with(try rivals.c(task, lanes[1], spins: spins)) {
-          try contest.compare(martlet, $0, mode: mode, .app, target: 1, equals)
-        }
-        guard task == .reflect, spins else { return }
-        try drivers(martlet, &contest, equals)
-      }
+      let martlet: Contest.Start = { try rivals.martlet(task, $0, spins: spins) }
+      // A quick run looks once.
+      let equals = try (contest.options.isQuick ? known : nil) ?? twins(contest, martlet)
+      known = equals
+      try contest.compare(
+        martlet, { try rivals.c(task, $0, spins: spins) }, mode: spins ? "spin" : "wait", .app,
+        target: 1, equals)
+      if task == .reflect, spins { try drivers(martlet, &contest, equals) }
+    }
+  }
+
+  /// How far the same program is from itself on the other lane.
+  private static func twins(
+    _ contest: Contest, _ start: Contest.Start
+  ) throws -> Contest.Equals {
+    let lanes = contest.stage.lanes
+    return try contest.with(try start(lanes[0])) { one in
+      try contest.with(try start(lanes[1])) { try contest.equals(one, $0) }
     }
   }
 
   private static func drivers(
-    _ martlet: Rival, _ contest: inout Contest, _ equals: Contest.Equals
+    _ martlet: Contest.Start, _ contest: inout Contest, _ equals: Contest.Equals
   ) throws {
+    let rivals = contest.rivals
+    guard rivals.hasDPDK else {
+      contest.report.notes.append("dpdk-testpmd is not installed: --install-dpdk does it")
+      return
+    }
     let targets = ["af_xdp": 0.98, "af_packet": 0.65]
     for driver in contest.options.isQuick ? ["af_xdp"] : ["af_xdp", "af_packet"] {
-      let rival: Rival?
       do {
-        rival = try contest.rivals.dpdk(driver, contest.stage.lanes[1])
+        try contest.compare(
+          martlet, { try rivals.dpdk(driver, $0) }, mode: "spin", .app, target: targets[driver],
+          equals)
       } catch {
         // What others cannot do here ends no comparison with the rest.
         contest.report.notes.append("dpdk-\(driver): \(error)")
-        continue
-      }
-      guard let rival else {
-        contest.report.notes.append("dpdk-testpmd is not installed: --install-dpdk does it")
-        return
-      }
-      try contest.with(rival) {
-        try contest.compare(martlet, $0, mode: "spin", .app, target: targets[driver], equals)
       }
     }
   }
@@ -84,10 +86,9 @@ enum LiveRows {
   ) throws {
     let rivals = contest.rivals
     let lanes = contest.stage.lanes
-    try contest.with(try rivals.martlet(task, lanes[0], spins: false)) { martlet in
-      let equals = try contest.with(try rivals.martlet(task, lanes[1], spins: false)) {
-        try contest.equals(martlet, $0)
-      }
+    let start: Contest.Start = { try rivals.martlet(task, $0, spins: false) }
+    let equals = try twins(contest, start)
+    try contest.with(try start(lanes[0])) { martlet in
       for make in more + [{ try rivals.kernel(task, $0) }] {
         try contest.with(try make(lanes[1])) {
           try contest.compare(martlet, $0, mode: "wait", .total, target: nil, equals)

@@ -34,9 +34,11 @@ struct Rivals {
     return try rival("c", task, lane, process)
   }
 
-  /// A driver of DPDK's that exchanges the addresses and sends back; nil where there is no DPDK.
-  func dpdk(_ driver: String, _ lane: Stage.Lane) throws -> Rival? {
-    guard (try? runProgram(["which", "dpdk-testpmd"])) != nil else { return nil }
+  /// Whether DPDK's testpmd is installed.
+  var hasDPDK: Bool { (try? runProgram(["which", "dpdk-testpmd"])) != nil }
+
+  /// A driver of DPDK's that exchanges the addresses and sends back.
+  func dpdk(_ driver: String, _ lane: Stage.Lane) throws -> Rival {
     let device =
       driver == "af_xdp"
       ? "net_af_xdp0,iface=\(lane.input),force_copy=1"
