@@ -7,7 +7,7 @@
  *                                   from a flow's second packet on
  *
  * A set's tables are never written while a packet may look at them: the library writes a set
- * that is free and then the word that says which is in force, and the cache's places carry that word.
+ * that is free and then the word that says which is in force; the cache's places carry that word.
  */
 #pragma once
 #include "actions.h"

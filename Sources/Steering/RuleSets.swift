@@ -1,7 +1,7 @@
 import XSK
 
-/// Which sets of tables are taken: those in force, those that may be again, and those that were left
-/// but that packets may still be looking at.
+/// Which sets of tables are taken: those in force, those that may be again, and those that were
+/// left but that packets may still be looking at.
 ///
 /// With several of them a change need not wait for the kernel, also if others came before it.
 struct RuleSets: ~Copyable {
@@ -42,7 +42,7 @@ struct RuleSets: ~Copyable {
     waits[set] = wait
   }
 
-  /// Frees the set that was left first, if no packet is looking at it any more, and answers with it.
+  /// Frees the set that was left first, if no packet is looking at it any more, and says which.
   ///
   /// Nil if there is none. With `isAwaited` it is waited for.
   mutating func freeFirst(isAwaited: Bool) throws(XDPError) -> Int? {

@@ -200,7 +200,7 @@ extension SteeringProgram {
       owners: asked.map { next.rules[$0].id })
   }
 
-  /// Of all that tables take only the members of groups can be more than fits beside those in force.
+  /// Of all that tables take only groups' members can be more than fit beside those in force.
   private var noRoom: XDPError {
     XDPError(
       .configuration, operation: "change the rules",

@@ -62,8 +62,8 @@ extension Crossing {
 
 /// Sends echo requests to the server and counts the answers.
 ///
-/// Whatever its time-out, ping waits for the last of several answers for two round trips only; those
-/// that come later the kernel counts, as long as nobody else in the namespace pings.
+/// Whatever its time-out, ping waits for the last of several answers for two round trips only;
+/// those that come later the kernel counts, as long as nobody else in the namespace pings.
 func ping(
   _ address: String = Crossing.serverAddress, count: Int, timeout: Int, flood: Bool = false
 ) throws -> Int {
