@@ -77,7 +77,8 @@ func ping(
   let words = String(decoding: child.standardOutput, as: UTF8.self).split(separator: " ")
   guard let place = words.firstIndex(of: "received,"), place > 0 else { return 0 }
   let received = Int(words[place - 1]) ?? 0
-  if received >= count { return received }
+  // For the first it waits as long as it was told.
+  if received >= count || received == 0 { return received }
   let end = ContinuousClock.now + .seconds(timeout)
   while ContinuousClock.now < end {
     let later = try echoReplies() - before
