@@ -35,8 +35,13 @@ import Testing
         $0.farAddress = "10.0.0.2/24"
       }
       let forwarder = try ChildProcess([try builtProgram("ReadmeForwarder")])
+      // It says nothing when it is ready; until then nobody answers for the server.
       let pings = try client.run {
-        try runProgram(["ping", "-n", "-i", "0.05", "-c", "20", "-w", "20", "10.0.0.2"])
+        let start = ContinuousClock.now
+        while (try? runProgram(["ping", "-n", "-c", "1", "-W", "1", "10.0.0.2"])) == nil {
+          try #require(start.duration(to: .now) < .seconds(30))
+        }
+        return try runProgram(["ping", "-n", "-i", "0.05", "-c", "20", "-w", "20", "10.0.0.2"])
       }
       #expect(pings.contains(" ttl=63 "))
       #expect(!pings.contains(" ttl=64 "))
