@@ -35,7 +35,9 @@ enum Machine {
   static func withPrecedence<R>(_ options: Options, _ body: () throws -> R) rethrows -> R {
     if options.slicePairs != nil { return try body() }
     let group = "/proc/self/autogroup"
-    let before = text(group).split(separator: " ").last.map(String.init)
+    var before = text(group).split(separator: " ").last.map(String.init)
+    // Left by a run that was killed or beside which another one ended: not what anybody wants.
+    if before == "-20" { before = "0" }
     setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -20)
     try? write("-20\n", over: group)
     defer {
