@@ -35,7 +35,7 @@ extension SteeringProgram {
   /// Answers with the numbers of the added rules. What no rule names goes to the kernel. With
   /// `confirmWithin` the program itself goes back to the rules before, unless `confirm` is called
   /// in time: also if the application never runs again. The tables are built where no packet looks
-  /// and put in force by one store: some 2 ms for 1,000 rules. What was left is written again
+  /// and put in force by one store: 2 to 3 ms for 1,000 rules. What was left is written again
   /// once the kernel says that no packet looks at it, 16 ms as a rule: of changes that follow each
   /// other at once, the eighth waits for that, or an earlier one of more rules than 1,000, or whose
   /// groups have many members.

@@ -104,7 +104,7 @@ struct ExampleTests {
       }
       // What the taker prints is read meanwhile: pipe and sockets need not hold all of it, and then
       // the giver waits for ever.
-      #expect(try taker.wait(timeout: .seconds(60)) == .exited(0))
+      #expect(try taker.wait(timeout: .seconds(30)) == .exited(0))
       #expect(try giver.wait(timeout: .seconds(20)) == .exited(0))
       #expect(text(taker.standardOutput) == (1...50_000).map { "\($0)\n" }.joined())
       split.signal(SIGINT)

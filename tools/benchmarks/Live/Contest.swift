@@ -37,15 +37,19 @@ struct Contest {
     func of(_ quantity: LiveReport.Quantity) -> Estimate { quantity == .app ? app : total }
   }
 
-  /// Lets two rivals of one kind fight, as long in each other's roles, and says how far apart they
-  /// were.
-  func equals(_ a: Rival, _ b: Rival, pace: Pace = .flood) throws -> Equals {
+  /// Lets two rivals of one kind fight and says how far apart they were.
+  ///
+  /// `changingRoles` half-way is for comparisons in which rivals change lanes: in others the lanes'
+  /// difference counts.
+  func equals(_ a: Rival, _ b: Rival, changingRoles: Bool = false) throws -> Equals {
     progress("\(row): \(a.name) against itself")
-    let duel = Duel(stage: stage, pace: pace)
-    let halves = [
-      try duel.fight(a, b, pairs: halfPairs), try duel.fight(b, a, pairs: halfPairs),
-    ]
-    return Equals(app: ratio(.app, of: halves), total: ratio(.total, of: halves))
+    let duel = Duel(stage: stage)
+    let parts =
+      changingRoles
+      ? [try duel.fight(a, b, pairs: halfPairs), try duel.fight(b, a, pairs: halfPairs)]
+      : [try duel.fight(a, b, pairs: pairs)]
+    return Equals(
+      app: Estimate(of: ratios(.app, of: parts)), total: Estimate(of: ratios(.total, of: parts)))
   }
 
   /// Lets two rivals fight and notes what came of it.
@@ -61,11 +65,12 @@ struct Contest {
     let slices = try duel.fight(a, b, pairs: pairs)
     let line = LiveReport.Line(
       row: row, mode: mode, rival: b.name, quantity: quantity,
-      ratio: ratio(quantity, of: [slices]), target: target, equals: equals.of(quantity),
+      ratio: try sound(ratios(quantity, of: [slices])), target: target, equals: equals.of(quantity),
       martlet: figures(of: slices.map(\.a), calls: try duel.systemCalls(of: a)),
       other: figures(of: slices.map(\.b), calls: try duel.systemCalls(of: b)),
       difference: Estimate.median(slices.map { $0.a.totalPerPacket - $0.b.totalPerPacket }))
-    return try note(line)
+    report.lines.append(line)
+    return line
   }
 
   /// What starts a rival on a lane.
@@ -93,9 +98,10 @@ struct Contest {
       }
     }
     let slices = halves.flatMap { $0 }
-    try note(
+    report.lines.append(
       LiveReport.Line(
-        row: row, mode: mode, rival: name, quantity: quantity, ratio: ratio(quantity, of: halves),
+        row: row, mode: mode, rival: name, quantity: quantity,
+        ratio: try sound(ratios(quantity, of: halves)),
         target: target, equals: equals.of(quantity),
         martlet: figures(of: slices.map(\.a), calls: calls.a),
         other: figures(of: slices.map(\.b), calls: calls.b)))
@@ -105,26 +111,24 @@ struct Contest {
 
   /// How much more the first of each pair took; of two halves the geometric mean of what stands in
   /// the same place, in which what only the lanes differ in cancels out.
-  private func ratio(
+  private func ratios(
     _ quantity: LiveReport.Quantity, of halves: [[(a: Slice, b: Slice)]]
-  ) -> Estimate {
+  ) -> [Double] {
     let ratios = halves.map { half in
       half.map {
         quantity == .app
           ? $0.a.appPerPacket / $0.b.appPerPacket : $0.a.totalPerPacket / $0.b.totalPerPacket
       }
     }
-    guard ratios.count == 2 else { return Estimate(of: ratios.flatMap { $0 }) }
-    return Estimate(of: zip(ratios[0], ratios[1]).map { ($0 * $1).squareRoot() })
+    guard ratios.count == 2 else { return ratios.flatMap { $0 } }
+    return zip(ratios[0], ratios[1]).map { ($0 * $1).squareRoot() }
   }
 
-  @discardableResult
-  private mutating func note(_ line: LiveReport.Line) throws -> LiveReport.Line {
-    guard line.ratio.low.isFinite, line.ratio.low > 0, line.ratio.high.isFinite else {
-      throw TestKitError("\(row), \(line.mode): no packets came through it or \(line.rival)")
+  private func sound(_ ratios: [Double]) throws -> Estimate {
+    guard ratios.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+      throw TestKitError("\(row): no packets came through a rival, or it took no time")
     }
-    report.lines.append(line)
-    return line
+    return Estimate(of: ratios)
   }
 
   private func figures(of slices: [Slice], calls: Double?) -> LiveReport.Figures {

@@ -39,7 +39,9 @@ enum LiveRows {
     for spins in [true, false] {
       let martlet: Contest.Start = { try rivals.martlet(task, $0, spins: spins) }
       // A quick run looks once.
-      let equals = try (contest.options.isQuick ? known : nil) ?? twins(contest, martlet)
+      let equals =
+        try (contest.options.isQuick ? known : nil)
+        ?? twins(contest, martlet, changingRoles: true)
       known = equals
       try contest.compare(
         martlet, { try rivals.c(task, $0, spins: spins) }, mode: spins ? "spin" : "wait", .app,
@@ -50,11 +52,13 @@ enum LiveRows {
 
   /// How far the same program is from itself on the other lane.
   private static func twins(
-    _ contest: Contest, _ start: Contest.Start
+    _ contest: Contest, _ start: Contest.Start, changingRoles: Bool
   ) throws -> Contest.Equals {
     let lanes = contest.stage.lanes
     return try contest.with(try start(lanes[0])) { one in
-      try contest.with(try start(lanes[1])) { try contest.equals(one, $0) }
+      try contest.with(try start(lanes[1])) {
+        try contest.equals(one, $0, changingRoles: changingRoles)
+      }
     }
   }
 
@@ -87,7 +91,7 @@ enum LiveRows {
     let rivals = contest.rivals
     let lanes = contest.stage.lanes
     let start: Contest.Start = { try rivals.martlet(task, $0, spins: false) }
-    let equals = try twins(contest, start)
+    let equals = try twins(contest, start, changingRoles: false)
     try contest.with(try start(lanes[0])) { martlet in
       for make in more + [{ try rivals.kernel(task, $0) }] {
         try contest.with(try make(lanes[1])) {

@@ -14,7 +14,7 @@ extension LiveRows {
   /// does in every other row. Paced, it sends less than either takes, in portions that fit the
   /// rings, and both deliver every packet. Half of what the kernel's way takes is then the
   /// generator's; so a bare program that drops the same packets says what the generator takes, and
-  /// what forwarding takes beyond that has the target.
+  /// what forwarding takes beyond that is compared.
   static func offload(_ options: Options) throws -> any Findings {
     try Contest.run("offload", options) { contest in
       for sink in options.isQuick ? [.program, .cheapest] : Sink.allCases {
@@ -45,7 +45,7 @@ extension LiveRows {
         try contest.compare(
           inKernel, inUser, mode: "flood, \(mode)", .total, target: target, equals)
         try contest.compare(
-          inKernel, inUser, mode: "paced, \(mode)", .total, target: nil, equals, pace: pace)
+          inKernel, inUser, mode: "paced, \(mode)", .total, target: target, equals, pace: pace)
       }
       guard sink != .stack, let place = contest.report.lines.indices.last else { return }
       try contest.with(try contest.rivals.kernel(.sink, lanes[1])) { bare in
