@@ -83,6 +83,11 @@ import Testing
     expect(!consumer.reader.wait(timeout: .seconds(5)))
     expect(bench.kernels[0].deliver(packet(9)))
     #expect(bench.engine.deliver(from: bench.flowPort, to: export) == 1)
+    expect(bench.kernels[0].deliver(packet(10)))
+    while let frame = bench.engine.receive(from: bench.flowPort) {
+      bench.engine.deliver(frame, to: export)
+    }
+    expectEqual(bench.engine.report(of: export)?.late, 2)
     bench.check()
   }
 

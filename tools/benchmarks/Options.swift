@@ -6,7 +6,8 @@ struct Options {
   var isQuick = false
   /// Where the row's JSON object goes.
   var jsonPath: String?
-  /// Pairs of slices of a comparison; nil for as many as the row takes.
+  /// Pairs of slices of a comparison, slices of each size of what grows; nil for as many as the row
+  /// takes.
   var slicePairs: Int?
   /// Where plots go.
   var plotFolder: String?

@@ -6,8 +6,8 @@ extension Engine {
   /// of earlier ones.
   ///
   /// Returns how many packets it took. Packets that the consumer has no place for are dropped and
-  /// counted (`stalled`); after the export's end all are. No system call but to wake a consumer
-  /// that sleeps, once a burst.
+  /// counted (`stalled`); after the export's end all are (`late`). No system call but to wake a
+  /// consumer that sleeps, once a burst.
   @discardableResult
   public mutating func deliver(from port: Port, to export: FlowExport) -> Int {
     var count = 0
@@ -16,6 +16,7 @@ extension Engine {
         release(frame)
         count &+= 1
       }
+      exports.countLate(count, for: export)
       return count
     }
     takeVerdicts(&state)
@@ -32,7 +33,10 @@ extension Engine {
   ///
   /// A packet that the consumer has no place for, or that it must not see, is dropped and counted.
   public mutating func deliver(_ frame: consuming Frame, to export: FlowExport) {
-    guard var state = exports.take(export) else { return release(frame) }
+    guard var state = exports.take(export) else {
+      release(frame)
+      return exports.countLate(1, for: export)
+    }
     lend(frame, &state)
     exports.put(state)
   }

@@ -43,6 +43,8 @@ public struct ExportReport: Sendable, Hashable {
   public var refused: UInt64 = 0
   /// Packets that were with the process when the export ended; all came home.
   public var broughtHome: UInt64 = 0
+  /// Packets that were for the process when the export was over already; all were dropped.
+  public var late: UInt64 = 0
   /// System calls made to wake the process.
   public var wakes: UInt64 = 0
   /// Packets that are with the process.

@@ -64,7 +64,7 @@ struct ExportControl: ~Copyable {
   /// What is left of an export that is over.
   struct Ended {
     let serial: UInt64
-    let report: ExportReport
+    var report: ExportReport
   }
 
   /// How many exports an engine can have at a time.
@@ -106,6 +106,14 @@ struct ExportControl: ~Copyable {
     }
     let last = endings[export.index]
     return last?.serial == export.serial ? last?.report : nil
+  }
+
+  /// Counts packets that were for an export that is over, if it was the last one at its place.
+  mutating func countLate(_ packets: Int, for export: FlowExport) {
+    guard endings.indices.contains(export.index),
+      endings[export.index]?.serial == export.serial
+    else { return }
+    endings[export.index]?.report.late &+= UInt64(packets)
   }
 
   /// Takes an export out to work with it; nil if it is over.

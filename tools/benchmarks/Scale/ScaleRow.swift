@@ -8,7 +8,7 @@ import MartletTestKit
 enum ScaleRow {
   static func run(_ options: Options) throws -> any Findings {
     var report = ScaleReport(machine: Machine.description(), plotFolder: options.plotFolder)
-    let slices = options.isQuick ? 20 : 200
+    let slices = options.slicePairs ?? (options.isQuick ? 20 : 200)
     for axis in Axis.allCases {
       guard axis != .workers || Processor.available.count > 1 else {
         report.notes.append("workers: this machine has one processor")
