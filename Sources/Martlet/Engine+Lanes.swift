@@ -17,18 +17,22 @@ extension Engine {
     ports[index].socket.rings.transmit.close(&lanes[index].transmit)
   }
 
-  /// Closes the transmit ring's run, unless a flush is due, which does.
-  @usableFromInline
+  /// Closes the transmit ring's run if nothing was put into it; otherwise a flush is due, which
+  /// does.
+  @inlinable @inline(__always)
   mutating func closeTransmitIfClean(_ index: Int) {
-    if !dirty.contains(index) { closeTransmit(index) }
+    guard !dirty.contains(index) else { return }
+    assert(ports[index].inFlight(with: lanes[index]) == ports[index].inFlight, "nobody flushes it")
+    lanes[index].transmit = .closed
   }
 
   /// Opens the next run of the window, and says whether there is one.
   @inlinable @inline(__always)
   mutating func openReceive(_ index: Int) -> Bool {
     closeReceive(index)
+    guard ports[index].socket.rings.receive.remaining != 0 else { return false }
     lanes[index].receive = ports[index].socket.rings.receive.openRun()
-    return !lanes[index].receive.isEmpty
+    return true
   }
 
   /// Opens a run of the fill ring for what is released, and says whether that wants anything.

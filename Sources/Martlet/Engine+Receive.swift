@@ -139,7 +139,7 @@ extension Engine {
   /// with those that were put there between bursts.
   mutating func topUp(_ index: Int) {
     closeFill(index)
-    refill(index)
+    if ports[index].posted < ports[index].fillDepth { refill(index) }
     submitFill(index)
   }
 

@@ -3,8 +3,8 @@ extension Engine {
   ///
   /// False only after `stop()`: `while try engine.wait() { ... }` is the loop. Returns at once if
   /// packets are there already, and always in spin mode, there some 2 microseconds later if nothing
-  /// is there after a burst of 32 or more. Before it sleeps, completions are drained,
-  /// fill rings topped up and taken receive entries given back on every port. Where a port's kernel
+  /// is there after a burst of 32 or more. Completions are drained and taken receive entries given
+  /// back on every port, and if no packet is there, fill rings topped up. Where a port's kernel
   /// would not take everything, or a port can receive nothing until something was sent, it returns
   /// after a millisecond, and with a heartbeat after half of its limit. Nil waits for ever. Throws
   /// when an interface has vanished, its frames having come home, unless the configuration says to
@@ -14,19 +14,12 @@ extension Engine {
     control.heart?.beat()
     control.isGuestReady = false
     if shared != nil { allocator.collect() }
-    serveExports()
-    flush()
-    var isPending = false
+    if exports.count != 0 { serveExports() }
+    if !dirty.isEmpty { flush() }
     // First all completions: what one port has sent may be what another needs to receive.
     for index in ports.indices { drainCompletions(index) }
-    let areSlotsOut = returnSlots()
-    for index in ports.indices {
-      closeReceive(index)
-      topUp(index)
-      // Of a burst that is not at its end too: a full ring would take no packet to wake up for.
-      ports[index].socket.rings.receive.release()
-      if ports[index].socket.rings.receive.pending != 0 { isPending = true }
-    }
+    let areSlotsOut = exports.count != 0 && returnSlots()
+    let isPending = havePackets() || topUpAll()
     // Of shared memory nobody sees all at once.
     if shared == nil { assertConserved() }
     if control.stop.isRequested { return false }
@@ -37,19 +30,47 @@ extension Engine {
       guard control.skippedPolls >= Self.pollInterval, control.isPollDue else { return true }
     }
     control.skippedPolls = 0
-    var limit: Duration? = isPending || isSpinning ? .zero : sleepLimit(timeout, areSlotsOut)
-    let maySleep = sleepExports()
-    if maySleep, limit != .zero {
-      wakeDrivers()
-      // What cannot be waited for is looked at every millisecond.
-      if !awaitSockets() { limit = min(limit ?? .milliseconds(1), .milliseconds(1)) }
+    if isPending || isSpinning || timeout == .zero {
+      control.wakes.look()
+    } else {
+      sleep(sleepLimit(timeout, areSlotsOut))
     }
-    _ = control.wakes.wait(timeout: maySleep ? limit : .zero)
     // Mostly it is a socket, which the loop looks at.
     if control.wakes.isAnyReady { try look() }
-    wakeExports()
+    if exports.count != 0 { wakeExports() }
     control.heart?.beat()
     return !control.stop.isRequested
+  }
+
+  /// Gives back the receive rings' entries that were taken, and says whether there are others.
+  private mutating func havePackets() -> Bool {
+    var isPending = false
+    for index in ports.indices {
+      closeReceive(index)
+      // Of a burst that is not at its end too: a full ring would take no packet to wake up for.
+      ports[index].socket.rings.receive.release()
+      if ports[index].socket.rings.receive.pending != 0 { isPending = true }
+    }
+    return isPending
+  }
+
+  /// Gives every port what it needs to receive during a sleep, and says whether packets have come
+  /// meanwhile.
+  private mutating func topUpAll() -> Bool {
+    var isPending = false
+    for index in ports.indices {
+      topUp(index)
+      if ports[index].socket.rings.receive.pending != 0 { isPending = true }
+    }
+    return isPending
+  }
+
+  private mutating func sleep(_ timeout: Duration?) {
+    guard exports.count == 0 || sleepExports() else { return _ = control.wakes.look() }
+    wakeDrivers()
+    // What cannot be waited for is looked at every millisecond.
+    let retry = Duration.milliseconds(1)
+    control.wakes.wait(timeout: awaitSockets() ? timeout : min(timeout ?? retry, retry))
   }
 
   /// Keeps a spinning engine off the rings for a moment while packets come in numbers.

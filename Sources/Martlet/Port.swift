@@ -86,7 +86,7 @@ internal import FrameAllocator
   }
 
   /// What `inFlight` will be when the runs of `lane` are closed.
-  func inFlight(with lane: Lane) -> UInt32 {
+  @usableFromInline func inFlight(with lane: Lane) -> UInt32 {
     socket.rings.transmit.position(of: lane.transmit)
       &- socket.rings.completion.position &- transmitOrigin
   }

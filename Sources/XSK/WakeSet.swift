@@ -85,10 +85,25 @@ internal import SystemPackage
   /// Signals do not end the sleep: a handler that wants to writes to a descriptor of the set
   /// (`StopSignal`). One system call: epoll_wait(2), or for a time epoll_pwait2(2) (Linux 5.11), as
   /// nanoseconds count, which does more on its way.
+  @discardableResult
   public mutating func wait(timeout: Duration?) -> Bool {
-    if let timeout, timeout > .zero { return wait(for: timeout) }
+    guard let timeout else { return wait(milliseconds: -1) }
+    return timeout > .zero ? wait(for: timeout) : look()
+  }
+
+  /// Looks what has happened, without a sleep; whether anything has.
+  @discardableResult
+  public mutating func look() -> Bool { wait(milliseconds: 0) }
+
+  /// Part of who calls it: after a sleep the processor has forgotten where calls return to, and
+  /// stumbles at each.
+  @inline(__always)
+  private mutating func wait(milliseconds: Int32) -> Bool {
+    let list = unsafe events.assumingMemoryBound(to: epoll_event.self)
     while true {
-      if let isAwake = poll(timeout) { return isAwake }
+      // The kernel writes at most as many events as there is room for.
+      let count = unsafe epoll_wait(epoll.value, list, Int32(Self.room), milliseconds)
+      if let isAwake = note(count) { return isAwake }
     }
   }
 
@@ -99,41 +114,30 @@ internal import SystemPackage
     let end = ContinuousClock.now + timeout
     var left = timeout
     while true {
-      if let isAwake = poll(left) { return isAwake }
-      left = end - .now
+      let parts = left.components
+      var limit = timespec(
+        tv_sec: Int(parts.seconds), tv_nsec: Int(parts.attoseconds / 1_000_000_000))
+      // The kernel writes at most as many events as there is room for, and reads the time.
+      let count = unsafe cxdp_epoll_pwait2(epoll.value, events, Int32(Self.room), &limit)
+      if let isAwake = note(count) { return isAwake }
+      left = max(.zero, end - .now)
     }
   }
 
-  /// Whether anything happened within a time, nil for ever; nil if a signal interrupted it.
-  private mutating func poll(_ timeout: Duration?) -> Bool? {
-    let count = wait(events: timeout)
+  /// Notes which places are among so many events; whether there are any, nil if a signal came
+  /// between.
+  private mutating func note(_ count: Int32) -> Bool? {
     guard count >= 0 else {
       precondition(errno == EINTR, "the wait failed: errno \(errno)")
       return nil
     }
-    note(count)
-    return count > 0
-  }
-
-  private func wait(events timeout: Duration?) -> Int {
-    // The kernel writes at most as many events as there is room for, and reads the time.
-    guard let timeout, timeout > .zero else {
-      let list = unsafe events.assumingMemoryBound(to: epoll_event.self)
-      return unsafe Int(epoll_wait(epoll.value, list, Int32(Self.room), timeout == nil ? -1 : 0))
-    }
-    let parts = timeout.components
-    var limit = timespec(
-      tv_sec: Int(parts.seconds), tv_nsec: Int(parts.attoseconds / 1_000_000_000))
-    return unsafe Int(cxdp_epoll_pwait2(epoll.value, events, Int32(Self.room), &limit))
-  }
-
-  private mutating func note(_ count: Int) {
     ready = 0
-    for number in 0..<count {
+    for number in 0..<Int(count) {
       // The kernel wrote so many.
       let place = unsafe events.assumingMemoryBound(to: epoll_event.self)[number].data.u32
       if place != Self.socket { ready |= 1 << UInt64(place) }
     }
+    return count > 0
   }
 
   /// Whether any descriptor that has a place was ready as of the last wait.

@@ -59,7 +59,6 @@ extension Engine {
 
   /// Serves every export, for `wait`; ends those whose process stalls.
   mutating func serveExports() {
-    guard exports.count > 0 else { return }
     for name in exports.names {
       serve(name)
       checkStall(name)
@@ -68,7 +67,6 @@ extension Engine {
 
   /// Gives tenants the slots that were sent, for `wait`; says whether some are still on their way.
   mutating func returnSlots() -> Bool {
-    guard exports.count > 0 else { return false }
     var areOut = false
     for index in exports.states.indices {
       guard var state = exports.states[index].take() else { continue }
@@ -84,7 +82,6 @@ extension Engine {
 
   /// Says to every process that the engine is going to sleep; false if one has published something.
   mutating func sleepExports() -> Bool {
-    guard exports.count > 0 else { return true }
     var maySleep = true
     for index in exports.states.indices {
       guard var state = exports.states[index].take() else { continue }
@@ -96,7 +93,6 @@ extension Engine {
 
   /// Says to every process that the engine is awake, and finds out which are gone.
   mutating func wakeExports() {
-    guard exports.count > 0 else { return }
     for index in exports.states.indices {
       guard let state = exports.states[index].take() else { continue }
       state.channel.endSleep()
