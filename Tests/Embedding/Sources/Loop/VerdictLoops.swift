@@ -21,6 +21,13 @@ func verdictDrop(_ engine: inout Engine, _ port: Port, _ count: Int) -> Int {
   engine.forward(from: port, to: port) { _ in .drop }
 }
 
+/// A turn of the loop that a program runs: `wait` finds packets and does not sleep.
+@inline(never)
+func turnDrop(_ engine: inout Engine, _ port: Port, _ count: Int) -> Int {
+  guard (try? engine.wait(timeout: .zero)) == true else { return 0 }
+  return engine.forward(from: port, to: port) { _ in .drop }
+}
+
 /// Both directions between two ports.
 @inline(never)
 func forwarderTurn(_ forwarder: inout Forwarder) -> Int {

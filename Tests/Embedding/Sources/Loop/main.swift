@@ -68,6 +68,7 @@ for burst in [64, 1, 16, 256] {
   try measureEngine("verdict/forward", burst: burst, verdictForward)
   try measureEngine("verdict/swap", burst: burst, verdictSwap)
   try measureEngine("verdict/drop", burst: burst, verdictDrop)
+  try measureEngine("turn/drop", burst: burst, turnDrop)
   try measureForwarder("forwarder/forward", burst: burst)
   try measureEngine("frames/forward", burst: burst, framesForward)
   try measureEngine("frames/swap", burst: burst, framesSwap)
