@@ -17,8 +17,8 @@ extension Engine {
     ports[index].socket.rings.transmit.close(&lanes[index].transmit)
   }
 
-  /// Closes the transmit ring's run if nothing was put into it; otherwise a flush is due, which
-  /// does.
+  /// Closes the transmit ring's run, unless a flush is due, which does: nothing was put into it
+  /// then, so the ring stands where it began.
   @inlinable @inline(__always)
   mutating func closeTransmitIfClean(_ index: Int) {
     guard !dirty.contains(index) else { return }

@@ -144,8 +144,9 @@ extension Engine {
   }
 
   /// Gives the port's fill ring frames until it has its depth or none is free.
+  ///
+  /// It has less.
   private mutating func refill(_ index: Int) {
-    guard ports[index].posted < ports[index].fillDepth else { return }
     let wanted = ports[index].fillDepth &- ports[index].posted
     var missing = ports[index].socket.rings.fill.reserve(wanted)
     balance &+= missing
@@ -162,7 +163,7 @@ extension Engine {
   @inline(never)
   private mutating func relieve(_ index: Int) {
     for other in ports.indices { drainCompletions(other) }
-    refill(index)
+    if ports[index].posted < ports[index].fillDepth { refill(index) }
   }
 
   /// Counts a received descriptor that names no frame of the port; it used no fill entry.

@@ -4,7 +4,8 @@ extension Engine {
   /// False only after `stop()`: `while try engine.wait() { ... }` is the loop. Returns at once if
   /// packets are there already, and always in spin mode, there some 2 microseconds later if nothing
   /// is there after a burst of 32 or more. Completions are drained and taken receive entries given
-  /// back on every port, and if no packet is there, fill rings topped up. Where a port's kernel
+  /// back on every port; fill rings are topped up where a burst is open, and if no packet is there
+  /// on every port. Where a port's kernel
   /// would not take everything, or a port can receive nothing until something was sent, it returns
   /// after a millisecond, and with a heartbeat after half of its limit. Nil waits for ever. Throws
   /// when an interface has vanished, its frames having come home, unless the configuration says to
@@ -19,7 +20,8 @@ extension Engine {
     // First all completions: what one port has sent may be what another needs to receive.
     for index in ports.indices { drainCompletions(index) }
     let areSlotsOut = exports.count != 0 && returnSlots()
-    let isPending = havePackets() || topUpAll()
+    var isPending = giveBackTaken()
+    if !isPending { isPending = topUpAll() }
     // Of shared memory nobody sees all at once.
     if shared == nil { assertConserved() }
     if control.stop.isRequested { return false }
@@ -30,8 +32,8 @@ extension Engine {
       guard control.skippedPolls >= Self.pollInterval, control.isPollDue else { return true }
     }
     control.skippedPolls = 0
-    if isPending || isSpinning || timeout == .zero {
-      control.wakes.look()
+    if isPending || isSpinning || timeout.map({ $0 <= .zero }) == true {
+      control.wakes.poll()
     } else {
       sleep(sleepLimit(timeout, areSlotsOut))
     }
@@ -42,20 +44,21 @@ extension Engine {
     return !control.stop.isRequested
   }
 
-  /// Gives back the receive rings' entries that were taken, and says whether there are others.
-  private mutating func havePackets() -> Bool {
+  /// Gives back every receive ring's entries that were taken, and says whether one has others.
+  private mutating func giveBackTaken() -> Bool {
     var isPending = false
     for index in ports.indices {
       closeReceive(index)
-      // Of a burst that is not at its end too: a full ring would take no packet to wake up for.
+      // Of a burst that is not at its end too, with frames in their place: nobody knows when it
+      // will be, and a ring that is full takes no packet to wake up for.
+      if ports[index].isBursting { topUp(index) }
       ports[index].socket.rings.receive.release()
       if ports[index].socket.rings.receive.pending != 0 { isPending = true }
     }
     return isPending
   }
 
-  /// Gives every port what it needs to receive during a sleep, and says whether packets have come
-  /// meanwhile.
+  /// Tops up every port's fill ring, and says whether packets have come meanwhile.
   private mutating func topUpAll() -> Bool {
     var isPending = false
     for index in ports.indices {
@@ -66,7 +69,10 @@ extension Engine {
   }
 
   private mutating func sleep(_ timeout: Duration?) {
-    guard exports.count == 0 || sleepExports() else { return _ = control.wakes.look() }
+    guard exports.count == 0 || sleepExports() else {
+      control.wakes.poll()
+      return
+    }
     wakeDrivers()
     // What cannot be waited for is looked at every millisecond.
     let retry = Duration.milliseconds(1)

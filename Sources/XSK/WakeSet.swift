@@ -88,12 +88,12 @@ internal import SystemPackage
   @discardableResult
   public mutating func wait(timeout: Duration?) -> Bool {
     guard let timeout else { return wait(milliseconds: -1) }
-    return timeout > .zero ? wait(for: timeout) : look()
+    return timeout > .zero ? wait(for: timeout) : poll()
   }
 
   /// Looks what has happened, without a sleep; whether anything has.
   @discardableResult
-  public mutating func look() -> Bool { wait(milliseconds: 0) }
+  public mutating func poll() -> Bool { wait(milliseconds: 0) }
 
   /// Part of who calls it: after a sleep the processor has forgotten where calls return to, and
   /// stumbles at each.

@@ -119,7 +119,7 @@ import Testing
   }
 
   @Test(
-    "Frames released between bursts reach the kernel with the next wait or receive",
+    "Frames released between bursts reach the kernel with the next idle wait, or receive",
     arguments: [true, false])
   func releasedLater(_ waits: Bool) throws {
     var bench = try Bench {
@@ -140,7 +140,26 @@ import Testing
     expectEqual(bench.takeAll(), packets(4..<8))
   }
 
-  @Test("wait gives the receive ring's entries back that were taken, also within a burst")
+  @Test("wait leaves a fill ring to its port's next burst while there are packets, of any port")
+  func releasedWhileOthersCome() throws {
+    var bench = try Bench {
+      $0.ports = 2
+      $0.chunks = 8
+      $0.configuration.fillDepth = 4
+    }
+    var shelf = Shelf()
+    bench.arrive(0..<4)
+    while let frame = bench.engine.receive(from: bench.ports[0]) { shelf.put(frame) }
+    expect(bench.kernels[1].deliver(packet(9)))
+    while let frame = shelf.take() { bench.engine.release(frame) }
+    expect(try bench.engine.wait(timeout: .zero))
+    expectEqual(bench.rings().fill.pending, 0)
+    expectEqual(bench.take(), [])
+    expectEqual(bench.rings().fill.pending, 4)
+    bench.check()
+  }
+
+  @Test("wait gives back what was taken and what was released, also within a burst")
   func oneFramePerWait() throws {
     var bench = try Bench {
       $0.ringSize = 4
@@ -151,6 +170,7 @@ import Testing
       expectEqual(bench.take(1), [packet(number)])
       expect(try bench.engine.wait(timeout: .zero))
       expectEqual(bench.rings().receive.pending, UInt32(3 - number))
+      expectEqual(bench.rings().fill.pending, UInt32(1 + number))
     }
     // The burst is still open: its end has not been seen.
     bench.arrive(4..<8)

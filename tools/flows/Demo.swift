@@ -180,7 +180,8 @@ extension Demo {
     let drops = engine.report(of: party.port).dropped
     let report = party.export.flatMap { engine.report(of: $0) }
     return drops.receiveRingFull + drops.fillEmpty + drops.tooLong + drops.broken
-      + party.unserved + party.lost + (report?.stalled ?? 0) + (report?.unfit ?? 0)
+      + party.unserved + party.lost
+      + (report.map { $0.stalled + $0.unfit + $0.late } ?? 0)
   }
 
   /// Packets that a group's consumers had and judged.

@@ -253,9 +253,9 @@ guest_boot() {
   : >"$folder/console"
   : >"$folder/results"
   # panic=-1 with -no-reboot: a kernel that fails ends the guest instead of standing still. Without
-  # what guards against other guests it takes a quarter less time. Both processors on one thread: on
-  # two, QEMU 7.2 and 10 run instructions that the kernel has rewritten as they were before, and it
-  # panics ("Oops: int3"), where it rewrites much within seconds.
+  # what guards against other guests it takes a quarter less time. All processors are on one thread:
+  # on several, QEMU 7.2 and 10 run instructions that the kernel has rewritten as they were before,
+  # and it panics ("Oops: int3"), where it rewrites much within seconds.
   timeout --foreground --kill-after=2 "$seconds" "${guest_qemu[@]}" \
     -machine q35 -accel tcg,thread=single -cpu max -smp 2 -m 768 -nodefaults -no-reboot \
     -display none -monitor none -serial "file:$folder/console" -serial "file:$folder/results" \

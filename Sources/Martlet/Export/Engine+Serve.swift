@@ -31,7 +31,8 @@ extension Engine {
 
   /// Shows one packet to the consumer; `wait` publishes it, at the latest, and `serve` does.
   ///
-  /// A packet that the consumer has no place for, or that it must not see, is dropped and counted.
+  /// A packet that the consumer has no place for, or that it must not see, is dropped and counted;
+  /// after the export's end each is (`late`).
   public mutating func deliver(_ frame: consuming Frame, to export: FlowExport) {
     guard var state = exports.take(export) else {
       release(frame)
