@@ -143,9 +143,8 @@ extension Engine {
     submitFill(index)
   }
 
-  /// Gives the port's fill ring frames until it has its depth or none is free.
-  ///
-  /// It has less.
+  /// Gives the port's fill ring, which has less than its depth, frames until it has that or none is
+  /// free.
   private mutating func refill(_ index: Int) {
     let wanted = ports[index].fillDepth &- ports[index].posted
     var missing = ports[index].socket.rings.fill.reserve(wanted)
