@@ -5,12 +5,12 @@ extension Engine {
   /// packets are there already, and always in spin mode, there some 2 microseconds later if nothing
   /// is there after a burst of 32 or more. Completions are drained and taken receive entries given
   /// back on every port; fill rings are topped up where a burst is open, and if no packet is there
-  /// on every port. Where a port's kernel
-  /// would not take everything, or a port can receive nothing until something was sent, it returns
-  /// after a millisecond, and with a heartbeat after half of its limit. Nil waits for ever. Throws
-  /// when an interface has vanished, its frames having come home, unless the configuration says to
-  /// go on. Costs what the flush costs, and one system call when it sleeps, and one more for each
-  /// port in zero copy, or in copy mode that sent more than a few packets since the last sleep.
+  /// on every port. Where a port's kernel would not take everything, or a port can receive nothing
+  /// until something was sent, it returns after a millisecond, and with a heartbeat after half of
+  /// its limit. Nil waits for ever. Throws when an interface has vanished, its frames having come
+  /// home, unless the configuration says to go on. Costs what the flush costs, and one system call
+  /// when it sleeps, and one more for each port in zero copy, or in copy mode that sent more than a
+  /// few packets since the last sleep.
   public mutating func wait(timeout: Duration? = nil) throws(XDPError) -> Bool {
     control.heart?.beat()
     control.isGuestReady = false

@@ -12,8 +12,8 @@ import Synchronization
 ///   once per burst, it gives the receive ring's entries back, publishes the fill ring and flushes.
 /// - A flush publishes what was sent on every port, kicks the kernel where it asks for it and
 ///   drains the completions. It runs at the end of a burst, in `wait`, and in `flush()`.
-/// - `wait` drains every port and gives taken receive entries back; if no packet is there, it tops
-///   every fill ring up.
+/// - `wait` drains every port and gives taken receive entries back; it tops fill rings up where a
+///   burst is open, and all of them if no packet is there.
 /// - Completions are also drained at the start of a burst, and those of every port when the burst's
 ///   port has no frame to receive into, and in `allocate` when nothing is free. Completed frames
 ///   go straight to the port's own fill ring while that has less than its depth.
