@@ -59,8 +59,7 @@ INLINE u32 member(const struct rule *rule, u32 place, u32 hash) {
   if (at >= rule->places)
     return NO_SOCKET;
   at = rule->first + at * rule->ways + (u32)((u64)hash * rule->ways >> 32);
-  u32 *socket = map_lookup(&members, &at);
-  return socket ? *socket : NO_SOCKET;
+  return at < MEMBERS ? tables.members[at] : NO_SOCKET;
 }
 
 /* Writes what was found out in front of the packet; 0 if it could not. */
@@ -103,6 +102,12 @@ struct passage {
   const struct flow *flow; /* as the cache has it, or null */
 };
 
+/* The socket of the queue that it arrived on, or NO_SOCKET. */
+INLINE u32 own_socket(const struct passage *at) {
+  u32 queue = at->context->rx_queue_index;
+  return queue < at->port->queue_count ? at->port->first_socket + queue : NO_SOCKET;
+}
+
 /* The hash of its flow, where somebody asks for it. */
 INLINE u32 hash_of(const struct passage *at, const struct query *query) {
   return at->flow ? at->flow->hash : hash_by_rule(query);
@@ -125,15 +130,12 @@ INLINE int act(
     facts_writer *write) {
   struct xdp_md *context = at->context;
   struct counters *count = at->count;
-  u32 queue = context->rx_queue_index;
-  u32 place = queue < at->port->queue_count ? at->port->first_socket + queue : NO_SOCKET;
   int verdict;
   switch (action) {
   case TO_SOCKET:
-    return hand_over(at, place, rule, query, write);
+    return hand_over(at, own_socket(at), rule, query, write);
   case TO_GROUP:
-    place = member(rule, place, hash_of(at, query));
-    return hand_over(at, place, rule, query, write);
+    return hand_over(at, member(rule, own_socket(at), hash_of(at, query)), rule, query, write);
   case TO_NOBODY:
     count->dropped++;
     return XDP_DROP;

@@ -12,16 +12,9 @@ struct {
   MAP_TYPE(value, u32);
 } sockets SECTION(".maps");
 
-/* What the library says, by plain stores. A map as well (.bss), of which the program knows where it
-   lies. */
-struct settings settings;
-
-struct {
-  MAP_NUMBER(type, PER_CPU_ARRAY);
-  MAP_NUMBER(max_entries, PORTS);
-  MAP_TYPE(key, u32);
-  MAP_TYPE(value, struct counters);
-} counters SECTION(".maps");
+/* What the library says, by plain stores. A map as well (.data), of which the program knows where
+   it lies. */
+struct settings settings SECTION(".data");
 
 /* The rules in force: the new ones only as long as they are confirmed or need not be yet. */
 INLINE u32 word_in_force(void) {
@@ -72,27 +65,20 @@ INLINE int is_hung(const struct port *port, const struct xdp_md *context) {
 
 /* Where a packet arrived, and what is in force there. */
 struct place {
-  struct counters *count;
+  u32 number; /* of the port */
   struct port *port;
   u32 word;   /* the rules in force */
   u32 interface;
 };
 
-/* Finds it; 0 if the packet is the kernel's: nobody steers there, or who serves the queue hangs. */
+/* Finds it; 0 if nobody steers there. */
 INLINE int find_place(struct xdp_md *context, struct place *place) {
   place->word = word_in_force();
   place->interface = context->ingress_ifindex;
-  u32 number = find_port(place->interface);
-  if (number >= PORTS)
+  place->number = find_port(place->interface);
+  if (place->number >= PORTS)
     return 0;
-  place->port = port_at(number);
-  place->count = map_lookup(&counters, &number);
-  if (!place->count)
-    return 0;
-  if (is_hung(place->port, context)) {
-    place->count->hung++;
-    return 0;
-  }
+  place->port = port_at(place->number);
   return 1;
 }
 

@@ -55,16 +55,21 @@ enum reach {
   REACH_RARE = 3,      /* and 6 and 7 */
 };
 
-/* One of the sets: what all its rules have in common. */
+/* One of the sets: what all its rules have in common. Two lines of the processor's cache. */
 struct set {
   u64 mask[WORDS]; /* every bit that some rule asks about */
   u32 shapes;      /* how many, with the rules that decide */
   u32 count_shapes; /* and behind them those with the rules that only count */
   u32 entries;
   u32 first_entry;
-  u32 cache_bits; /* log2 of the places that each CPU has in the flow cache */
   u32 reach;
+  u32 zero[11];
 };
+
+/* Shapes of a set: with rules that decide, then with those that only count. */
+#define DECIDING_SHAPES 48
+#define COUNTING_SHAPES 16
+#define SHAPES (DECIDING_SHAPES + COUNTING_SHAPES)
 
 /* Entries that ask for the same bits, found by those bits. */
 struct shape {
@@ -89,6 +94,7 @@ struct entry {
   u32 zero[2];
 };
 
+#define CLAUSES 32 /* of one entry */
 enum clause_kind { KEY_EQUALS = 0, SOURCE_PORT_IN = 1, DESTINATION_PORT_IN = 2 };
 
 /* What does not fit a mask: ranges, and negated conditions on the first word and on one pair of the
@@ -139,11 +145,11 @@ struct tally {
 /* Rules that count a flow's packets besides the one that decides, as many as the cache keeps. */
 #define COUNTED 3
 
-/* Some bits of the hash of the flow that last asked for each place of the flow cache: a line of the
-   processor's cache for TAGS places. They say who may take a place, and spare a look at it. */
-#define TAGS 32
-struct tags {
-  u16 of[TAGS];
+/* Some bits of the hashes of flows, for each place of the flow cache, in memory that the processor
+   has near at hand: they spare a look at the place. */
+struct tag {
+  u8 known;     /* of the flow that stands there; 0: of none */
+  u8 candidate; /* of the one that last came by, and takes the place if it comes again */
 };
 
 /* What a flow was found to be. It holds for the packets with this key under this word. */
@@ -158,6 +164,37 @@ struct flow {
 /* The rest of a flow's key, for sets that ask about it. */
 struct rare_key {
   u64 key[WORDS - COMMON_WORDS];
+};
+
+/* A rule's slot: two for each rule, one in use and one to be; 0 is nobody's. */
+#define SLOTS 8200
+
+/* What the program writes on one CPU, and the library only sets to zero. */
+struct cpu {
+  struct counters counters[PORTS];
+  struct tally tallies[SLOTS];
+  struct flow flows[];
+  /* and of each place the rare key and the tag: `struct layout` says where they begin */
+};
+
+/* The flow cache of a CPU: its size is the library's to choose. */
+struct layout {
+  u32 places;    /* a power of two */
+  u32 shift;     /* what of a hash's 64 bits to leave out to number a place */
+  u32 rare_keys; /* where they begin, in bytes */
+  u32 tags;
+};
+
+/* What the library writes and all packets look at: fixed in size, so that the program knows where
+   it lies. */
+#define HEADS 101376
+#define MEMBERS 16384
+struct tables {
+  struct set sets[SETS];
+  struct rule rules[SLOTS]; /* by slot */
+  u32 members[MEMBERS];     /* numbers of sockets */
+  struct shape shapes[SETS][SHAPES];
+  u32 heads[HEADS]; /* the first entry of a chain, 0: none */
 };
 
 /* What `explain` reports: first the packet's key and the winner, then of each entry the bits that

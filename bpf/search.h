@@ -16,25 +16,15 @@
     MAP_TYPE(value, type_of_value);                                                                \
   } name SECTION(".maps")
 
-MAP(sets, struct set);           /* SETS */
-MAP(shapes, struct shape);       /* SHAPES of each set */
-MAP(heads, u32);                 /* the first entry of a chain, 0: none */
-MAP(entries, struct entry);      /* chained by their numbers; 0 is nobody's */
+MAP(entries, struct entry);    /* chained by their numbers; 0 is nobody's */
 MAP(clauses, struct clause);
-MAP(rules, struct rule);         /* by slot; 0 stands for none */
-MAP(members, u32);               /* numbers of sockets */
-MAP(tallies, struct tally);      /* SLOTS of each CPU */
-MAP(tags, struct tags);          /* of TAGS flows each */
-MAP(flows, struct flow);         /* as many of each CPU as the set says */
-MAP(rare_keys, struct rare_key); /* beside the flows */
-MAP(findings, struct finding);   /* of `explain` */
+MAP(cpus, struct cpu);         /* longer than it says, by the flow cache */
+MAP(findings, struct finding); /* of `explain` */
 
-/* The sizes that the program needs to know; the library has the same. */
-#define DECIDING_SHAPES 48
-#define COUNTING_SHAPES 16
-#define SHAPES (DECIDING_SHAPES + COUNTING_SHAPES)
-#define SLOTS 8200
-#define CLAUSES 32 /* of one entry */
+/* Maps as well, but of which the program knows where they lie (.bss), and the verifier what is in
+   them (.rodata), and so how far a place may be. */
+struct tables tables;
+const volatile struct layout layout;
 
 /* A hash of key words: each multiplied on its own, so that the machine does them side by side. What
    tells addresses apart stands mostly in their last bytes, and a product hands bits on upwards
@@ -118,11 +108,31 @@ INLINE int matches(const struct query *query, const struct entry *entry) {
          (count == 1 ? holds(query, first) : failing_clause(query, first, count) == CLAUSES);
 }
 
-INLINE void tally(u32 slot, u32 length) {
-  u32 place = processor() * SLOTS + slot;
-  struct tally *tally = map_lookup(&tallies, &place);
-  if (!tally)
-    return;
+/* What is this CPU's own. */
+INLINE struct cpu *this_cpu(void) {
+  u32 number = processor();
+  return map_lookup(&cpus, &number);
+}
+
+/* What one port's packets came to here. */
+INLINE struct counters *counters_at(struct cpu *cpu, u32 port) {
+  asm volatile("" : "+r"(port));
+  return &cpu->counters[port & (PORTS - 1)];
+}
+
+/* A slot that is one, or 0. The compiler must not look behind the number, or it reckons with it
+   before it is compared, which the verifier does not see through. */
+INLINE u64 slot_of(u64 slot) {
+  if (slot >= SLOTS)
+    slot = 0;
+  asm volatile("" : "+r"(slot));
+  return slot;
+}
+
+INLINE struct rule *rule_of(u64 slot) { return &tables.rules[slot_of(slot)]; }
+
+INLINE void tally(struct cpu *cpu, u64 slot, u32 length) {
+  struct tally *tally = &cpu->tallies[slot_of(slot)];
   tally->packets++;
   tally->bytes += length;
   tally->last = jiffies();
@@ -139,9 +149,11 @@ INLINE u32 head_of(const u64 *key, const struct shape *shape) {
       hash += MIX_LONG(key[3] & mask[3], key[5] & mask[5]) +
               MIX_RARE(key[6] & mask[6], key[7] & mask[7]);
   }
-  u32 place = shape->heads + (u32)(finish(hash) >> (shape->shift & 63));
-  u32 *head = map_lookup(&heads, &place);
-  return head ? *head : 0;
+  u64 place = shape->heads + (finish(hash) >> (shape->shift & 63));
+  if (place >= HEADS)
+    return 0;
+  asm volatile("" : "+r"(place)); /* as in slot_of */
+  return tables.heads[place];
 }
 
 /* What a search has found so far: the entry's rank, of which only a lower one is of interest, above
@@ -166,8 +178,9 @@ struct chain {
 GLOBAL int note(struct query *query, u32 slot, u32 counts) {
   if (!query)
     return 0;
-  if (!query->is_silent)
-    tally(slot, query->length);
+  struct cpu *cpu = query->is_silent ? 0 : this_cpu();
+  if (cpu)
+    tally(cpu, slot, query->length);
   if (counts < COUNTED)
     query->counted[counts] = slot;
   return 0;
@@ -229,9 +242,9 @@ GLOBAL u32 count_in(struct query *query, const struct shape *shape, u64 best, u3
 
 /* The shape of a set, if there can be something better in it and so in those behind it. */
 INLINE struct shape *shape_at(u32 which, u32 number, u64 best) {
-  u32 place = which * SHAPES + number;
-  struct shape *shape = map_lookup(&shapes, &place);
-  return shape && shape->best < RANK_OF(best) ? shape : 0;
+  asm volatile("" : "+r"(which), "+r"(number));
+  struct shape *shape = &tables.shapes[which & (SETS - 1)][number & (SHAPES - 1)];
+  return shape->best < RANK_OF(best) ? shape : 0;
 }
 
 /* The same in all shapes with rules that count. */
@@ -263,16 +276,13 @@ INLINE u32 flow_hash(const u64 *key, u32 is_symmetric) {
 GLOBAL u32 hash_by_rule(const struct query *query) {
   if (!query)
     return 0;
-  u32 slot = query->winner;
-  struct rule *rule = map_lookup(&rules, &slot);
-  return flow_hash(query->key, rule && rule->is_symmetric);
+  return flow_hash(query->key, rule_of(query->winner)->is_symmetric);
 }
 
 /* Finds the rule that decides about a packet, and counts what is to be counted on the way: says how
-   many rules counted. The best shape's search stands here, that of further ones in a function. */
-GLOBAL u32 decide(struct query *query, u32 which, u32 shape_count, u32 count_shapes) {
-  if (!query)
-    return 0;
+   many rules counted. Itself no function, nor is the best shape's search: many kernels have each
+   return from one take several nanoseconds (SRSO, retbleed). That of further shapes is. */
+INLINE u32 decide(struct query *query, u32 which, u32 shape_count, u32 count_shapes) {
   u64 best = NOTHING_YET;
   struct shape *shape = shape_count > 0 ? shape_at(which, 0, best) : 0;
   if (shape)

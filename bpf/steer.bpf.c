@@ -8,13 +8,27 @@
 // It must load with and without BPF_F_XDP_HAS_FRAGS, and in libxdp's dispatcher.
 #include "common.h"
 
+struct {
+  MAP_NUMBER(type, PER_CPU_ARRAY);
+  MAP_NUMBER(max_entries, PORTS);
+  MAP_TYPE(key, u32);
+  MAP_TYPE(value, struct counters);
+} counters SECTION(".maps");
+
 SECTION("xdp") int martlet_steer(struct xdp_md *context) {
   struct place place;
   if (!find_place(context, &place))
     return XDP_PASS;
+  struct counters *count = map_lookup(&counters, &place.number);
+  if (!count)
+    return XDP_PASS;
+  if (is_hung(place.port, context)) {
+    count->hung++;
+    return XDP_PASS;
+  }
   if (ASKS_RULES(place.word)) /* the other program is on its way */
     return XDP_PASS;
-  return act_unseen(context, place.count, place.port, DEFAULT_OF(place.word));
+  return act_unseen(context, count, place.port, DEFAULT_OF(place.word));
 }
 
 const char terms[] SECTION("license") = "Dual BSD/GPL";

@@ -9,7 +9,12 @@ func loadError(_ code: Errno, log: String) -> XDPError {
     return XDPError(
       .notPermitted, operation: operation,
       reason: "the kernel does not permit eBPF to this process",
-      remedy: "run as root or with CAP_BPF and CAP_NET_ADMIN", errno: code)
+      remedy: "run as root or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN", errno: code)
+  case .argListTooLong where log.isEmpty:
+    return XDPError(
+      .unsupported, operation: operation,
+      reason: "this kernel has no maps with elements beyond 4 MiB",
+      remedy: "use Linux 6.0 or later, or a flowCacheSize of 32768 at most", errno: code)
   case .noFunction:
     return XDPError(
       .unsupported, operation: operation, reason: "this kernel has no eBPF",
@@ -20,6 +25,13 @@ func loadError(_ code: Errno, log: String) -> XDPError {
       remedy: "raise the limits on memory and open files (ulimit -l, ulimit -n)", errno: code)
   default:
     let said = lastWords(of: log)
+    // Without CAP_PERFMON the verifier wants more than the program's sums of addresses can show.
+    if code == .permissionDenied, said.contains("!root") {
+      return XDPError(
+        .notPermitted, operation: operation,
+        reason: "the kernel permits this process simpler programs only",
+        remedy: "run as root or with CAP_PERFMON as well", errno: code)
+    }
     return XDPError(
       .unsupported, operation: operation,
       reason: said.isEmpty ? "the kernel refuses it: \(code)" : "the verifier refuses it: \(said)",

@@ -3,30 +3,34 @@ import Glibc
 import SystemPackage
 import XSK
 
-/// A mappable array of the program's, written by plain stores.
+/// A mappable array of the program's, or a part of one, written by plain stores.
 ///
 /// Unmapped with its owner.
 @safe struct MappedArray: ~Copyable {
-  /// Bytes from one element to the next: the kernel rounds up to eight.
+  /// Bytes from one element to the next: the kernel rounds those of a map up to eight.
   let stride: Int
   let count: Int
+  /// The first element.
   private let memory: UnsafeMutableRawPointer
+  private let pages: UnsafeMutableRawBufferPointer
 
-  private var byteCount: Int { (stride * count + 4095) / 4096 * 4096 }
-
-  /// Maps all elements; `map` may be closed afterwards.
-  init(map: Int32, size: Int, count: Int) throws(XDPError) {
-    stride = (size + 7) / 8 * 8
+  /// Maps all elements, of which the first begins `offset` bytes, a multiple of 8, behind the map's
+  /// beginning; `map` may be closed afterwards.
+  init(map: Int32, from offset: Int = 0, stride: Int, count: Int) throws(XDPError) {
+    self.stride = stride
     self.count = count
-    let length = (stride * count + 4095) / 4096 * 4096
-    let memory = unsafe mmap(nil, length, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0)
-    guard unsafe memory != MAP_FAILED, let memory = unsafe memory else {
+    let page = Int(getpagesize())
+    let first = offset / page * page
+    let length = (offset - first + stride * count + page - 1) / page * page
+    let mapped = unsafe mmap(nil, length, PROT_READ | PROT_WRITE, MAP_SHARED, map, first)
+    guard unsafe mapped != MAP_FAILED, let mapped = unsafe mapped else {
       throw loadError(Errno(rawValue: errno), log: "")
     }
-    unsafe self.memory = memory
+    unsafe pages = .init(start: mapped, count: length)
+    unsafe memory = unsafe mapped + (offset - first)
   }
 
-  deinit { _ = unsafe munmap(memory, byteCount) }
+  deinit { _ = unsafe munmap(pages.baseAddress, pages.count) }
 
   /// Writes 64 bits at an offset, a multiple of 8, of an element.
   func store(_ value: UInt64, _ index: Int, _ offset: Int) {

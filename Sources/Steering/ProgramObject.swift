@@ -16,13 +16,14 @@ import XSK
   static let programNames =
     [programName] + RuleObject.Program.allCases.filter { $0 != .explaining }.map(\.rawValue)
 
-  /// What libbpf calls the map of the program's variables, which are the settings.
-  static let settingsName = ".bss"
+  /// What libbpf calls the map of the variables that all programs have, which are the settings.
+  static let settingsName = ".data"
 
   /// libbpf's object and program; they live as long as this.
   let object: OpaquePointer
   let program: OpaquePointer
-  /// The maps of bpf/common.h, and that of its variables; libbpf owns the descriptors.
+  /// The maps of bpf/common.h and bpf/steer.bpf.c, and that of the settings; libbpf owns the
+  /// descriptors.
   let sockets: Int32
   let counters: Int32
   let settingsMap: Int32
@@ -103,12 +104,15 @@ import XSK
 
 /// Makes a map as the object describes it, or with another size, and hands it to libbpf, which
 /// would only make it at load.
-func makeMap(_ name: String, of object: OpaquePointer, size: Int?) throws(XDPError) {
+func makeMap(
+  _ name: String, of object: OpaquePointer, size: Int?, elementSize: Int? = nil
+) throws(XDPError) {
   let map = unsafe bpf_object__find_map_by_name(object, name)
   if let size { _ = unsafe bpf_map__set_max_entries(map, UInt32(size)) }
   let descriptor = unsafe cxdp_create_map(
-    bpf_map__type(map), name, bpf_map__key_size(map), bpf_map__value_size(map),
-    bpf_map__max_entries(map), bpf_map__map_flags(map), 0)
+    bpf_map__type(map), name, bpf_map__key_size(map),
+    elementSize.map(UInt32.init) ?? bpf_map__value_size(map), bpf_map__max_entries(map),
+    bpf_map__map_flags(map), 0)
   if descriptor < 0 { throw loadError(Errno(rawValue: -descriptor), log: "") }
   // libbpf keeps a duplicate, and the kernel's name for the map.
   defer { close(descriptor) }

@@ -12,9 +12,9 @@ struct RuleEngine: ~Copyable {
   /// Actions, by slot.
   private let records: MappedArray
   private let members: MappedArray
-  private let tallies: MappedArray
-  private let cacheBits: Int
-  private let cpuCount: Int
+  /// Counters and flow caches, by CPU.
+  private let cpus: MappedArray
+  private let layout: CPULayout
 
   /// Slots that no set has.
   private var freeSlots: [UInt32]
@@ -23,48 +23,37 @@ struct RuleEngine: ~Copyable {
   private var memberPool = RunPool(0..<RuleCapacity.members)
 
   /// Opens the program and makes its maps.
-  ///
-  /// - Parameter cacheSize: flows that each processor's cache has places for, rounded up to a power
-  ///   of two.
   init(
-    _ kind: RuleObject.Program, over plain: borrowing ProgramObject, cacheSize: Int, cpuCount: Int,
-    acceptsFragments: Bool
+    _ kind: RuleObject.Program, over plain: borrowing ProgramObject, layout: CPULayout,
+    cpuCount: Int, acceptsFragments: Bool
   ) throws(XDPError) {
-    let bits = min(20, max(4, Int.bitWidth - (cacheSize - 1).leadingZeroBitCount))
     let object = try RuleObject(
-      kind, over: plain, sizes: Self.sizes(bits, cpuCount),
+      kind, over: plain, sizes: Self.sizes(cpuCount), layout: layout,
       acceptsFragments: acceptsFragments)
     let memory = try RuleMemory(of: object)
-    let records = try object.map("rules")
-    let members = try object.map("members")
-    let tallies = try object.map("tallies")
+    let records = try object.map(.rules)
+    let members = try object.map(.members)
+    let cpus = try object.map(CPULayout.mapName)
     // Nothing fails from here on.
-    cacheBits = bits
-    self.cpuCount = cpuCount
+    self.layout = layout
+    self.cpus = cpus
     self.object = object
     self.memory = memory
     self.records = records
     self.members = members
-    self.tallies = tallies
     freeSlots = (1..<UInt32(RuleCapacity.slots)).reversed()
   }
 
-  private static func sizes(_ cacheBits: Int, _ cpuCount: Int) -> [String: Int] {
-    let others = [
-      "rules": RuleCapacity.slots, "members": RuleCapacity.members,
-      "tallies": cpuCount * RuleCapacity.slots, "flows": cpuCount << cacheBits,
-      "rare_keys": cpuCount << cacheBits,
-      "tags": (cpuCount << cacheBits + RuleCapacity.tags - 1) / RuleCapacity.tags,
-    ]
-    return RuleMemory.sizes.merging(others) { $1 }
+  private static func sizes(_ cpuCount: Int) -> [String: Int] {
+    RuleMemory.sizes.merging([CPULayout.mapName: cpuCount]) { $1 }
   }
 
   /// Another of the programs over the same maps.
   mutating func take(_ object: consuming RuleObject) { self.object = object }
 
-  /// Every map but those that the program without rules has.
+  /// The maps that programs with rules have in common, but for those of the one without.
   func maps() -> [String: Int32] {
-    Self.sizes(cacheBits, cpuCount).keys.reduce(into: [:]) { $0[$1] = object.descriptor(of: $1) }
+    Self.sizes(cpus.count).keys.reduce(into: [:]) { $0[$1] = object.descriptor(of: $1) }
   }
 
   /// The program's descriptor, once it is loaded.
@@ -88,9 +77,7 @@ struct RuleEngine: ~Copyable {
   mutating func write(
     _ tables: borrowing RuleTables, slots: [UInt32], owners: [RuleID]
   ) -> Int? {
-    guard let set = sets.free, memory.write(tables, set: set, cacheBits: cacheBits) else {
-      return nil
-    }
+    guard let set = sets.free, memory.write(tables, set: set) else { return nil }
     sets.take(set, slots: slots, owners: owners)
     return set
   }
@@ -126,19 +113,38 @@ struct RuleEngine: ~Copyable {
   func descriptor(of map: String) -> Int32 { object.descriptor(of: map) }
 
   /// Empties the cache.
-  func forgetFlows() throws(XDPError) {
-    let flows = try object.map("flows")
-    for place in 0..<flows.count { flows.store(UInt32(0), place, 0) }
+  func forgetFlows() {
+    for cpu in 0..<cpus.count {
+      for place in 0..<layout.places { cpus.store(UInt32(0), cpu, CPULayout.flow(at: place)) }
+    }
+  }
+
+  /// What was counted of one port's packets, CPU by CPU: `SteeringCounters` adds it up.
+  func counters(ofPort number: Int) -> [UInt64] {
+    let first = CPULayout.counters(of: number)
+    return (0..<cpus.count).flatMap { cpu in
+      (0..<SteeringCounters.wordCount).map { cpus.load(cpu, first + 8 * $0) }
+    }
+  }
+
+  /// A port starts from zero.
+  func resetCounters(ofPort number: Int) {
+    let first = CPULayout.counters(of: number)
+    for cpu in 0..<cpus.count {
+      for word in 0..<SteeringCounters.wordCount {
+        cpus.store(UInt64(0), cpu, first + 8 * word)
+      }
+    }
   }
 
   /// What was counted in one slot, over all processors.
   func counters(of slot: UInt32) -> RuleCounters {
     var sum = RuleCounters()
-    for cpu in 0..<cpuCount {
-      let index = cpu * RuleCapacity.slots + Int(slot)
-      sum.packets += tallies.load(index, 0)
-      sum.bytes += tallies.load(index, 8)
-      sum.lastTick = max(sum.lastTick, tallies.load(index, 16))
+    let tally = CPULayout.tally(of: Int(slot))
+    for cpu in 0..<cpus.count {
+      sum.packets += cpus.load(cpu, tally)
+      sum.bytes += cpus.load(cpu, tally + 8)
+      sum.lastTick = max(sum.lastTick, cpus.load(cpu, tally + 16))
     }
     return sum
   }
@@ -161,10 +167,9 @@ struct RuleEngine: ~Copyable {
       for (at, socket) in table.sockets.enumerated() { members.store(socket, first + at, 0) }
     }
     write(target, id: id, firstMember: first, at: Int(slot))
-    for cpu in 0..<cpuCount {
-      for offset in [0, 8, 16] {
-        tallies.store(UInt64(0), cpu * RuleCapacity.slots + Int(slot), offset)
-      }
+    let tally = CPULayout.tally(of: Int(slot))
+    for cpu in 0..<cpus.count {
+      for offset in [0, 8, 16] { cpus.store(UInt64(0), cpu, tally + offset) }
     }
     return slot
   }

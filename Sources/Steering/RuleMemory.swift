@@ -1,6 +1,6 @@
 import XSK
 
-/// The maps that hold the tables of the sets.
+/// The maps, and parts of one, that hold the tables of the sets.
 ///
 /// Each set takes as much of them as it needs: there is room for two of the greatest size, or for
 /// eight of 1,000 rules with some negations and ranges.
@@ -18,9 +18,9 @@ struct RuleMemory: ~Copyable {
   }
 
   init(of object: borrowing RuleObject) throws(XDPError) {
-    let sets = try object.map("sets")
-    let shapes = try object.map("shapes")
-    let heads = try object.map("heads")
+    let sets = try object.map(.sets)
+    let shapes = try object.map(.shapes)
+    let heads = try object.map(.heads)
     let entries = try object.map("entries")
     let clauses = try object.map("clauses")
     // Nothing fails from here on.
@@ -34,15 +34,14 @@ struct RuleMemory: ~Copyable {
   /// How many elements each map has.
   static var sizes: [String: Int] {
     [
-      "sets": RuleCapacity.sets, "shapes": RuleCapacity.sets * RuleCapacity.shapes,
-      "heads": RuleCapacity.largeSets * RuleCapacity.heads,
+      RuleCapacity.Table.mapName: 1,
       "entries": 1 + RuleCapacity.largeSets * RuleCapacity.entries,
       "clauses": RuleCapacity.largeSets * RuleCapacity.clauses,
     ]
   }
 
   /// Writes a set that takes up nothing yet; false if there is no room for it.
-  mutating func write(_ tables: borrowing RuleTables, set: Int, cacheBits: Int) -> Bool {
+  mutating func write(_ tables: borrowing RuleTables, set: Int) -> Bool {
     let all = tables.deciding + tables.counting
     guard let runs = takeRuns(all, tables.entries.count, tables.clauseCount) else { return false }
     self.runs[set] = runs
@@ -59,8 +58,7 @@ struct RuleMemory: ~Copyable {
     sets.store(UInt32(tables.counting.count), set, 68)
     sets.store(UInt32(tables.entries.count), set, 72)
     sets.store(UInt32(firstEntry), set, 76)
-    sets.store(UInt32(cacheBits), set, 80)
-    sets.store(tables.mask.reach, set, 84)
+    sets.store(tables.mask.reach, set, 80)
     return true
   }
 

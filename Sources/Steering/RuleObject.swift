@@ -48,10 +48,12 @@ import XSK
   private static let logSize = 1 << 20
 
   /// Opens the object and makes its maps, over those of the program without rules and, if given,
-  /// those of another with rules; `device` is whom to ask, for the program that does.
+  /// those of another with rules, whose flow cache lies as theirs; `device` is whom to ask, for the
+  /// program that does.
   init(
     _ kind: Program, over plain: borrowing ProgramObject, sizes: [String: Int],
-    sharing maps: [String: Int32] = [:], device: Interface? = nil, acceptsFragments: Bool
+    layout: CPULayout, sharing maps: [String: Int32] = [:], device: Interface? = nil,
+    acceptsFragments: Bool
   ) throws(XDPError) {
     let log = UnsafeMutablePointer<CChar>.allocate(capacity: Self.logSize)
     unsafe log.initialize(to: 0)
@@ -65,16 +67,20 @@ import XSK
       unsafe log.deallocate()
       throw loadError(code, log: "")
     }
+    let cpuMap = unsafe bpf_object__find_map_by_name(object, CPULayout.mapName)
+    precondition(
+      unsafe Int(bpf_map__value_size(cpuMap)) == CPULayout.flow(at: 0),
+      "the embedded object has other counters")
     var shared = maps
     shared["sockets"] = plain.sockets
     shared[ProgramObject.settingsName] = plain.settingsMap
-    shared["counters"] = plain.counters
     do throws(XDPError) {
       for (name, descriptor) in shared {
         _ = unsafe bpf_map__reuse_fd(bpf_object__find_map_by_name(object, name), descriptor)
       }
       for (name, size) in sizes where shared[name] == nil {
-        try unsafe makeMap(name, of: object, size: size)
+        let elementSize = name == CPULayout.mapName ? layout.byteCount : nil
+        try unsafe makeMap(name, of: object, size: size, elementSize: elementSize)
       }
     } catch {
       unsafe bpf_object__close(object)
@@ -85,6 +91,7 @@ import XSK
       _ = unsafe bpf_map__set_autocreate(
         bpf_object__find_map_by_name(object, "findings"), false)
     }
+    unsafe layout.write(into: object)
     unsafe Self.choose(kind, of: object, device, acceptsFragments)
     self.kind = kind
     self.device = device
@@ -148,8 +155,18 @@ import XSK
   func map(_ name: String) throws(XDPError) -> MappedArray {
     let map = unsafe bpf_object__find_map_by_name(object, name)
     return try unsafe MappedArray(
-      map: bpf_map__fd(map), size: Int(bpf_map__value_size(map)),
+      map: bpf_map__fd(map), stride: (Int(bpf_map__value_size(map)) + 7) / 8 * 8,
       count: Int(bpf_map__max_entries(map)))
+  }
+
+  /// One of the program's tables, mapped.
+  func map(_ table: RuleCapacity.Table) throws(XDPError) -> MappedArray {
+    let map = unsafe bpf_object__find_map_by_name(object, RuleCapacity.Table.mapName)
+    precondition(
+      unsafe Int(bpf_map__value_size(map)) == RuleCapacity.Table.byteCount,
+      "the embedded object has other tables")
+    return try unsafe MappedArray(
+      map: bpf_map__fd(map), from: table.offset, stride: table.stride, count: table.count)
   }
 
   private static func choose(

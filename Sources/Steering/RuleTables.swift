@@ -60,7 +60,7 @@ struct RuleTables {
   }
 }
 
-/// How much there is room for: the constants of bpf/steer.h and bpf/search.h, or chosen here.
+/// How much there is room for: the constants of bpf/steer.h and bpf/rules.h, or chosen here.
 enum RuleCapacity {
   /// Sets that packets may be looking at (`SETS`): those in force, and those before.
   static let sets = 8
@@ -79,8 +79,42 @@ enum RuleCapacity {
   static let heads = 4 * entries + shapes << leastHeadBits
   static let leastHeadBits = 4
   static let members = 16_384
-  /// Of places in the flow cache, that lie in one line: `TAGS` of the program.
-  static let tags = 32
   /// Of one entry: `CLAUSES` of the program.
   static let entryClauses = 32
+}
+
+extension RuleCapacity {
+  /// What lies in the program's own variables: `struct tables` of bpf/rules.h.
+  enum Table: CaseIterable {
+    case sets, rules, members, shapes, heads
+
+    /// What libbpf calls the map of those variables.
+    static let mapName = ".bss"
+
+    var stride: Int {
+      switch self {
+      case .sets: 128
+      case .rules: 64
+      case .shapes: 80
+      case .members, .heads: 4
+      }
+    }
+
+    var count: Int {
+      switch self {
+      case .sets: RuleCapacity.sets
+      case .rules: RuleCapacity.slots
+      case .members: RuleCapacity.members
+      case .shapes: RuleCapacity.sets * RuleCapacity.shapes
+      case .heads: RuleCapacity.largeSets * RuleCapacity.heads
+      }
+    }
+
+    /// One after the other.
+    var offset: Int {
+      Self.allCases.prefix { $0 != self }.reduce(0) { $0 + $1.stride * $1.count }
+    }
+
+    static var byteCount: Int { allCases.reduce(0) { $0 + $1.stride * $1.count } }
+  }
 }

@@ -20,4 +20,20 @@ public struct SteeringCounters: Sendable, Hashable {
 
   /// None yet.
   public init() {}
+
+  /// The sum of `struct counters` of bpf/steer.h, one after the other.
+  init(_ words: [UInt64]) {
+    for first in stride(from: 0, to: words.count, by: Self.wordCount) {
+      kernel += words[first]
+      socket += words[first + 1]
+      noSocket += words[first + 2]
+      dropped += words[first + 3]
+      forwarded += words[first + 4]
+      returned += words[first + 5]
+      hung += words[first + 6]
+    }
+  }
+
+  /// Of `struct counters`.
+  static let wordCount = 8
 }

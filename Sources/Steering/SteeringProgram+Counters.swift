@@ -6,35 +6,24 @@ extension SteeringProgram {
   ///
   /// One system call.
   public func counters(of interface: Interface) throws(XDPError) -> SteeringCounters {
-    var sum = SteeringCounters()
-    guard let port = port(interface) else { return sum }
+    guard let port = port(interface) else { return SteeringCounters() }
     var key = UInt32(port.number)
-    var words = [UInt64](repeating: 0, count: Self.counterWords * cpuCount)
+    var words = [UInt64](repeating: 0, count: SteeringCounters.wordCount * cpuCount)
     // The kernel writes eight words for each possible CPU.
     let result = unsafe bpf_map_lookup_elem(object.counters, &key, &words)
     guard result == 0 else { throw mapError("read the counters of \(interface.name)", result) }
-    for first in stride(from: 0, to: words.count, by: Self.counterWords) {
-      sum.kernel += words[first]
-      sum.socket += words[first + 1]
-      sum.noSocket += words[first + 2]
-      sum.dropped += words[first + 3]
-      sum.forwarded += words[first + 4]
-      sum.returned += words[first + 5]
-      sum.hung += words[first + 6]
-    }
-    return sum
+    // And those of the program with rules, from when the first came.
+    return SteeringCounters(words + (engine?.counters(ofPort: port.number) ?? []))
   }
 
   /// A port starts from zero, also when another interface had its number before.
   func resetCounters(_ number: Int) {
     var key = UInt32(number)
-    let zeros = [UInt64](repeating: 0, count: Self.counterWords * cpuCount)
+    let zeros = [UInt64](repeating: 0, count: SteeringCounters.wordCount * cpuCount)
     // The kernel reads eight words for each possible CPU.
     _ = unsafe bpf_map_update_elem(object.counters, &key, zeros, 0)
+    engine?.resetCounters(ofPort: number)
   }
-
-  /// `struct counters` of bpf/steer.h.
-  private static var counterWords: Int { 8 }
 
   var cpuCount: Int { max(1, Int(libbpf_num_possible_cpus())) }
 

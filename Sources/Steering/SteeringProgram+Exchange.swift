@@ -30,8 +30,8 @@ extension SteeringProgram {
     // The counters say when a packet was last seen in the kernel's ticks.
     try startClock()
     let made = try RuleEngine(
-      writesFacts ? .tellingFacts : .deciding, over: object, cacheSize: flowCacheSize,
-      cpuCount: cpuCount, acceptsFragments: acceptsFragments)
+      writesFacts ? .tellingFacts : .deciding, over: object,
+      layout: layout, cpuCount: cpuCount, acceptsFragments: acceptsFragments)
     if !usesDispatcher { try made.load() }
     engine = consume made
     do throws(XDPError) {
@@ -92,8 +92,8 @@ extension SteeringProgram {
     guard engine != nil else { return }
     let kind: RuleObject.Program = asked == nil ? .tellingFacts : .askingDriver
     let next = try RuleObject(
-      writesFacts ? kind : .deciding, over: object, sizes: [:], sharing: engine?.maps() ?? [:],
-      device: asked, acceptsFragments: acceptsFragments)
+      writesFacts ? kind : .deciding, over: object, sizes: [:], layout: layout,
+      sharing: engine?.maps() ?? [:], device: asked, acceptsFragments: acceptsFragments)
     if !usesDispatcher { try next.load() }
     engine?.take(next)
     try exchange()

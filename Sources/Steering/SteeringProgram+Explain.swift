@@ -66,7 +66,7 @@ extension SteeringProgram {
     _ packet: [UInt8], _ interface: Interface, _ queue: Int, count: Int
   ) throws(XDPError) -> (winner: UInt32, [(bits: KeyWords, clause: Int)]) {
     let object = try RuleObject(
-      .explaining, over: self.object, sizes: ["findings": 1 + count],
+      .explaining, over: self.object, sizes: ["findings": 1 + count], layout: layout,
       sharing: engine?.maps() ?? [:],
       acceptsFragments: acceptsFragments)
     try object.load()

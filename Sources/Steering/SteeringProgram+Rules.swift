@@ -129,7 +129,7 @@ extension SteeringProgram {
     if confirmWithin != nil { try startClock() }
     // Numbers begin anew: nothing that the cache keeps under one may be taken for another set's. So
     // it is emptied twice on the way, for each number once while it is not in force.
-    if nextWord & SteeringWord.lastNumber >> 1 == 0 { try engine?.forgetFlows() }
+    if nextWord & SteeringWord.lastNumber >> 1 == 0 { engine?.forgetFlows() }
     // What no packet escapes and asks no further question needs no look at the packet.
     let first = order.first.map { next.rules[$0].rule }
     let plain = first.flatMap { $0.namesAll && !writesFacts ? $0.action.plain : nil }

@@ -38,7 +38,7 @@ public struct SteeringProgram: ~Copyable {
   var usesDispatcher: Bool
   let socketCapacity: Int
   let acceptsFragments: Bool
-  let flowCacheSize: Int
+  let layout: CPULayout
   /// Whether facts are written in front of what goes to a socket.
   var writesFacts = false
   /// Whether they say when the program saw the packet.
@@ -51,12 +51,13 @@ public struct SteeringProgram: ~Copyable {
   /// Prepares the program, attached to nothing yet.
   ///
   /// - Parameter socketCapacity: queues of all interfaces together.
-  /// - Parameter flowCacheSize: flows that each processor remembers once there are rules, 64 bytes
-  ///   each; a flow that finds no place is classified packet by packet.
+  /// - Parameter flowCacheSize: flows that each processor remembers once there are rules, 82 bytes
+  ///   each; a flow that finds no place is classified packet by packet. A power of two, rounded up,
+  ///   to 2^20 at most, before Linux 6.0 to 2^15.
   /// - Parameter acceptsFragments: whether packets of several fragments reach the program; MTUs
   ///   beyond one page need it, Linux before 5.18 does not have it.
   ///
-  /// Throws `.notPermitted`, `.unsupported` or `.memoryLimit`.
+  /// Throws `.configuration`, `.notPermitted`, `.unsupported` or `.memoryLimit`.
   public init(
     socketCapacity: Int = 256, acceptsFragments: Bool = false, flowCacheSize: Int = 16_384
   ) throws(XDPError) {
@@ -65,6 +66,12 @@ public struct SteeringProgram: ~Copyable {
         .configuration, operation: "load the steering program",
         reason: "there cannot be \(socketCapacity) sockets", remedy: "ask for 1 to 65536")
     }
+    guard CPULayout.flowCounts.contains(flowCacheSize) else {
+      throw XDPError(
+        .configuration, operation: "load the steering program",
+        reason: "the cache cannot have \(flowCacheSize) flows",
+        remedy: "ask for 1 to \(CPULayout.flowCounts.upperBound)")
+    }
     let object = try ProgramObject(socketCount: socketCapacity, acceptsFragments: acceptsFragments)
     let usesDispatcher = Self.kernelHasDispatcher()
     // Under the dispatcher libxdp loads the program, for the dispatcher it goes with.
@@ -72,7 +79,7 @@ public struct SteeringProgram: ~Copyable {
     word = SteeringWord(set: nil, defaultAction: 0, number: 0)
     object.settings.setRules(word)
     self.object = object
-    self.flowCacheSize = flowCacheSize
+    layout = CPULayout(flowCount: flowCacheSize)
     self.usesDispatcher = usesDispatcher
     self.socketCapacity = socketCapacity
     self.acceptsFragments = acceptsFragments

@@ -12,7 +12,8 @@ public struct XDPError: Error, Sendable {
     case interfaceDown
     /// The interface vanished while it was in use.
     case interfaceGone
-    /// A capability is missing: `CAP_NET_RAW`, `CAP_BPF`, `CAP_NET_ADMIN` or `CAP_IPC_LOCK`.
+    /// A capability is missing: `CAP_NET_RAW`, `CAP_BPF`, `CAP_PERFMON`, `CAP_NET_ADMIN` or
+    /// `CAP_IPC_LOCK`.
     case notPermitted
     /// The interface does not have that queue.
     case noSuchQueue

@@ -113,7 +113,8 @@ struct BindErrorTests {
   @Test(
     "Without a capability: which one",
     arguments: [
-      (Capability.netRaw, "CAP_NET_RAW"), (.netAdmin, "CAP_NET_ADMIN"),
+      (Capability.netRaw, "CAP_NET_RAW"), (.netAdmin, "CAP_NET_ADMIN"), (.bpf, "CAP_BPF"),
+      (.perfmon, "CAP_PERFMON"),
     ])
   func notPermitted(_ capability: Capability, _ name: String) async throws {
     try await withNetworkNamespace {

@@ -27,7 +27,8 @@ struct BoundProgramTests {
     // Bound to no device here, so the kernel refuses it; libbpf has put it together by then.
     let plain = try ProgramObject(socketCount: 1, acceptsFragments: false)
     let object = try RuleObject(
-      .askingDriver, over: plain, sizes: [:], acceptsFragments: false)
+      .askingDriver, over: plain, sizes: [:], layout: CPULayout(flowCount: 16),
+      acceptsFragments: false)
     _ = refusal { () throws(XDPError) in try object.load() }
     let found = unsafe bpf_object__find_program_by_name(object.object, "martlet_driver")
     let count = unsafe Int(bpf_program__insn_cnt(found))

@@ -37,7 +37,7 @@ struct FlowCacheTests {
   }
 
   @Test(
-    "Nearly all of 4,096 flows are known at once, whatever they differ in",
+    "All of 4,096 flows get known, whatever they differ in, and whoever has their tags",
     arguments: Sides.allCases)
   func spread(_ sides: Sides) async throws {
     try await withNetworkNamespace {
@@ -53,21 +53,19 @@ struct FlowCacheTests {
       let packets = (0..<64 * 64).map { sides.packet(UInt8($0 / 64), UInt8($0 % 64)) }
       var searches: [UInt64] = []
       // The thread may move, and each processor has a cache of its own.
-      for _ in 0..<30 where searches.last.map({ $0 > 400 }) ?? true {
+      for _ in 0..<200 where searches.last.map({ $0 > 2 }) ?? true {
         let before = try searchCount(bench)
         for packet in packets { #expect(try bench.trial(packet) == .socket) }
         searches.append(try searchCount(bench) - before)
       }
-      #expect(try #require(searches.last) <= 400, "\(searches)")
+      #expect(try #require(searches.last) <= 2, "\(searches)")
     }
   }
 
   /// Packets of port 0 that were searched for, over all CPUs: `counters.searched` of bpf/steer.h.
   private func searchCount(_ bench: borrowing Bench) throws -> UInt64 {
-    var key: UInt32 = 0
-    var words = [UInt64](repeating: 0, count: 8 * bench.program.cpuCount)
-    let result = unsafe bpf_map_lookup_elem(bench.program.object.counters, &key, &words)
-    guard result == 0 else { throw TestKitError("counters: errno \(-result)") }
+    let counted = bench.program.engine?.counters(ofPort: 0)
+    let words = try #require(counted)
     return stride(from: 7, to: words.count, by: 8).reduce(0) { $0 + words[$1] }
   }
 }

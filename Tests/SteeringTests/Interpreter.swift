@@ -7,9 +7,9 @@ import XSK
 
 /// Runs a BPF program instruction by instruction, over the kernel's own maps, and counts them.
 ///
-/// Exact where nanoseconds are not. A helper counts as one instruction.
-///
-/// The instructions are those that libbpf gave to the kernel, before the kernel rewrote any.
+/// Exact where nanoseconds are not. The instructions are those that libbpf gave to the kernel,
+/// before the kernel rewrote any. A helper counts as one, but for a look into an array: it counts
+/// as the instructions that the kernel puts in its place.
 @safe final class Interpreter {
   private let code: UnsafePointer<bpf_insn>
   /// Where the maps lie, by descriptor, and the size of an element.
@@ -25,6 +25,8 @@ import XSK
   }
 
   private static let context: UInt64 = 0xC0FF_EE00_0000
+  /// Instructions of a look into an array (`array_map_gen_lookup` of kernel/bpf/arraymap.c).
+  private static let lookup = 6
 
   init(_ program: borrowing SteeringProgram, _ packet: [UInt8], _ interface: Interface) throws {
     guard let engine = unsafe program.engine?.programObject() else {
@@ -61,8 +63,11 @@ import XSK
     let size = (stride * count + 4095) / 4096 * 4096
     let flags =
       unsafe bpf_map__map_flags(map) & (1 << 10) == 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED
+    // Constants are nobody's to write any more (BPF_F_RDONLY_PROG).
+    let isConstant = unsafe bpf_map__map_flags(map) & (1 << 7) != 0
     let memory = unsafe mmap(
-      nil, size, PROT_READ | PROT_WRITE, flags, flags == MAP_SHARED ? descriptor : -1, 0)
+      nil, size, isConstant ? PROT_READ : PROT_READ | PROT_WRITE, flags,
+      flags == MAP_SHARED ? descriptor : -1, 0)
     guard unsafe memory != MAP_FAILED, let base = unsafe memory else {
       throw TestKitError("map: errno \(errno)")
     }
@@ -212,6 +217,7 @@ import XSK
       let index = Int(load(arguments[1], 0))
       guard let map = maps[descriptor] else { throw TestKitError("no map \(descriptor)") }
       guard index < map.count else { return 0 }
+      executed += Self.lookup - 1
       return map.base + UInt64(index * map.stride)
     case 51: return UInt64(XDP_REDIRECT.rawValue)
     case 181:

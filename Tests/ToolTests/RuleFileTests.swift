@@ -82,6 +82,29 @@ struct RuleFileTests {
     }
   }
 
+  @Test("The capabilities that --help names are enough, with rules and facts")
+  func capabilities() async throws {
+    try await withNetworkNamespace {
+      let wires = try Wires()
+      let file = try RuleTextFile("udp dst port 1003 -> drop\n")
+      let said = try runProgram([try builtProgram("martlet"), "--help"])
+      let sentence = try #require(
+        said.split(separator: "Needs root or ").last?.split(separator: ".").first)
+      let names = sentence.split { !($0.isLetter || $0 == "_") }.filter { $0.hasPrefix("CAP_") }
+      #expect(names.count == 4)
+      let set = names.map { "+" + $0.dropFirst(4).lowercased() }.joined(separator: ",")
+      let tool = try Tool(
+        ["forward", "left", "right", "--json", "--facts", "--rules", file.path]
+          + Tool.littleMemory, through: ["setpriv", "--bounding-set", "-all,\(set)"])
+      try #require(try tool.process.waitForOutput("martlet: ", timeout: .seconds(20)))
+      try #require(tool.errorLines.first?.contains("attached by") == true, "\(tool.errorLines)")
+      let packet = PacketBuilder().udp(payload: [1, 2, 3])
+      try wires.left.send([packet])
+      #expect(try wires.right.receive(1, timeout: .seconds(10)) == [packet])
+      _ = try tool.stop()
+    }
+  }
+
   @Test("The rules decide first, and what none names is forwarded")
   func rulesDecideFirst() async throws {
     try await withNetworkNamespace {

@@ -10,9 +10,9 @@ import ArgumentParser
       what was received, sent and dropped, and where every frame is. Interfaces are left as they \
       were found.
 
-      Needs root or CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF. Exit status: 0 for success, 1 if \
-      something could not be done (one line on standard error says what, why and what to do), \
-      64 for wrong arguments.
+      Needs root or CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON. Exit status: 0 for \
+      success, 1 if something could not be done (one line on standard error says what, why and \
+      what to do), 64 for wrong arguments.
       """,
     subcommands: [
       ForwardCommand.self, ReflectCommand.self, SinkCommand.self, GenerateCommand.self,

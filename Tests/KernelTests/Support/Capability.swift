@@ -8,6 +8,7 @@ enum Capability: Int {
   case netRaw = 13
   case ipcLock = 14
   case sysAdmin = 21
+  case perfmon = 38
   case bpf = 39
 }
 

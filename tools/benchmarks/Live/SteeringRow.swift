@@ -104,12 +104,15 @@ private struct RuleLoad {
   /// Nanoseconds that a packet may take more than one that is dropped by a bare program.
   var target: Double?
 
-  /// More flows than the program's cache holds, by turns: each packet is searched for, and is the
-  /// first of its flow that the cache remembers, so that it leaves a tag there and no more.
+  /// Far more flows than the program's cache holds, by turns: each packet is searched for, and is
+  /// the first of its flow that the cache remembers, so that it mostly leaves a tag and no more.
   ///
-  /// They differ in the source port, so a rule has to ask for it: to rules that do not, all of them
-  /// are one flow.
-  private static let endless = 1 << 16
+  /// They differ in the source's port and address, so rules have to ask for both: to rules that do
+  /// not, many of them are one flow.
+  private static let endless = 1 << 22
+
+  /// A rule behind those that name the packets, which asks for the source's address.
+  private static let asksAddress = "udp and src host 203.0.113.1 -> drop"
 
   /// So many rules, of which the last names the packets.
   private static func many(_ count: Int) -> [String] {
@@ -117,18 +120,19 @@ private struct RuleLoad {
       + ["udp -> drop"]
   }
 
-  /// Rules with four different masks, of which the last names the packets.
-  private static let shapes = (0..<4).map { number in
-    "udp and dst net \(number == 3 ? "192.0.0.0/16" : "193.0.0.0/\(24 - number)") "
-      + "and src port 0-65534 -> drop"
-  }
+  /// Rules with four different masks, of which the last names the packets, and one behind them.
+  private static let shapes =
+    (0..<4).map { number in
+      "udp and dst net \(number == 3 ? "192.0.0.0/16" : "193.0.0.0/\(24 - number)") "
+        + "and src port 0-65534 -> drop"
+    } + [asksAddress]
 
   static let quick = [
     RuleLoad(name: "known flow, 1 rule", rules: many(1), flows: 1, target: 25),
     RuleLoad(name: "known flow, 4096 rules", rules: many(4094), flows: 1, target: 25),
     RuleLoad(
-      name: "new flows, 1 rule", rules: ["udp and src port 0-65534 -> drop"], flows: endless,
-      target: 110),
+      name: "new flows, 1 rule", rules: ["udp and src port 0-65534 -> drop", asksAddress],
+      flows: endless, target: 110),
   ]
 
   static let all =
