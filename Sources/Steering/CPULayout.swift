@@ -1,5 +1,4 @@
 import CXDP
-import XSK
 
 /// How what each CPU has for itself lies in the map `cpus`: counters of ports and of rules, and the
 /// flow cache (`struct cpu` and `struct layout` of bpf/rules.h).
@@ -13,9 +12,9 @@ struct CPULayout {
   /// Flows that anybody may ask room for.
   static let flowCounts = 1...1 << 20
 
-  /// Rounds up, to 16 places at least.
+  /// Rounds up, to 16 places at least; the count is one of `flowCounts`.
   init(flowCount: Int) {
-    places = 1 << min(20, max(4, Int.bitWidth - (flowCount - 1).leadingZeroBitCount))
+    places = 1 << max(4, Int.bitWidth - (flowCount - 1).leadingZeroBitCount)
   }
 
   /// Of one CPU: whole lines of the processor's cache, so that the next CPU's begin with one.

@@ -62,6 +62,28 @@ struct FlowCacheTests {
     }
   }
 
+  @Test("A size that cannot be one is refused", arguments: [0, -1, (1 << 20) + 1, .max])
+  func refusedSize(_ size: Int) {
+    let error = refusal { () throws(XDPError) in _ = try SteeringProgram(flowCacheSize: size) }
+    #expect(error?.kind == .configuration && error?.reason.contains("\(size) flows") == true)
+  }
+
+  // The last is one whose element of the map is longer than 4 MiB.
+  @Test("Few flows or many may be asked room for", arguments: [1, 17, 100_000])
+  func size(_ size: Int) async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench(queueCount: 1, flowCacheSize: size)
+      try bench.program.setRules([Rule(.udp(destinationPort: 1002), .drop), Rule(.arp, .kernel)])
+      for port in 1001...1003 as ClosedRange<UInt16> {
+        var builder = PacketBuilder()
+        builder.destination.port = port
+        let packet = builder.udp()
+        // New, with its tag there, and known.
+        for _ in 0..<3 { #expect(try bench.trial(packet) == (port == 1002 ? .drop : .kernel)) }
+      }
+    }
+  }
+
   /// Packets of port 0 that were searched for, over all CPUs: `counters.searched` of bpf/steer.h.
   private func searchCount(_ bench: borrowing Bench) throws -> UInt64 {
     let counted = bench.program.engine?.counters(ofPort: 0)
