@@ -226,6 +226,7 @@ extension Engine {
     var options = BindOptions()
     options.usesMultiBuffer = control.configuration.takesFragments
     for (interface, queue, _) in wanted {
+      QueueSteering.restore(interface)
       let socket = try umem.bind(interface, queue: queue, mode: rung, options: options)
       InterruptDeferral.restore(socket)
       if isBusyPolling { try socket.preferBusyPoll(budget: Self.pollBudget) }

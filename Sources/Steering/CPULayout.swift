@@ -1,4 +1,5 @@
 import CXDP
+import XSK
 
 /// How what each CPU has for itself lies in the map `cpus`: counters of ports and of rules, and the
 /// flow cache (`struct cpu` and `struct layout` of bpf/rules.h).
@@ -19,6 +20,17 @@ struct CPULayout {
 
   /// Of one CPU: whole lines of the processor's cache, so that the next CPU's begin with one.
   var byteCount: Int { (tags + Self.tagSize * places + 63) / 64 * 64 }
+
+  /// How many CPUs' elements the map has to have: one more than the greatest number that a CPU of
+  /// this machine may ever get, as some numbers may be no CPU's.
+  ///
+  /// `list` is the kernel's, such as `0-3,8-11`; without one the CPUs are counted.
+  static func cpuCount(
+    possible list: String? = try? TextFile.contents(of: "/sys/devices/system/cpu/possible")
+  ) -> Int {
+    let last = list?.split { !$0.isWholeNumber }.last.flatMap { Int($0) }
+    return last.map { $0 + 1 } ?? max(1, Int(libbpf_num_possible_cpus()))
+  }
 
   /// Where a port's counters on a CPU stand, and a rule's.
   static func counters(of port: Int) -> Int { 8 * SteeringCounters.wordCount * port }

@@ -43,13 +43,16 @@ struct JiffiesClock {
   /// The tick counter now.
   var ticks: UInt64 { jiffies &+ (Self.now &- nanoseconds) / tick }
 
-  /// As many ticks as last at least so long, and one for that which has begun.
+  /// As many ticks as last at least so long, and one for that which has begun; what is longer than
+  /// a century lasts a century.
   func ticks(in duration: Duration) -> UInt64 {
-    let (seconds, attoseconds) = duration.components
-    let length =
-      UInt64(max(0, seconds)) * 1_000_000_000 + UInt64(max(0, attoseconds)) / 1_000_000_000
+    let (seconds, attoseconds) = min(max(.zero, duration), Self.longest).components
+    let length = UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds) / 1_000_000_000
     return (length + tick - 1) / tick + 1
   }
+
+  /// Its nanoseconds are a number of 64 bits, with a sign too.
+  private static let longest = Duration.seconds(100 * 365 * 86_400)
 
   /// How long ago the counter stood there.
   func age(of moment: UInt64) -> Duration {

@@ -55,7 +55,7 @@ public struct Match: Sendable, Hashable {
 extension Match {
   /// Every frame: runts, LLC and LLDP too.
   ///
-  /// As the first rule it spares the program from looking at packets.
+  /// As the only rule it spares the program from looking at packets.
   public static var everything: Match { Match() }
 
   /// Address resolution for IPv4.

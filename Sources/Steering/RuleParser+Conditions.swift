@@ -22,7 +22,10 @@ extension RuleParser {
       _ = try take(oneOf: ["vlan"])
       try set(&match.innerVLAN, try tag(), isNegated, word)
     case "ether": try ether(&match, isNegated, word)
-    case "ip", "ip6": try set(&match.version, word.text == "ip" ? 4 : 6, isNegated, word)
+    case "ip", "ip6":
+      if isVersionImplied { match.version = nil }
+      isVersionImplied = false
+      try set(&match.version, word.text == "ip" ? 4 : 6, isNegated, word)
     case "arp": try set(&match.type, .arp, isNegated, word)
     case "src": try end(&match.source, &match.sourcePorts, isNegated, word)
     case "dst": try end(&match.destination, &match.destinationPorts, isNegated, word)
@@ -36,7 +39,8 @@ extension RuleParser {
     default:
       let reason =
         word.text.isEmpty || word.text == "->" ? "a field is missing" : "`\(word.text)` is no field"
-      throw RuleTextError(word, reason, among: Self.fields + ["not", "any", "priority"])
+      throw RuleTextError(
+        word, reason, among: Self.fields + (isNegated ? [] : ["not", "any", "priority"]))
     }
   }
 
@@ -102,7 +106,10 @@ extension RuleParser {
     }
     let isSix = word.text == "icmp6"
     try set(&match.upperProtocol, isSix ? .icmpv6 : .icmp, false, word)
-    if match.version == nil { match.version = .is(isSix ? 6 : 4) }
+    if match.version == nil {
+      match.version = .is(isSix ? 6 : 4)
+      isVersionImplied = true
+    }
   }
 
   private mutating func ipProtocol(_ word: RuleWord) throws(RuleTextError) -> IPProtocol {

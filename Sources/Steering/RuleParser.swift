@@ -5,6 +5,8 @@ struct RuleParser {
   private let words: [RuleWord]
   private let end: RuleWord
   private var at = 0
+  /// Whether the match's IP version came with `icmp` or `icmp6`, and not by itself.
+  var isVersionImplied = false
 
   init(_ text: Substring, line: Int) {
     var words: [RuleWord] = []
@@ -78,7 +80,12 @@ struct RuleParser {
   /// `[priority N] CONDITION and ... -> ACTION`.
   mutating func rule() throws(RuleTextError) -> Rule {
     var rule = Rule(.everything, .kernel)
-    if take("priority") { rule.priority = try take("a number") { Int($0) } }
+    // The least there is goes to what takes the rest.
+    if take("priority") {
+      rule.priority = try take("a number above \(Int.min)") {
+        Int($0).flatMap { $0 > .min ? $0 : nil }
+      }
+    }
     if !take("*") && !take("any") {
       repeat { try condition(&rule.match) } while try hasAnother()
     }

@@ -66,8 +66,8 @@ enum RuleCapacity {
   static let sets = 8
   /// Sets of the greatest size for which there is room, wherever those in force lie.
   static let largeSets = 3
-  /// Rules of one set.
-  static let rules = 4096
+  /// Rules of one set: the application's, and one of the engine's that takes the rest.
+  static let rules = 4096 + 1
   /// Entries of one set.
   static let entries = 8192
   static let clauses = 16_384

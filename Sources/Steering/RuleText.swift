@@ -24,7 +24,8 @@ public enum RuleText {
   /// Reads rules to add, and perhaps a line `confirm within 10s`.
   public static func parseChange(_ text: String) throws(RuleTextError) -> RuleChange {
     var change = RuleChange()
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    // However lines end: "\r\n" is one character.
+    let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
     for (number, line) in lines.enumerated() {
       var parser = RuleParser(line, line: number + 1)
       guard parser.hasMore else { continue }
@@ -112,8 +113,8 @@ extension Action: CustomStringConvertible {
 extension TCPFlagMatch: CustomStringConvertible {
   /// Such as "syn,!ack", or "any".
   public var description: String {
-    let names = RuleNames.flags.compactMap { name, flag in
-      set.contains(flag) ? name : clear.contains(flag) ? "!" + name : nil
+    let names = RuleNames.flags.flatMap { name, flag in
+      (set.contains(flag) ? [name] : []) + (clear.contains(flag) ? ["!" + name] : [])
     }
     return names.isEmpty ? "any" : names.joined(separator: ",")
   }

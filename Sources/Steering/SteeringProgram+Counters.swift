@@ -25,14 +25,16 @@ extension SteeringProgram {
     engine?.resetCounters(ofPort: number)
   }
 
-  var cpuCount: Int { max(1, Int(libbpf_num_possible_cpus())) }
+  /// Possible CPUs, for each of which the kernel reads and writes a value.
+  private var cpuCount: Int { max(1, Int(libbpf_num_possible_cpus())) }
 
-  /// What a rule has named since it was added; nil if there is no such rule, or if it is the first
-  /// of all and names every packet: then no packet is looked at, and `counters(of:)` of the
-  /// interfaces says it all.
+  /// What a rule has named since it was added; nil if there is no such rule, or if it is the only
+  /// one and names every packet: then no packet is looked at, and `counters(of:)` of the interfaces
+  /// says it all.
   ///
   /// No system call.
   public func counters(of rule: RuleID) -> RuleCounters? {
+    let (book, word) = inForce
     guard let stored = book[rule], stored.slot != 0 || word.asksRules else { return nil }
     var sum = stored.carried
     for slot in stored.earlier + [stored.slot] where slot != 0 {

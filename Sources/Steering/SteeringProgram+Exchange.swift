@@ -31,7 +31,7 @@ extension SteeringProgram {
     try startClock()
     let made = try RuleEngine(
       writesFacts ? .tellingFacts : .deciding, over: object,
-      layout: layout, cpuCount: cpuCount, acceptsFragments: acceptsFragments)
+      layout: layout, cpuCount: CPULayout.cpuCount(), acceptsFragments: acceptsFragments)
     if !usesDispatcher { try made.load() }
     engine = consume made
     do throws(XDPError) {

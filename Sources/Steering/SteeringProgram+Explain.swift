@@ -26,7 +26,8 @@ extension SteeringProgram {
       guard let stored = book[owner] else { continue }
       var fields = RuleField.differing(finding.bits, stored.rule.match)
       if finding.clause < stored.pattern.clauses.count {
-        fields.append(stored.pattern.clauses[finding.clause].field)
+        let field = stored.pattern.clauses[finding.clause].field
+        if !fields.contains(field) { fields.append(field) }
       }
       let outcome: Explanation.Outcome
       if !fields.isEmpty {
@@ -48,14 +49,12 @@ extension SteeringProgram {
     return explanation
   }
 
-  /// The first rule names every packet, or there is none.
+  /// The only rule names every packet, or there is none.
   private func explainWithoutLooking(_ book: RuleBook) -> Explanation {
-    let order = book.ranked.map { book.rules[$0] }
+    let only = book.rules.first
     return Explanation(
-      winner: order.first?.id, action: order.first?.rule.action ?? .kernel,
-      rules: order.enumerated().map { place, stored in
-        .init(rule: stored.id, outcome: place == 0 ? .decides : .outranked)
-      })
+      winner: only?.id, action: only?.rule.action ?? .kernel,
+      rules: only.map { [.init(rule: $0.id, outcome: .decides)] } ?? [])
   }
 
   /// Whose the entries of a set are, by rank.

@@ -41,7 +41,7 @@ extension SteeringProgram {
   /// groups have many members.
   /// A rule that is removed and added again in one change keeps its number and its counters.
   ///
-  /// Throws `.configuration` for an unknown rule or group, for more than 4,096 rules and while a
+  /// Throws `.configuration` for an unknown rule or group, for more than 4,097 rules and while a
   /// change is unconfirmed; `.noSuchInterface` or `.interfaceDown` for an interface that is named.
   /// Nothing is changed then.
   @discardableResult
@@ -130,9 +130,9 @@ extension SteeringProgram {
     // Numbers begin anew: nothing that the cache keeps under one may be taken for another set's. So
     // it is emptied twice on the way, for each number once while it is not in force.
     if nextWord & SteeringWord.lastNumber >> 1 == 0 { engine?.forgetFlows() }
-    // What no packet escapes and asks no further question needs no look at the packet.
-    let first = order.first.map { next.rules[$0].rule }
-    let plain = first.flatMap { $0.namesAll && !writesFacts ? $0.action.plain : nil }
+    // One rule that no packet escapes needs no look at the packet.
+    let only = next.rules.count == 1 ? next.rules.first?.rule : nil
+    let plain = only.flatMap { $0.namesAll && !writesFacts ? $0.action.plain : nil }
     var set: Int?
     if plain == nil && (!order.isEmpty || writesFacts) {
       set = try write(&next, order)

@@ -3,6 +3,7 @@ import MartletTestKit
 import Testing
 
 @testable import Martlet
+@testable import XSK
 
 private let sockets = KernelFeature.sockets
 
@@ -70,6 +71,52 @@ struct PlacementTests {
       try engine.unplace(flow, from: ports[1])
       #expect(engine.placement(of: Self.video).grade == .bucket)
       engine.expectConserved()
+    }
+  }
+
+  @Test("The same flow may have a queue of another interface, and keeps it when one is let go")
+  func twoInterfaces() async throws {
+    try await withNetworkNamespace {
+      for (near, far) in [("near", "far"), ("left", "right")] {
+        _ = try VethPair(near, far) { $0.queueCount = 4 }
+      }
+      var configuration = Engine.Configuration()
+      configuration.groups = [.init(), .init(), .init()]
+      configuration.fillDepth = 256
+      var engine = try Engine(configuration)
+      let other = FlowGroup(index: 2)
+      let ports = try engine.bind([
+        QueueName("near", queue: 1, group: Self.video), QueueName("left", queue: 1, group: other),
+      ])
+      let packet = datagram(number: 1, port: 4789)
+      let flow = try unwrap(unsafe FlowKey(frame: packet.span.bytes))
+      for port in ports { #expect(try engine.place(flow, on: port).grade == .exact) }
+      #expect(engine.placement(of: Self.video).grade == .exact)
+      try engine.unplace(flow, from: ports[0])
+      #expect(engine.placement(of: Self.video).grade == .bucket)
+      #expect(engine.placement(of: other).grade == .exact)
+    }
+  }
+
+  @Test("What a killed process left of an interface's queues is put back by who binds it next")
+  func leftByAKilledProcess() async throws {
+    try await withNetworkNamespace {
+      _ = try VethPair("near", "far")
+      let record = try SettingsRecord(
+        of: try Interface(named: "near"), purpose: "queues")
+      try record.write([])
+      // Of a process with this number that began at another time.
+      var lines = try TextFile.contents(of: record.path).split(separator: "\n").map(String.init)
+      lines.removeLast()
+      lines = lines.map { $0.hasPrefix("holder ") ? "holder 1 1" : $0 }
+      lines.append("sum \(RecordFile.checksum(lines))")
+      try runProgram(["sh", "-c", #"printf '%s\n' "$@" > "$0""#, record.path] + lines)
+      #expect(
+        try SettingsRecord(of: try Interface(named: "near"), purpose: "queues").left == [])
+      var engine = try Engine()
+      _ = try engine.bind("near", queue: 0)
+      let after = try SettingsRecord(of: try Interface(named: "near"), purpose: "queues")
+      #expect(after.left == nil && after.ignored == nil)
     }
   }
 

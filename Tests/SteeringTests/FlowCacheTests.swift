@@ -84,6 +84,14 @@ struct FlowCacheTests {
     }
   }
 
+  @Test(
+    "Every CPU has an element, also where numbers are left out",
+    arguments: [("0\n", 1), ("0-1\n", 2), ("0-3,8-11\n", 12), ("0,2\n", 3)])
+  func processorNumbers(_ list: String, _ count: Int) {
+    #expect(CPULayout.cpuCount(possible: list) == count)
+    #expect(CPULayout.cpuCount(possible: nil) <= CPULayout.cpuCount())
+  }
+
   /// Packets of port 0 that were searched for, over all CPUs: `counters.searched` of bpf/steer.h.
   private func searchCount(_ bench: borrowing Bench) throws -> UInt64 {
     let counted = bench.program.engine?.counters(ofPort: 0)

@@ -129,7 +129,26 @@ struct RuleLifeTests {
       // Nobody tells the program: it goes back by itself.
       #expect(try Deadline(seconds: 5).wait { try bench.trial(Self.arp) == .drop })
       #expect(bench.program.rules.map(\.rule) == [Rule(.arp, .drop)])
+      // Those in force are what is counted and shown, before anybody has noticed.
+      let counted = bench.program.counters(of: bench.program.rules[0].id)
+      #expect(counted.map { $0.packets > 0 } == true)
       #expect(throws: XDPError.self) { try bench.program.confirm() }
+      #expect(try bench.trial(Self.arp) == .drop)
+    }
+  }
+
+  @Test("A time to confirm may be as long as one likes")
+  func longestTrial() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      try bench.program.setRules([Rule(.arp, .drop)])
+      for limit in [Duration.seconds(60 * Int64(UInt32.max)), .seconds(Int64.max)] {
+        try bench.program.apply(
+          RuleChange([.removeAll, .add(Rule(.arp, .socket))], confirmWithin: limit))
+        #expect(try bench.trial(Self.arp) == .socket)
+        bench.program.rollBack()
+      }
+      try bench.program.setHeartbeat(.seconds(Int64.max))
       #expect(try bench.trial(Self.arp) == .drop)
     }
   }

@@ -55,6 +55,43 @@ struct RuleTests {
     }
   }
 
+  @Test("A rule that names every packet counts, and says why the others do not decide")
+  func everythingFirst() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      let rules = [
+        Rule(.everything, .drop, priority: 1), Rule(.arp, .count, priority: 2),
+        Rule(.udp(destinationPort: 5), .socket), Rule(.everything, .socket, priority: .min),
+      ]
+      let ids = try bench.program.apply(RuleChange(rules.map { .add($0) }))
+      #expect(try bench.trial(Self.udp) == .drop)
+      #expect(bench.program.counters(of: ids[0])?.packets == 1)
+      let explained = try bench.program.explain(Self.udp, interface: bench.near)
+      #expect(explained.winner == ids[0] && explained.action == .drop)
+      let outcomes = explained.rules.reduce(into: [:]) { $0[$1.rule] = $1.outcome }
+      #expect(outcomes[ids[0]] == .decides && outcomes[ids[3]] == .outranked)
+      #expect(outcomes[ids[1]] == .differs([.etherType]))
+      #expect(outcomes[ids[2]] == .differs([.destinationPort]))
+      // Alone it needs no look at packets, and counts none.
+      try bench.program.setRules([Rule(.everything, .drop)])
+      #expect(try bench.trial(Self.udp) == .drop)
+      #expect(bench.program.counters(of: bench.program.rules[0].id) == nil)
+    }
+  }
+
+  @Test("As many as 4,096 rules, and one more that takes the rest")
+  func mostRules() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      let rules = (0..<4096).map { Rule(.udp(destinationPort: UInt16($0)), .kernel) }
+      let rest = Rule(.everything, .socket, priority: .min)
+      for _ in 0..<2 {
+        try bench.program.setRules([rest] + rules)
+        #expect(try bench.trial(Self.udp) == .kernel && bench.trial(Self.arp) == .socket)
+      }
+    }
+  }
+
   @Test func fourThousandAndNinetySixRulesAndNoMore() async throws {
     try await withNetworkNamespace {
       var bench = try Bench()

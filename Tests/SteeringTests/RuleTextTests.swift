@@ -26,6 +26,7 @@ struct RuleTextTests {
     "tcp and tcp flags syn,!ack -> sockets a,b,c by symmetric hash",
     "not fragment -> forward eth1", "priority 7 sctp -> forward eth1 ttl",
     "udp -> forward eth1 mac 02:00:00:00:00:01 02:00:00:00:00:02 ttl", "not tcp flags any -> drop",
+    "tcp flags syn,!syn -> count",
   ]
 
   @Test(arguments: texts) func whatIsPrintedIsWhatWasRead(_ text: String) throws {
@@ -38,7 +39,10 @@ struct RuleTextTests {
     ("icmp -> drop", "ip and proto 1 -> drop"), ("icmp6 -> drop", "ip6 and proto 58 -> drop"),
     ("proto gre -> drop", "proto 47 -> drop"), ("ether proto arp -> drop", "arp -> drop"),
     ("tcp dst port 80 -> drop", "tcp and dst port 80 -> drop"),
-    ("  udp&&arp -> drop", ""), ("! arp -> drop # all but this", "not arp -> drop"),
+    ("icmp and ip -> drop", "ip and proto 1 -> drop"),
+    ("icmp and ip6 -> drop", "ip6 and proto 1 -> drop"),
+    ("icmp6 and ip6 and ip -> drop", ""), ("  udp&&arp -> drop", ""),
+    ("! arp -> drop # all but this", "not arp -> drop"),
     ("src net 10.0.0.0/32 -> drop", "src host 10.0.0.0 -> drop"),
   ]
 
@@ -71,7 +75,20 @@ struct RuleTextTests {
     #expect(change.steps == [.add(Rule(.arp, .kernel)), .add(Rule(.everything, .drop))])
   }
 
+  @Test("Lines end as every system ends them", arguments: ["\n", "\r\n", "\r"])
+  func lineEnds(_ end: String) throws {
+    let lines = ["# two", "arp -> kernel # resolution", "", "confirm within 2min", "* -> drop", ""]
+    let change = try RuleText.parseChange(lines.joined(separator: end))
+    #expect(change.confirmWithin == .seconds(120))
+    #expect(change.steps == [.add(Rule(.arp, .kernel)), .add(Rule(.everything, .drop))])
+  }
+
   static let errors = [
+    ("not not udp -> drop", "line 1, column 5: `not` is no field"),
+    (
+      "priority -9223372036854775808 arp -> drop",
+      "line 1, column 10: `-9223372036854775808` is no number above -9223372036854775808"
+    ),
     ("\n\narp and prot 5 -> drop", "line 3, column 9: `prot` is no field; did you mean `proto`?"),
     (
       "udp dst prot 5 -> drop",

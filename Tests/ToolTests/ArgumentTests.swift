@@ -22,7 +22,8 @@ import Testing
       "generate left --destination-ip 10.0.0.256", "rules", "rules left", "rules left fly",
       "rules left add", "rules left list 1", "rules left remove x", "rules left explain 0",
       "rules left explain zz", "rules left list --confirm-within 1", "rules left list --count 1",
-      "rules left confirm --json", "rules left add arp --confirm-within 0",
+      "rules left confirm --json", "rules left rollback now",
+      "rules left add arp --confirm-within 0",
       "rules left watch --count 0", "rules left list --queue 0",
     ])
   func usage(line: String) throws {
@@ -50,7 +51,9 @@ import Testing
   @Test func rulesHelpNamesEveryAction() throws {
     let tool = try Tool(["rules", "--help"])
     #expect(try tool.process.wait(timeout: .seconds(20)) == .exited(0))
-    let actions = ["list", "add RULE", "remove ID", "replace FILE", "confirm", "explain HEX"]
+    let actions = [
+      "list", "add RULE", "remove ID", "replace FILE", "confirm", "rollback", "explain HEX",
+    ]
     let options = ["watch", "--confirm-within <SECONDS>", "--queue <N>", "--count <N>", "--json"]
     for text in actions + options { #expect(tool.output.contains(text), "\(text)") }
   }

@@ -70,7 +70,11 @@ struct RulesTests {
       try RulesRun.expectRefusal(["confirm"], saying: "no change waits")
       _ = try RulesRun.answer("add", "icmp -> count", "--confirm-within", "60")
       #expect(try RulesRun.answer("confirm") == "")
-      #expect(try RulesRun.answer("list").contains("proto 1 -> count"))
+      _ = try RulesRun.answer("add", "arp -> count", "--confirm-within", "60")
+      #expect(try RulesRun.answer("rollback") == "" && RulesRun.answer("rollback") == "")
+      let listed = try RulesRun.answer("list")
+      #expect(listed.contains("proto 1 -> count") && !listed.contains("arp"))
+      try RulesRun.expectRefusal(["add", "arp -> drop\ntcp -> bogus"], saying: "line 2, column 8")
       _ = try tool.stop()
     }
   }
@@ -129,7 +133,10 @@ struct RulesTests {
       let shell = ["sh", "-c", #"exec "$@" < \#(file.path)"#, "sh"]
       try RulesRun.expectRefusal(
         ["add", "-"], through: shell, saying: "standard input:2: column 9")
-      try file.write("priority -9223372036854775808 arp -> count\nicmp -> count\n")
+      try file.write("priority -9223372036854775808 arp -> count\n")
+      try RulesRun.expectRefusal(
+        ["add", "-"], through: shell, saying: "standard input:1: column 10")
+      try file.write("priority -9223372036854775807 arp -> count\nicmp -> count\n")
       let run = try RulesRun(["add", "-"], through: shell)
       #expect(run.output == "2\n3\n", "\(run.errorLines)")
       _ = try tool.stop()

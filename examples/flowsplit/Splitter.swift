@@ -16,13 +16,7 @@ final class Share {
     let path = "/run/flowsplit-\(getpid())-\(group.index)"
     let listener = try PeerListener(path: path, mode: 0o660, group: Privileges.nobody)
     let consumer = try CompanionProcess(words.prefix(5) + ["\(group.index - 1)", path])
-    guard let socket = try listener.accept(timeout: .seconds(10)),
-      socket.peer()?.process == consumer.identifier
-    else {
-      throw XDPError(
-        .system, operation: "give a flow to a process", reason: "it does not ask",
-        remedy: "look whether user \(Privileges.nobody) may read this program")
-    }
+    let socket = try Self.accept(consumer, at: listener)
     // Refused unless nothing but the flow is sent to the port's queue.
     export = try engine.export(
       group, to: socket,
@@ -30,6 +24,21 @@ final class Share {
     self.flow = flow
     self.port = port
     self.consumer = consumer
+  }
+
+  /// The consumer's connection; whoever else asks is hung up on.
+  private static func accept(
+    _ consumer: borrowing CompanionProcess, at listener: borrowing PeerListener
+  ) throws(XDPError) -> PeerSocket {
+    let end = ContinuousClock.now + .seconds(10)
+    while ContinuousClock.now < end {
+      let left = ContinuousClock.now.duration(to: end)
+      guard let socket = try listener.accept(timeout: left) else { break }
+      if socket.peer()?.process == consumer.identifier { return socket }
+    }
+    throw XDPError(
+      .system, operation: "give a flow to a process", reason: "it does not ask",
+      remedy: "look whether user \(Privileges.nobody) may read this program")
   }
 
   /// Waits for the process's end.

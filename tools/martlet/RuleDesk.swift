@@ -37,6 +37,9 @@ struct RuleDesk {
     case .confirm:
       try engine.confirmRules()
       return ""
+    case .rollBack:
+      engine.rollBackRules()
+      return ""
     case .explain(let packet, let queue):
       return try explain(packet, queue, at: ports, of: engine)
     }

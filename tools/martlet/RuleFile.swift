@@ -31,7 +31,8 @@ enum RuleFile {
       return try RuleText.parseChange(text)
     } catch {
       let place =
-        file.map { "\($0 == "-" ? "standard input" : $0):\(error.line): " } ?? "the rule: "
+        file.map { "\($0 == "-" ? "standard input" : $0):\(error.line): " }
+        ?? (text.contains(where: \.isNewline) ? "the rules: line \(error.line), " : "the rule: ")
       let hint = error.suggestion.map { "; did you mean `\($0)`?" } ?? ""
       throw Complaint("\(place)column \(error.column): \(error.reason)\(hint)")
     }

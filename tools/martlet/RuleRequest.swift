@@ -7,6 +7,7 @@ enum RuleRequest {
   case remove(RuleID, confirmWithin: Duration?)
   case replace(rules: String, confirmWithin: Duration?)
   case confirm
+  case rollBack
   case explain(packet: [UInt8], queue: Int?)
 
   /// What goes over the socket.
@@ -17,6 +18,7 @@ enum RuleRequest {
     case .remove(let rule, let limit): "remove \(Self.milliseconds(limit)) \(rule)"
     case .replace(let rules, let limit): "replace \(Self.milliseconds(limit))\n\(rules)"
     case .confirm: "confirm"
+    case .rollBack: "rollback"
     case .explain(let packet, let queue):
       "explain \(queue.map { "\($0)" } ?? "-") \(hexadecimal(packet))"
     }
@@ -30,6 +32,7 @@ enum RuleRequest {
     switch (words.first, words.count) {
     case ("list", 1): self = .list
     case ("confirm", 1): self = .confirm
+    case ("rollback", 1): self = .rollBack
     case ("add", 2): self = .add(rules: rest, confirmWithin: Self.limit(words[1]))
     case ("replace", 2): self = .replace(rules: rest, confirmWithin: Self.limit(words[1]))
     case ("remove", 3):

@@ -13,6 +13,7 @@ struct RulesCommand: ParsableCommand {
       remove ID      removes a rule
       replace FILE   puts the rules of a file in the place of all, at once
       confirm        makes a change with --confirm-within final
+      rollback       undoes a change with --confirm-within, if one waits
       explain HEX    which rule decides about a packet, and why the others do not
       watch          every second the rules whose counters changed
 
@@ -24,12 +25,12 @@ struct RulesCommand: ParsableCommand {
 
   /// What to do.
   enum Action: String, CaseIterable, ExpressibleByArgument {
-    case list, add, remove, replace, confirm, explain, watch
+    case list, add, remove, replace, confirm, rollback, explain, watch
 
     /// What it needs, if that is anything.
     var operand: String? {
       switch self {
-      case .list, .confirm, .watch: nil
+      case .list, .confirm, .rollback, .watch: nil
       case .add: "a rule"
       case .remove: "a rule's number"
       case .replace: "a file"
@@ -77,7 +78,7 @@ struct RulesCommand: ParsableCommand {
     if action == .remove, UInt32(text) == nil {
       throw ValidationError("'\(text)' is no rule's number.")
     }
-    if action == .explain, bytes(hexadecimal: text) == nil {
+    if action == .explain, bytes(hexadecimal: text)?.isEmpty != false {
       throw ValidationError("'\(text)' is no packet in hexadecimal digits.")
     }
   }
@@ -102,6 +103,7 @@ struct RulesCommand: ParsableCommand {
     switch action {
     case .list, .watch: return .list
     case .confirm: return .confirm
+    case .rollback: return .rollBack
     case .explain: return .explain(packet: bytes(hexadecimal: operand) ?? [], queue: queue)
     case .remove: return .remove(RuleID(rawValue: UInt32(operand) ?? 0), confirmWithin: limit)
     case .add:

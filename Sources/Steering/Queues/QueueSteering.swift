@@ -81,6 +81,20 @@ public struct QueueSteering: ~Copyable {
     director = nil
   }
 
+  /// Puts back what a process that was killed left of an interface's queues, for who uses the
+  /// interface next and steers none.
+  ///
+  /// Nothing if there is no record or its writer lives; what cannot be put back stays recorded.
+  public static func restore(
+    _ interface: Interface, recordFolder: String = SettingsRecord.standardFolder
+  ) {
+    guard let journal = try? QueueJournal(interface, recordFolder), journal.isLeft,
+      let lock = try? InterfaceLock(of: interface, for: .queues)
+    else { return }
+    try? journal.restore(interface)
+    _ = consume lock
+  }
+
   deinit {
     // Nobody is there to hear of a failure; what is not restored stays recorded.
     var queues = queues
@@ -206,6 +220,9 @@ private final class QueueJournal {
   init(_ interface: Interface, _ folder: String) throws(XDPError) {
     record = try SettingsRecord(of: interface, purpose: "queues", folder: folder)
   }
+
+  /// Whether another process that has ended wrote it.
+  var isLeft: Bool { record.left != nil && !record.isOwn }
 
   func note(_ state: QueueState) throws(XDPError) {
     if state.isEmpty { record.remove() } else { try record.write(state.lines) }
