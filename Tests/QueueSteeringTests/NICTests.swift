@@ -150,6 +150,29 @@ import XSK
     }
   }
 
+  @Test("Flows that a NIC cannot tell apart share a queue, and another is kept from their bucket")
+  func alikeFlows() throws {
+    let nic = MemoryNIC {
+      $0.hash?.fields[.udp4] = .addresses
+      $0.refusesFields = true
+    }
+    var queues = NICQueues(nic, note: { _ in })
+    let bucket = try nic.hashSettings().bucket(of: flow(1))
+    let others = (2...UInt8.max).flatMap { host in
+      (0...UInt8.max).map { net in
+        FlowKey(
+          source: IPv4Address(10, 0, net, host), sourcePort: 1,
+          destination: IPv4Address(10, 0, 0, 2), destinationPort: 4789, ipProtocol: .udp)
+      }
+    }
+    let other = try #require(try others.first { try nic.hashSettings().bucket(of: $0) == bucket })
+    for port in [1, 2] as [UInt16] { try queues.steer(flow(port), to: 1, apart: []) }
+    try queues.steer(other, to: 2, apart: [])
+    let hash = try nic.hashSettings()
+    for port in [1, 2] as [UInt16] { #expect(try hash.table[hash.bucket(of: flow(port))] == 1) }
+    #expect(try hash.table[hash.bucket(of: other)] == 2)
+  }
+
   @Test func aBucketThatIsNotKnown() throws {
     let changes: [(String, (inout RSSSettings) -> Void)] = [
       ("does not tell its hash key", { $0.key = [] }),

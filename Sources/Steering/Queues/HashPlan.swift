@@ -85,12 +85,22 @@ extension RSSSettings {
     if isSeparate(flows, inputs, strangers) { return }
     do throws(HashKeyError) {
       let solver = HashKeySolver(tableSize: table.count, keyByteCount: key.count)
-      key = try solver.key(separating: inputs, from: strangers, near: key)
+      key = try solver.key(separating: distinct(flows, inputs), from: strangers, near: key)
     } catch {
       throw XDPError(
         .configuration, operation: operation, reason: "no hash key separates the flows: \(error)",
         remedy: "ask for fewer flows, or give those that are alike one queue")
     }
+  }
+
+  /// The inputs without those that the NIC cannot tell from one before that has the same queue.
+  private func distinct(_ flows: [HashPlan.Flow], _ inputs: [[UInt8]]) -> [[UInt8]] {
+    var found: [(queue: Int, input: [UInt8])] = []
+    for (flow, input) in zip(flows, inputs)
+    where !found.contains(where: { $0.queue == flow.queue && $0.input == input }) {
+      found.append((flow.queue, input))
+    }
+    return found.map(\.input)
   }
 
   /// Whether the present key will do.
