@@ -78,6 +78,9 @@ static inline void cxdp_relax(unsigned rounds) {
 static inline int cxdp_fallocate(int file, int mode, long offset, long length) {
   return (int)syscall(SYS_fallocate, file, mode, offset, length);
 }
+static inline long cxdp_splice(int from, int to, unsigned long length) {
+  return syscall(SYS_splice, from, (void *)0, to, (void *)0, length, 0);
+}
 static inline int cxdp_capget(void *header, void *data) {
   return (int)syscall(SYS_capget, header, data);
 }

@@ -106,18 +106,21 @@ extension Engine {
 
   private func admit(_ group: FlowGroup) throws(XDPError) {
     guard !mayReceive(group) else {
-      guard exports.mayBeJoined(group) else {
-        throw XDPError(
-          .notExportable, operation: "bind a port of flow group \(group.index)",
-          reason: "the group is exported as a bucket, which zero copy would not bear",
-          remedy: "bind its ports before it is exported, or declare a closed world")
-      }
+      guard exports.arenas.mayBeJoined(group) else { throw bucketRefusal([group]) }
       return
     }
     throw XDPError(
       .configuration, operation: "bind a port of flow group \(group.index)",
       reason: "the engine has no such group, or a tenant writes to its memory",
       remedy: "bind it to a group whose arena only the kernel writes to")
+  }
+
+  private func bucketRefusal(_ groups: [FlowGroup]) -> XDPError {
+    let names = groups.map { "\($0.index)" }.joined(separator: ", ")
+    return XDPError(
+      .notExportable, operation: "bind a port of flow group \(names)",
+      reason: "the group is exported as a bucket, which zero copy would not bear",
+      remedy: "bind its ports before it is exported, or declare a closed world")
   }
 
   private typealias Wanted = (interface: Interface, queue: Int, group: FlowGroup)
@@ -234,9 +237,25 @@ extension Engine {
     }
   }
 
-  /// Steers to sockets and makes ports of them.
+  /// Steers to sockets and makes ports of them, if their groups bear the rung.
   private mutating func adopt(
     _ sockets: inout RigidArray<Socket>, for wanted: [Wanted],
+    on rung: BindMode, because reason: String
+  ) throws(XDPError) -> [Port] {
+    let joined = rung == .zeroCopy ? wanted.map { $0.group } : []
+    // Asked again: another engine may have exported one of them meanwhile.
+    guard exports.arenas.join(joined) else { throw bucketRefusal(joined) }
+    do throws(XDPError) {
+      return try makePorts(of: &sockets, for: wanted, on: rung, because: reason)
+    } catch {
+      exports.arenas.leave(joined)
+      throw error
+    }
+  }
+
+  /// Steers to sockets and makes ports of them.
+  private mutating func makePorts(
+    of sockets: inout RigidArray<Socket>, for wanted: [Wanted],
     on rung: BindMode, because reason: String
   ) throws(XDPError) -> [Port] {
     var places: [SocketPlace] = []

@@ -7,10 +7,11 @@ extension Engine {
   /// back on every port; fill rings are topped up where a burst is open, and if no packet is there
   /// on every port. Where a port's kernel would not take everything, or a port can receive nothing
   /// until something was sent, it returns after a millisecond, and with a heartbeat after half of
-  /// its limit. Nil waits for ever. Throws when an interface has vanished, its frames having come
-  /// home, unless the configuration says to go on. Costs what the flush costs, and one system call
-  /// when it sleeps, and one more for each port in zero copy, or in copy mode that sent more than a
-  /// few packets since the last sleep.
+  /// its limit; it sleeps no longer than until a process that gives no packets back is given up
+  /// (`ExportTerms.stallLimit`). Nil waits for ever. Throws when an interface has vanished, its
+  /// frames having come home, unless the configuration says to go on. Costs what the flush costs,
+  /// and one system call when it sleeps, and one more for each port in zero copy, or in copy mode
+  /// that sent more than a few packets since the last sleep.
   public mutating func wait(timeout: Duration? = nil) throws(XDPError) -> Bool {
     control.heart?.beat()
     control.isGuestReady = false
@@ -32,14 +33,11 @@ extension Engine {
       guard control.skippedPolls >= Self.pollInterval, control.isPollDue else { return true }
     }
     control.skippedPolls = 0
-    if isPending || isSpinning || timeout.map({ $0 <= .zero }) == true {
-      control.wakes.poll()
-    } else {
-      sleep(sleepLimit(timeout, areSlotsOut))
-    }
+    let sleeps = !isPending && !isSpinning && timeout.map({ $0 <= .zero }) != true
+    if sleeps { sleep(sleepLimit(timeout, areSlotsOut)) } else { control.wakes.poll() }
     // Mostly it is a socket, which the loop looks at.
     if control.wakes.isAnyReady { try look() }
-    if exports.count != 0 { wakeExports() }
+    if exports.count != 0 { wakeExports(havingSlept: sleeps) }
     control.heart?.beat()
     return !control.stop.isRequested
   }
@@ -170,6 +168,8 @@ extension Engine {
   private func sleepLimit(_ timeout: Duration?, _ areSlotsOut: Bool) -> Duration? {
     var limit = timeout
     if let longest = control.longestSleep { limit = min(limit ?? longest, longest) }
+    // Whoever stalls wakes nobody.
+    if exports.count != 0, let left = exports.timeToStall { limit = min(limit ?? left, left) }
     guard !dirty.isEmpty || needsCompletions || areSlotsOut else { return limit }
     let retry = Duration.milliseconds(1)
     return min(limit ?? retry, retry)

@@ -58,7 +58,7 @@ public struct Engine: ~Copyable {
   /// What it shares with other engines; nil if its memory is its own.
   let shared: SharedMemory?
   /// What other processes were given of the memory.
-  var exports = ExportControl()
+  var exports: ExportControl
   let isSpinning: Bool
   let isBusyPolling: Bool
   /// Keeps the engine where it is.
@@ -131,6 +131,7 @@ public struct Engine: ~Copyable {
     self.control = control
     self.portLimit = portLimit
     self.shared = shared
+    exports = ExportControl(shared?.arenas ?? ArenaBook())
     readsFacts = configuration.readsFacts
     fillDepth = UInt32(configuration.effectiveFillDepth)
     isSpinning = configuration.isSpinning || configuration.isBusyPolling

@@ -7,8 +7,9 @@ internal import Synchronization
 /// share grows and shrinks on demand; whole pages that one has no use for serve the others. The
 /// queues of an interface may be bound by several of them, each queue by one, which alone touches
 /// its rings. Rules, groups of ports and the heartbeat are the same for all; whoever changes them
-/// changes them for all. An interface is let go of when the last engine with a port there goes. Any
-/// thread may make an engine; the memory lives for as long as any of them.
+/// changes them for all. A group is with one other process at a time, whichever engine gave it. An
+/// interface is let go of when the last engine with a port there goes. Any thread may make an
+/// engine; the memory lives for as long as any of them.
 public final class SharedMemory: Sendable {
   let configuration: Engine.Configuration
   let pool: FramePool
@@ -16,6 +17,7 @@ public final class SharedMemory: Sendable {
   let workers: Int
   let links: FragmentTable
   let steering = SharedSteering()
+  let arenas = ArenaBook()
   private let made = Mutex<Int>(0)
 
   /// Memory for the engines of `workers` threads, populated here; no interface is touched.

@@ -1,4 +1,5 @@
 import Expectations
+import Glibc
 import MartletTestKit
 import Testing
 
@@ -36,11 +37,28 @@ import Testing
   @Test("A bucket in zero copy needs a closed world")
   func bucket() throws {
     var bench = try ExportBench()
-    bench.engine.control.bindings[bench.flowPort.index].mode = .zeroCopy
     let flow = ExportBench.flow
+    expect(bench.engine.exports.arenas.join([flow]))
     let error = try refusal(&bench, flow, .init(.bucket(isClosedWorld: false)))
     #expect(error?.kind == .notExportable && error?.remedy.contains("closed world") == true)
     #expect(try refusal(&bench, flow, .init(.bucket(isClosedWorld: true))) == nil)
+  }
+
+  @Test("Ports in zero copy that came to nothing forbid nothing, and none joins an open bucket")
+  func joins() throws {
+    var bench = try ExportBench()
+    let arenas = bench.engine.exports.arenas
+    expect(arenas.join([ExportBench.flow, ExportBench.other]))
+    arenas.leave([ExportBench.flow, ExportBench.other])
+    let (export, consumer) = try bench.export { $0.placement = .bucket(isClosedWorld: false) }
+    expect(!arenas.join([ExportBench.other, ExportBench.flow]))
+    bench.engine.end(export)
+    expect(consumer.reader.isOver)
+    expect(arenas.join([ExportBench.flow]))
+    // Of those that were refused together none was counted.
+    let open = ExportTerms(.bucket(isClosedWorld: false))
+    #expect(try refusal(&bench, ExportBench.other, open) == nil)
+    #expect(try refusal(&bench, ExportBench.flow, open)?.kind == .notExportable)
   }
 
   @Test("A group without an arena, or with one of the other kind, is not exported")
@@ -72,7 +90,7 @@ import Testing
     #expect(error?.kind == .configuration && error?.remedy.contains("veth") == true)
   }
 
-  @Test("One process at a time, and another user only after the arena was zeroed")
+  @Test("One process at a time, and never another user's")
   func seen() throws {
     var bench = try ExportBench()
     let flow = ExportBench.flow
@@ -87,9 +105,46 @@ import Testing
       expect(!bench.engine.clearArena(of: flow))
       expect(bench.engine.isArenaSeen(of: flow))
     }
-    bench.engine.exports.seenBy[flow] = 4711
-    let error = try refusal(&bench, flow, .init(.exact))
-    #expect(error?.kind == .notExportable && error?.reason.contains("4711") == true)
+    // The same user's next process is welcome.
+    #expect(try refusal(&bench, flow, .init(.exact)) == nil)
+    for export in bench.engine.exports.names { bench.engine.end(export) }
+    for user in [4711, nil] as [UInt32?] {
+      bench.engine.exports.arenas.noteSeen(flow, by: user)
+      let error = try refusal(&bench, flow, .init(.exact))
+      let who = user.map { "user \($0)" } ?? "did not name"
+      #expect(error?.kind == .notExportable && error?.reason.contains(who) == true)
+      // What can be done with ports that receive into the arena too.
+      #expect(error?.remedy.contains("clearArena") == false)
+    }
+  }
+
+  @Test("Whose process it is stands in the book before the arena is sent, whatever fails then")
+  func seenInAdvance() throws {
+    var bench = try ExportBench()
+    let flow = ExportBench.flow
+    let pair = try PeerSocket.pair()
+    let near = PeerSocket(pair.near)
+    // A socket that is watched already cannot be added.
+    let peers = try PeerSet()
+    try peers.add(near, number: 0)
+    bench.engine.exports.peers = consume peers
+    do throws(XDPError) {
+      _ = try bench.engine.export(flow, to: near, .init(.exact))
+      Issue.record("a socket was watched twice")
+    } catch {
+      #expect(error.operation.contains("watch"))
+    }
+    let (_, files) = try PeerSocket(pair.far).unpack(wordCount: 6, timeout: .seconds(1))
+    expectEqual(files.count, 2)
+    for file in files { FileAttack.close(file) }
+    do throws(ArenaBook.Refusal) {
+      _ = try bench.engine.exports.arenas.take(flow, for: 4711, asOpenBucket: false)
+      Issue.record("the arena is open to any user")
+    } catch {
+      if case .isSeen(let user) = error { #expect(user == getuid()) } else { Issue.record(error) }
+    }
+    // And it is nobody's at present.
+    #expect(try refusal(&bench, flow, .init(.exact)) == nil)
   }
 
   @Test("No port receives where a tenant writes")

@@ -91,6 +91,62 @@ import Testing
     bench.check()
   }
 
+  @Test("An engine that sleeps without an end wakes to end the export of one that stalls")
+  func stalledAsleep() throws {
+    var bench = try ExportBench()
+    // Without an end only if the first one was ended.
+    for timeout in [.seconds(5), nil] as [Duration?] {
+      let (export, consumer) = try bench.export { $0.stallLimit = .milliseconds(50) }
+      bench.arrive(0..<5, to: export)
+      let start = ContinuousClock.now
+      for _ in 0..<3 where bench.engine.isOpen(export) {
+        expect(try bench.engine.wait(timeout: timeout))
+      }
+      let time = ContinuousClock.now - start
+      try #require(time >= .milliseconds(50) && time < .seconds(4))
+      expectEqual(bench.engine.report(of: export)?.ending, .stalled)
+      expect(!consumer.reader.wait(timeout: .seconds(5)))
+    }
+    bench.check()
+  }
+
+  @Test("A consumer that says nothing but nonsense stalls")
+  func nonsense() throws {
+    var bench = try ExportBench()
+    let (export, consumer) = try bench.export { $0.stallLimit = .milliseconds(50) }
+    bench.arrive(0..<5, to: export)
+    // What gives one back is a sign.
+    #expect(consumer.take(limit: 1).count == 1)
+    let end = ContinuousClock.now + .seconds(5)
+    while bench.engine.isOpen(export), ContinuousClock.now < end {
+      if consumer.reader.channel.sender.hasRoom {
+        consumer.reader.channel.sender.put(ChannelEntry(.max, 1))
+      }
+      consumer.reader.flush()
+      expect(try bench.engine.wait(timeout: .milliseconds(5)))
+    }
+    let report = try unwrap(bench.engine.report(of: export))
+    #expect(report.ending == .stalled && report.broughtHome == 4)
+    #expect(report.dropped == 1 && report.refused > 1)
+    bench.check()
+  }
+
+  @Test("A consumer that gives one back now and then does not stall")
+  func slow() throws {
+    var bench = try ExportBench()
+    let (export, consumer) = try bench.export { $0.stallLimit = .milliseconds(400) }
+    bench.arrive(0..<8, to: export)
+    for _ in 0..<7 {
+      let end = ContinuousClock.now + .milliseconds(100)
+      while ContinuousClock.now < end {
+        expect(try bench.engine.wait(timeout: .milliseconds(5)))
+      }
+      #expect(consumer.take(limit: 1).count == 1)
+    }
+    expect(bench.engine.isOpen(export))
+    expectEqual(bench.engine.report(of: export)?.dropped, 6)
+  }
+
   @Test("A consumer that goes is noticed by its socket, and its frames come home")
   func gone() throws {
     var bench = try ExportBench()

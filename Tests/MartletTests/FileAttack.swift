@@ -24,5 +24,24 @@ enum FileAttack {
   /// F_ADD_SEALS of F_SEAL_WRITE, which would keep the owner from mapping it again.
   static func seal(_ file: Int32) -> Bool { fcntl(file, 1033, 8) == 0 }
 
+  /// Puts the first page of a file into a pipe and says where to read it; nil if that is refused.
+  static func keepInPipe(_ file: Int32) -> Int32? {
+    var ends: [Int32] = [-1, -1]
+    // The kernel writes two words.
+    guard unsafe pipe(&ends) == 0, lseek(file, 0, SEEK_SET) == 0 else { return nil }
+    let count = cxdp_splice(file, ends[1], 4096)
+    close(ends[1])
+    if count == 4096 { return ends[0] }
+    close(ends[0])
+    return nil
+  }
+
+  /// The first byte in a pipe; nil if there is none.
+  static func firstByte(in pipe: Int32) -> UInt8? {
+    var byte: UInt8 = 0
+    // The kernel writes one byte.
+    return unsafe read(pipe, &byte, 1) == 1 ? byte : nil
+  }
+
   static func close(_ file: Int32) { _ = Glibc.close(file) }
 }

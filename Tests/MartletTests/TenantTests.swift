@@ -1,4 +1,5 @@
 import Expectations
+import Glibc
 import MartletTestKit
 import Testing
 
@@ -128,7 +129,8 @@ import Testing
   }
 
   @Test(
-    "A tenant that goes leaves its arena to be zeroed for the next one", arguments: [false, true])
+    "A tenant that goes leaves its arena to be zeroed for its user's next one, and nobody else's",
+    arguments: [false, true])
   func goes(_ isUnaligned: Bool) throws {
     var bench = try ExportBench(isUnaligned: isUnaligned)
     for round in 0..<5 {
@@ -149,11 +151,68 @@ import Testing
       // What is on its way is not zeroed.
       expect(!bench.engine.clearArena(of: ExportBench.tenant))
       #expect(bench.kernels[2].transmitAll() == (0..<9).map { packet($0, byteCount: 1000) })
-      bench.engine.exports.seenBy[ExportBench.tenant] = 4711
-      #expect(throws: XDPError.self) { _ = try lease(&bench) }
       expect(bench.engine.clearArena(of: ExportBench.tenant))
       bench.check()
     }
+    expectAnotherUserIsRefused(&bench)
+  }
+
+  /// Records an issue unless the arena, if another user had it, is not leased to this one, zeroed
+  /// or not.
+  private func expectAnotherUserIsRefused(_ bench: inout ExportBench) {
+    bench.engine.exports.arenas.noteSeen(ExportBench.tenant, by: 4711)
+    for isCleared in [false, true] {
+      if isCleared { expect(bench.engine.clearArena(of: ExportBench.tenant)) }
+      do {
+        _ = try lease(&bench)
+        Issue.record("another user was given the arena")
+      } catch {
+        let error = error as? XDPError
+        #expect(error?.kind == .notExportable && error?.reason.contains("user 4711") == true)
+        #expect(error?.remedy.contains("same user") == true)
+      }
+    }
+  }
+
+  /// Leases the arena to a process that takes the files, does `harm` to the arena's and goes.
+  private func leaseAndEnd(_ bench: inout ExportBench, _ harm: (Int32) throws -> Void) throws {
+    let pair = try PeerSocket.pair()
+    let export = try bench.engine.lease(
+      ExportBench.tenant, to: PeerSocket(pair.near),
+      ExportTerms(.exact, forwardPort: bench.outPort))
+    let (_, files) = try PeerSocket(pair.far).unpack(wordCount: 6, timeout: .seconds(1))
+    try harm(files[0])
+    for file in files { FileAttack.close(file) }
+    bench.engine.end(export)
+  }
+
+  @Test("Where a tenant made a hole, which nobody can see, no other user's tenant sends")
+  func hole() throws {
+    var bench = try ExportBench()
+    try leaseAndEnd(&bench) { file in expect(FileAttack.punchHole(file)) }
+    expect(bench.engine.clearArena(of: ExportBench.tenant))
+    expectAnotherUserIsRefused(&bench)
+    // Its own user comes back.
+    bench.engine.exports.arenas.noteSeen(ExportBench.tenant, by: getuid())
+    _ = try lease(&bench)
+    bench.expectOthersUnharmed()
+  }
+
+  @Test("A page that is kept in a pipe does not count as seen, and shows no other user's bytes")
+  func pipe() throws {
+    var bench = try ExportBench()
+    var kept: Int32?
+    try leaseAndEnd(&bench) { file in
+      expect(FileAttack.write(file))
+      kept = FileAttack.keepInPipe(file)
+    }
+    let pipe = try #require(kept)
+    expect(!bench.engine.isArenaSeen(of: ExportBench.tenant))
+    expect(bench.engine.clearArena(of: ExportBench.tenant))
+    expectAnotherUserIsRefused(&bench)
+    // No copy of what was there: the page itself, which was zeroed since.
+    expectEqual(FileAttack.firstByte(in: pipe), 0)
+    FileAttack.close(pipe)
   }
 
   @Test("An arena that a tenant writes to cannot be cut or extended, and a hole hurts nobody else")

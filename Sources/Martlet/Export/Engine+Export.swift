@@ -6,7 +6,8 @@ extension Engine {
   ///
   /// The socket is connected to it. Throws `.notExportable`, saying why, if the process would see
   /// packets that are not the group's: where the group has no arena of its own, its placement mixes
-  /// its packets with others', or the arena was seen by another user and not zeroed since.
+  /// its packets with others', or a process of another user was ever given the arena. One process
+  /// at a time has it, by whichever engine of the memory.
   public mutating func export(
     _ group: FlowGroup, to socket: consuming PeerSocket, _ terms: ExportTerms
   ) throws(XDPError) -> FlowExport {
@@ -32,9 +33,9 @@ extension Engine {
   /// Gives another process the group's arena to write packets into, which are sent as it submits
   /// them: `FlowWriter` is that process's side.
   ///
-  /// For a group whose arena is writable. They go out through `terms.forwardPort`. Nothing that the
-  /// process writes is believed; what it sends is its own business, so steer and filter behind the
-  /// port if it may not send everything.
+  /// For a group whose arena is writable, and was never given to a process of another user. They
+  /// go out through `terms.forwardPort`. Nothing that the process writes is believed; what it sends
+  /// is its own business, so steer and filter behind the port if it may not send everything.
   public mutating func lease(
     _ group: FlowGroup, to socket: consuming PeerSocket, _ terms: ExportTerms
   ) throws(XDPError) -> FlowExport {
@@ -69,25 +70,34 @@ extension Engine {
     exports.states.indices.contains(export.index) && exports.name(at: export.index) == export
   }
 
-  /// Zeroes the arena of a group that is not exported any more, so that another user may see it.
+  /// Zeroes the arena of a group that is not exported any more, before the next process of the same
+  /// user is given it.
   ///
+  /// It stays that user's for as long as the memory lives: pages can be kept, or exchanged for
+  /// others, in ways that the kernel tells nobody of, so no zeroing makes them another user's.
   /// False, and nothing happens, while a process may have it mapped, or a frame of it is in use:
   /// with a port that receives into it, a consumer, a tenant's send or the application. Costs what
   /// writing the arena costs.
   public mutating func clearArena(of group: FlowGroup) -> Bool {
-    guard let addresses = arenaAddresses(of: group), !isExported(group),
-      control.umem?.isPartSeen(at: addresses.lowerBound) != true
+    guard let addresses = arenaAddresses(of: group),
+      let claim = exports.arenas.takeToClear(group)
     else { return false }
+    // No engine gives it away meanwhile.
+    defer { withExtendedLifetime(claim) {} }
+    guard control.umem?.isPartSeen(at: addresses.lowerBound) != true else { return false }
     for index in ports.indices { drainCompletions(index) }
     allocator.letGo(of: group)
+    // An engine that went with an export did not say that it is over.
+    allocator.withdraw(group)
     guard let arena = allocator.closeArena(of: group) else { return false }
     memory.zero(arena.addresses)
-    exports.seenBy[group] = nil
     return allocator.returnZeroed(arena)
   }
 
   /// Whether a process that was given a group's arena may still have it open or mapped, its export
   /// being over or not.
+  ///
+  /// If not, pages of it may still be in a pipe: nobody else's packets come there (`clearArena`).
   public func isArenaSeen(of group: FlowGroup) -> Bool {
     guard let addresses = arenaAddresses(of: group) else { return false }
     return control.umem?.isPartSeen(at: addresses.lowerBound) == true
@@ -125,7 +135,7 @@ extension Engine {
     _ terms: ExportTerms, _ shipment: Shipment
   ) throws(XDPError) -> FlowExport {
     let peer = socket.peer()
-    try admit(peer, to: group, arena)
+    let claim = try claim(group, for: peer, terms, shipment.role)
     guard let index = exports.freePlace() else {
       throw refusal(
         group, .configuration, "an engine has \(ExportControl.limit) exports at most", "end one")
@@ -138,17 +148,18 @@ extension Engine {
     if exports.peers == nil { exports.peers = try PeerSet() }
     control.wakes.replace(
       at: EngineControl.peerPlace, with: exports.peers?.fileDescriptor ?? -1)
+    // Before it can be, and whatever fails from here on.
+    claim.noteSeen(by: peer?.user)
     try socket.ship(shipment.words, [file.fileDescriptor, memory.fileDescriptor])
     try exports.peers?.add(socket, number: index)
     exports.lastSerial += 1
     exports.count += 1
-    exports.seenBy[group] = peer?.user ?? .max
     allocator.export(group)
     let name = FlowExport(index: index, serial: exports.lastSerial)
     exports.endings[index] = nil
     exports.states[index] = ExportState(
-      channel: Channel(memory, .owner, socket: socket), name: name, group: group, arena: arena,
-      terms: terms, role: shipment.role, verdicts: shipment.verdicts,
+      channel: Channel(memory, .owner, socket: socket), name: name, group: group, claim: claim,
+      arena: arena, terms: terms, role: shipment.role, verdicts: shipment.verdicts,
       forwardPort: shipment.verdicts.contains(.forward) || shipment.role == .tenant
         ? terms.forwardPort : nil,
       kernelPort: shipment.verdicts.contains(.kernel) ? terms.kernelPort : nil,
@@ -162,17 +173,8 @@ extension Engine {
   /// Throws unless pages of the group hold the group's packets alone.
   private func admit(_ placement: ExportPlacement, of group: FlowGroup) throws(XDPError) {
     switch placement {
-    case .exact: break
-    case .bucket(let isClosedWorld):
-      let isZeroCopy = ports.indices.contains {
-        ports[$0].group == group && control.bindings[$0].mode == .zeroCopy
-      }
-      guard isZeroCopy, !isClosedWorld else { break }
-      throw refusal(
-        group, .notExportable,
-        "its packets are steered by a hash, and in zero copy the NIC writes whatever else has that "
-          + "hash into its pages",
-        "steer it exactly, or declare a closed world if nothing else can arrive")
+    // What a bucket is in zero copy the claim asks, which knows all engines' ports.
+    case .exact, .bucket: break
     case .isolated(copies: true): break
     case .isolated(copies: false):
       throw refusal(
@@ -185,27 +187,31 @@ extension Engine {
     }
   }
 
-  /// Throws if the process would see what another one's user left.
-  private func admit(
-    _ peer: PeerProcess?, to group: FlowGroup, _ arena: Range<UInt64>
-  ) throws(XDPError) {
-    guard !isExported(group) else {
-      throw refusal(
-        group, .notExportable, "it is exported to another process",
-        "end that export first")
-    }
-    guard let before = exports.seenBy[group], before != peer?.user ?? .max else { return }
-    throw refusal(
-      group, .notExportable,
-      "user \(before) has seen its arena, and what is there is not user \(peer?.user ?? .max)'s",
-      "zero it with clearArena(of:), once nobody has it mapped and no frame of it is in use")
-  }
-
-  private func isExported(_ group: FlowGroup) -> Bool {
-    exports.states.indices.contains { index in
-      switch exports.states[index] {
-      case .some(let state): state.group == group
-      case .none: false
+  /// Takes the group's arena for a process; throws if another one has it, or the process would see
+  /// what is not the group's or what another user left.
+  private func claim(
+    _ group: FlowGroup, for peer: PeerProcess?, _ terms: ExportTerms, _ role: Shipment.Role
+  ) throws(XDPError) -> ArenaClaim {
+    let isOpenBucket = role == .consumer && terms.placement == .bucket(isClosedWorld: false)
+    do throws(ArenaBook.Refusal) {
+      return try exports.arenas.take(group, for: peer?.user, asOpenBucket: isOpenBucket)
+    } catch {
+      switch error {
+      case .isOut:
+        throw refusal(
+          group, .notExportable, "it is exported to another process", "end that export first")
+      case .isSeen(let before):
+        let owner = before.map { "user \($0)" } ?? "a user that the kernel did not name"
+        throw refusal(
+          group, .notExportable,
+          "\(owner) has seen its arena and may have kept or exchanged pages of it",
+          "give the group to the same user again, or use another group or a new engine")
+      case .hasZeroCopyPorts:
+        throw refusal(
+          group, .notExportable,
+          "its packets are steered by a hash, and in zero copy the NIC writes whatever else has "
+            + "that hash into its pages",
+          "steer it exactly, or declare a closed world if nothing else can arrive")
       }
     }
   }

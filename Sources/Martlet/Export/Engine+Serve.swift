@@ -92,8 +92,15 @@ extension Engine {
     return maySleep
   }
 
-  /// Says to every process that the engine is awake, and finds out which are gone.
-  mutating func wakeExports() {
+  /// Says to every process that the engine is awake, and finds out which are gone or, if it slept,
+  /// stall.
+  mutating func wakeExports(havingSlept: Bool) {
+    awaken()
+    // What they said meanwhile is done first.
+    if havingSlept, exports.timeToStall == .zero { serveExports() }
+  }
+
+  private mutating func awaken() {
     for index in exports.states.indices {
       guard let state = exports.states[index].take() else { continue }
       state.channel.endSleep()
@@ -129,15 +136,15 @@ extension Engine {
 
   private mutating func checkStall(_ export: FlowExport) {
     guard var state = exports.take(export) else { return }
-    guard let limit = state.terms.stallLimit, state.loans.count > 0 else {
+    guard state.terms.stallLimit != nil, state.loans.count > 0 else {
       state.lastSign = nil
       return exports.put(state)
     }
     let now = ExportState.epoch.duration(to: .now)
-    let last = state.lastSign ?? now
-    state.lastSign = last
+    if state.lastSign == nil { state.lastSign = now }
+    let isOver = state.stallDeadline.map { $0 <= now } == true
     exports.put(state)
-    if now - last >= limit { end(export, .stalled) }
+    if isOver { end(export, .stalled) }
   }
 
   /// Ends an export: what the process has comes home, and its channel closes.
@@ -157,6 +164,7 @@ extension Engine {
       allocator.release(start + offset)
       balance &-= 1
     }
+    // Before the claim goes with the state: from then on another engine may give it away.
     allocator.withdraw(state.group)
     exports.endings[export.index] = ExportControl.Ended(
       serial: export.serial, report: state.report)
@@ -221,7 +229,7 @@ extension Engine {
   private mutating func takeVerdicts(_ state: inout ExportState) -> Int {
     let count = state.channel.receiver.peek()
     guard count != 0 else { return 0 }
-    state.lastSign = nil
+    let outstanding = state.loans.count
     state.isDirty = true
     var injections = 0
     while state.channel.receiver.remaining != 0, injections < Self.injectionLimit {
@@ -250,6 +258,8 @@ extension Engine {
         release(frame)
       }
     }
+    // Words that give nothing back are no sign of life.
+    if state.loans.count != outstanding { state.lastSign = nil }
     return Int(count)
   }
 

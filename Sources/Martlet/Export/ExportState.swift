@@ -6,6 +6,8 @@ struct ExportState: ~Copyable {
   var channel: Channel
   let name: FlowExport
   let group: FlowGroup
+  /// Keeps the arena from being given to anybody else.
+  let claim: ArenaClaim
   /// Where the arena lies in the memory.
   let arena: Range<UInt64>
   let terms: ExportTerms
@@ -21,7 +23,8 @@ struct ExportState: ~Copyable {
   var report: ExportReport
   /// Whether something was put into the channel and not published.
   var isDirty = false
-  /// When the process gave its last verdict, or got its first packet after that, from `epoch`.
+  /// When the process was first found to have packets after the last verdict that gave one back,
+  /// from `epoch`; nil until it is.
   ///
   /// No instant: its layout is not known when this is compiled, and a state's would not be either.
   var lastSign: Duration?
@@ -36,6 +39,12 @@ struct ExportState: ~Copyable {
     report.outstanding = role == .consumer ? loans.count : slots.count
     report.wakes = channel.wakeCount
     return report
+  }
+
+  /// When the process is given up, from `epoch`; nil if it has nothing, or if it never is.
+  var stallDeadline: Duration? {
+    guard let limit = terms.stallLimit, let lastSign, loans.count > 0 else { return nil }
+    return lastSign + limit
   }
 
   /// Whether a packet at `address` lies in the arena.
@@ -54,8 +63,8 @@ struct ExportControl: ~Copyable {
   /// How many exports go on.
   var count = 0
   var lastSerial: UInt64 = 0
-  /// By group: which user saw its arena since it was zeroed.
-  var seenBy: [FlowGroup: UInt32] = [:]
+  /// Who has the arenas: of all engines of the memory.
+  let arenas: ArenaBook
   /// The peers' sockets; nil until there is one.
   var peers: PeerSet?
   /// The way back to the stack; nil until an export has it.
@@ -69,6 +78,9 @@ struct ExportControl: ~Copyable {
 
   /// How many exports an engine can have at a time.
   static let limit = 64
+
+  /// No exports yet, of arenas that `arenas` is about.
+  init(_ arenas: ArenaBook) { self.arenas = arenas }
 
   /// The names of all exports that go on.
   var names: [FlowExport] {
@@ -86,14 +98,21 @@ struct ExportControl: ~Copyable {
     }
   }
 
-  /// Whether a port may be added to the group whatever its mode will be.
-  func mayBeJoined(_ group: FlowGroup) -> Bool {
-    states.indices.allSatisfy { index in
-      switch states[index] {
-      case .some(let state):
-        state.group != group || state.terms.placement != .bucket(isClosedWorld: false)
-      case .none: true
-      }
+  /// How long it is until the first process that gives nothing back is given up; nil if none has
+  /// anything, or none ever is.
+  var timeToStall: Duration? {
+    var first: Duration?
+    for index in states.indices {
+      guard let deadline = stallDeadline(at: index) else { continue }
+      first = min(first ?? deadline, deadline)
+    }
+    return first.map { max(.zero, $0 - ExportState.epoch.duration(to: .now)) }
+  }
+
+  private func stallDeadline(at index: Int) -> Duration? {
+    switch states[index] {
+    case .some(let state): state.stallDeadline
+    case .none: nil
     }
   }
 

@@ -55,7 +55,7 @@ public struct ExportTerms: Sendable, Hashable {
   ///
   /// Nil is half of what the arena holds, so that the other half can receive.
   public var packetLimit: Int?
-  /// How long the consumer may have packets and give no verdict before its export ends.
+  /// How long the consumer may have packets and give none back before its export ends.
   ///
   /// Nil is for ever: then a stalled consumer keeps its packets, and only those.
   public var stallLimit: Duration? = .seconds(10)
