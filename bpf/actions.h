@@ -3,6 +3,15 @@
 #pragma once
 #include "search.h"
 
+/* The interfaces that rules forward to, each by its own number: the kernel takes out what vanishes.
+   Its size is the loader's to give, as that of the rules' maps. */
+struct {
+  MAP_NUMBER(type, DEVMAP_HASH);
+  MAP_NUMBER(max_entries, 1);
+  MAP_TYPE(key, u32);
+  MAP_TYPE(value, u32);
+} targets SECTION(".maps");
+
 /* Lowers an IP packet's time to live by one; 0 if it has come to its end, or is not there. */
 INLINE int age(struct xdp_md *context, u32 known, u32 family) {
   u32 at = ETHERNET_HEADER + (known & KNOWN_VLAN ? VLAN_TAG : 0) +
@@ -24,9 +33,13 @@ INLINE int age(struct xdp_md *context, u32 known, u32 family) {
   return 1;
 }
 
-/* Sends the packet out of another interface, changed as the rule says. */
+/* Sends the packet out of another interface, changed as the rule says. What the kernel gets instead
+   it gets as it came: so whether the interface is there comes before any change. */
 GLOBAL int forward(struct xdp_md *context, const struct rule *rule, u32 known_family) {
   if (!rule)
+    return XDP_PASS;
+  /* The last argument is the verdict where the map has no such interface. */
+  if (redirect_map(&targets, rule->interface, XDP_PASS) != XDP_REDIRECT)
     return XDP_PASS;
   if (rule->decrements_ttl && !age(context, known_family & 255, known_family >> 8 & 255))
     return XDP_PASS;
@@ -37,7 +50,7 @@ GLOBAL int forward(struct xdp_md *context, const struct rule *rule, u32 known_fa
     __builtin_memcpy(macs, rule->destination_mac, 6);
     __builtin_memcpy(macs + 6, rule->source_mac, 6);
   }
-  return redirect(rule->interface, 0);
+  return XDP_REDIRECT;
 }
 
 /* Sends the packet back to where it came from, its MAC addresses exchanged. */

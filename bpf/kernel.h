@@ -26,6 +26,7 @@ typedef unsigned long long u64;
 #define ARRAY 2
 #define PER_CPU_ARRAY 6
 #define XSKMAP 17
+#define DEVMAP_HASH 25
 
 /* BPF_F_MMAPABLE */
 #define MAPPABLE (1 << 10)

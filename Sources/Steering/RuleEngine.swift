@@ -21,6 +21,7 @@ struct RuleEngine: ~Copyable {
   /// Members that each slot has.
   private var memberRuns: [UInt32: Range<Int>] = [:]
   private var memberPool = RunPool(0..<RuleCapacity.members)
+  private var targets = ForwardTargets()
 
   /// Opens the program and makes its maps.
   init(
@@ -45,7 +46,10 @@ struct RuleEngine: ~Copyable {
   }
 
   private static func sizes(_ cpuCount: Int) -> [String: Int] {
-    RuleMemory.sizes.merging([CPULayout.mapName: cpuCount]) { $1 }
+    let further = [
+      CPULayout.mapName: cpuCount, ForwardTargets.mapName: RuleCapacity.slots,
+    ]
+    return RuleMemory.sizes.merging(further) { $1 }
   }
 
   /// Another of the programs over the same maps.
@@ -154,11 +158,16 @@ struct RuleEngine: ~Copyable {
     freeSlots = (1..<UInt32(RuleCapacity.slots)).reversed().filter { !isKept[Int($0)] }
     memberRuns = memberRuns.filter { isKept[Int($0.key)] }
     memberPool.keep(memberRuns.values)
+    targets.keep(isKept, in: descriptor(of: ForwardTargets.mapName))
   }
 
   /// Gives a rule a slot: its action, and counters at zero; nil if there is no room.
-  mutating func place(_ target: RuleTarget, id: RuleID) -> UInt32? {
+  mutating func place(_ target: RuleTarget, id: RuleID) throws(XDPError) -> UInt32? {
     guard let slot = freeSlots.popLast() else { return nil }
+    if target.action == .forward {
+      let map = descriptor(of: ForwardTargets.mapName)
+      try targets.add(target.interface, for: slot, to: map)
+    }
     var first = 0
     if let table = target.members {
       guard let run = memberPool.take(table.sockets.count) else { return nil }

@@ -9,12 +9,14 @@ extension SteeringProgram {
   /// What a crashed process of ours left there is replaced; a living one's program and anybody
   /// else's is refused. Throws `.foreignProgram` with the holder, `.modeRefused`, `.packetTooLong`,
   /// `.notPermitted` or `.interfaceGone`; nothing is attached then. While a driver is asked
-  /// about packets also `.configuration`, for another interface.
+  /// about packets also `.configuration`, for another interface; so too where a rule in force sends
+  /// back what arrives there, and a veth's peer would not take it.
   @discardableResult
   public mutating func attach(
     to interface: Interface, mode: AttachMode
   ) throws(XDPError) -> Attachment {
     try checkAsked(interface)
+    try checkSendingBack(by: inForce.book.rules.map(\.rule), interface, mode)
     let lock = try InterfaceLock(of: interface)
     try clear(interface)
     let queueCount = try interface.queueCounts().receive

@@ -42,7 +42,8 @@ extension SteeringProgram {
   /// A rule that is removed and added again in one change keeps its number and its counters.
   ///
   /// Throws `.configuration` for an unknown rule or group, for more than 4,097 rules and while a
-  /// change is unconfirmed; `.noSuchInterface` or `.interfaceDown` for an interface that is named.
+  /// change is unconfirmed, and where a veth's peer would not take what is forwarded or sent back;
+  /// `.noSuchInterface` or `.interfaceDown` for an interface that is named.
   /// Nothing is changed then.
   @discardableResult
   public mutating func apply(_ change: RuleChange) throws(XDPError) -> [RuleID] {
@@ -172,7 +173,7 @@ extension SteeringProgram {
       for slot in book.slots + next.slots { isKept[Int(slot)] = true }
       engine?.keep(isKept)
       var placed = next
-      if let set = place(&placed, targets, order) {
+      if let set = try place(&placed, targets, order) {
         next = placed
         return set
       }
@@ -183,9 +184,9 @@ extension SteeringProgram {
   /// Gives rules places and writes the tables; nil if there is no room.
   private mutating func place(
     _ next: inout RuleBook, _ targets: [(place: Int, RuleTarget)], _ order: [Int]
-  ) -> Int? {
+  ) throws(XDPError) -> Int? {
     for (place, target) in targets {
-      guard let slot = engine?.place(target, id: next.rules[place].id) else { return nil }
+      guard let slot = try engine?.place(target, id: next.rules[place].id) else { return nil }
       next.setSlot(slot, of: place)
     }
     let asked = order.filter { !next.rules[$0].pattern.isImpossible }

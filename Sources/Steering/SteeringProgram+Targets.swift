@@ -46,6 +46,8 @@ extension SteeringProgram {
     var targets: [(Int, RuleTarget)] = []
     var interfaces = InterfaceNumbers()
     var checked: Set<UInt32> = []
+    let added = book.rules.filter { $0.slot == 0 }.map(\.rule)
+    for port in ports { try checkSendingBack(by: added, port.interface, port.mode) }
     for (place, stored) in book.rules.enumerated() where stored.slot == 0 {
       targets.append((place, try target(of: stored.rule.action, &interfaces, &checked)))
     }
@@ -114,6 +116,25 @@ extension SteeringProgram {
       reason: "its peer \(peer.name) has neither a native XDP program nor GRO, and would lose all",
       remedy: "ethtool -K \(peer.name) gro on")
   }
+
+  /// Whether what rules send back from an interface will arrive.
+  ///
+  /// A veth wakes its peer for them only if that has a native XDP program, with GRO or without;
+  /// otherwise they lie in the peer's ring. A peer in another network namespace cannot be asked.
+  func checkSendingBack(
+    by rules: [Rule], _ interface: Interface, _ mode: AttachMode
+  ) throws(XDPError) {
+    let isMeant = rules.contains { rule in
+      rule.action == .back && rule.match.interface.map { $0.concerns(interface) } ?? true
+    }
+    // In generic mode the stack sends, as it sends everything.
+    guard isMeant, mode == .native, let peer = interface.peer else { return }
+    if let present = try PresentProgram(on: peer), present.mode == .native { return }
+    throw XDPError(
+      .configuration, operation: "send back on \(interface.name)",
+      reason: "its peer \(peer.name) has no native XDP program, and is not woken for packets",
+      remedy: "attach an XDP program to \(peer.name), or to \(interface.name) in generic mode")
+  }
 }
 
 extension Action {
@@ -124,5 +145,13 @@ extension Action {
     case .sockets(let names, _): names
     default: []
     }
+  }
+}
+
+extension Condition<InterfaceName> {
+  /// Whether packets that arrive on an interface may meet it.
+  fileprivate func concerns(_ interface: Interface) -> Bool {
+    let isNamed = value.index.map { $0 == interface.index } ?? (value.name == interface.name)
+    return isNamed != isNegated
   }
 }

@@ -46,4 +46,18 @@ struct InstructionTests {
       #expect(interpreter.executed <= 217)
     }
   }
+
+  /// With all that forwarding may change.
+  @Test func forwarded() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench(queueCount: 1)
+      let lane = try ForwardTests.Lane()
+      try bench.program.setRules([lane.rule])
+      let interpreter = try Interpreter(bench.program, ActionTests.udp, bench.near)
+      for _ in 0..<2 { _ = try interpreter.run() }
+      #expect(try interpreter.run() == 4)
+      print("instructions, forwarded: known \(interpreter.executed)")
+      #expect(interpreter.executed <= 291)
+    }
+  }
 }

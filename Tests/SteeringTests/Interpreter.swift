@@ -14,6 +14,8 @@ import XSK
   private let code: UnsafePointer<bpf_insn>
   /// Where the maps lie, by descriptor, and the size of an element.
   private var maps: [Int32: Map] = [:]
+  /// The maps of interfaces, of which the kernel says what is in them.
+  private var interfaceMaps: Set<Int32> = []
   private let packet: UnsafeMutableRawPointer
   private let length: Int
   private let interface: UInt32
@@ -60,6 +62,10 @@ import XSK
     let descriptor = unsafe bpf_map__fd(map)
     // The one of the program that explains is not there.
     guard descriptor >= 0 else { return }
+    guard unsafe bpf_map__type(map) != BPF_MAP_TYPE_DEVMAP_HASH else {
+      interfaceMaps.insert(descriptor)
+      return
+    }
     let size = (stride * count + 4095) / 4096 * 4096
     let flags =
       unsafe bpf_map__map_flags(map) & (1 << 10) == 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED
@@ -72,6 +78,12 @@ import XSK
       throw TestKitError("map: errno \(errno)")
     }
     maps[descriptor] = Map(base: UInt64(UInt(bitPattern: base)), stride: stride, count: count)
+  }
+
+  /// The packet as the program left it.
+  var bytes: [UInt8] {
+    // As long as it was at the start.
+    unsafe [UInt8](UnsafeRawBufferPointer(start: packet, count: length))
   }
 
   /// Runs the program; answers with its verdict.
@@ -219,7 +231,7 @@ import XSK
       guard index < map.count else { return 0 }
       executed += Self.lookup - 1
       return map.base + UInt64(index * map.stride)
-    case 51: return UInt64(XDP_REDIRECT.rawValue)
+    case 51: return redirect(Int32(truncatingIfNeeded: arguments[0]), arguments[1], arguments[2])
     case 181:
       for step in 0..<arguments[0] {
         let callback = Int(arguments[1])
@@ -231,5 +243,16 @@ import XSK
     case 7, 8, 118: return 0
     default: throw TestKitError("helper \(number)")
     }
+  }
+
+  /// A socket is always there; of an interface that is not, the flags say what becomes.
+  private func redirect(_ map: Int32, _ place: UInt64, _ flags: UInt64) -> UInt64 {
+    var key = UInt32(truncatingIfNeeded: place)
+    var value: UInt32 = 0
+    // The kernel reads four bytes, and writes as many.
+    guard interfaceMaps.contains(map), unsafe bpf_map_lookup_elem(map, &key, &value) != 0 else {
+      return UInt64(XDP_REDIRECT.rawValue)
+    }
+    return flags & 3
   }
 }

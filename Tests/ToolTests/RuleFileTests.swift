@@ -174,6 +174,28 @@ struct RuleFileTests {
     }
   }
 
+  @Test("Forwarding into a cable that ends elsewhere is noted in one line")
+  func endElsewhere() async throws {
+    try await withNetworkNamespace {
+      _ = try Wires()
+      let elsewhere = try NetworkNamespace()
+      _ = try VethPair("out", "end") { $0.farNamespace = elsewhere }
+      let file = try RuleTextFile("udp -> forward out\nicmp -> forward out ttl\n")
+      let tool = try Tool.started("forward", "left", "right", "--json", "--rules", file.path)
+      let note = "martlet: forward to out: its peer is in another network namespace"
+      #expect(try tool.process.waitForOutput(note, timeout: .seconds(20)))
+      let run = try RulesRun(["add", "tcp -> forward out"])
+      #expect(run.status == .exited(0) && UInt32(run.output.dropLast()) != nil, "\(run.output)")
+      #expect(run.errorLines.count == 1 && run.errorLines.first?.hasPrefix(note) == true)
+      // Nothing is said of what can be seen, or is taken away.
+      #expect(UInt32(try RulesRun.answer("add", "arp -> drop")) != nil)
+      #expect(try RulesRun.answer("remove", String(run.output.dropLast())) == "")
+      tool.process.signal(SIGINT)
+      #expect(try tool.process.wait(timeout: .seconds(20)) == .exited(0))
+      #expect(tool.errorLines.count == 2, "\(tool.errorLines)")
+    }
+  }
+
   @Test func noFile() async throws {
     try await withNetworkNamespace {
       _ = try Wires()

@@ -39,7 +39,7 @@ struct ForwardCommand: ParsableCommand {
       Terminal.note(error.text)
       throw ExitCode.failure
     }
-    try Session(options: options, title: "forwarding \(left) <-> \(right)").run {
+    try Session(options: options, title: "forwarding \(left) <-> \(right)", rules: first).run {
       configuration throws(XDPError) in
       var configuration = configuration
       configuration.readsFacts = facts

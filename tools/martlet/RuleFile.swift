@@ -10,9 +10,7 @@ enum RuleFile {
       throw Complaint(
         "\(path): `confirm within` has no rules to go back to; change them while it runs")
     }
-    return change.steps.compactMap { step in
-      if case .add(let rule) = step { rule } else { nil }
-    }
+    return change.added
   }
 
   /// What stands in a file.
@@ -35,6 +33,15 @@ enum RuleFile {
         ?? (text.contains(where: \.isNewline) ? "the rules: line \(error.line), " : "the rule: ")
       let hint = error.suggestion.map { "; did you mean `\($0)`?" } ?? ""
       throw Complaint("\(place)column \(error.column): \(error.reason)\(hint)")
+    }
+  }
+}
+
+extension RuleChange {
+  /// The rules that it adds.
+  var added: [Rule] {
+    steps.compactMap { step in
+      if case .add(let rule) = step { rule } else { nil }
     }
   }
 }

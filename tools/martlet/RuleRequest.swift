@@ -24,6 +24,14 @@ enum RuleRequest {
     }
   }
 
+  /// The rules that it brings.
+  var rules: [Rule] {
+    switch self {
+    case .add(let text, _), .replace(let text, _): (try? RuleText.parseChange(text))?.added ?? []
+    default: []
+    }
+  }
+
   /// Reads it; nil if it is none.
   init?(_ text: String) {
     let lines = text.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)

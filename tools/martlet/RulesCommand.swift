@@ -89,8 +89,10 @@ struct RulesCommand: ParsableCommand {
       case .list: printList(try list())
       case .watch: try watch()
       default:
-        let answer = try ask(try request(operand ?? ""))
+        let request = try request(operand ?? "")
+        let answer = try ask(request)
         if !answer.isEmpty { Terminal.print(answer) }
+        ForwardNotes.print(for: request.rules)
       }
     } catch {
       Terminal.note(error.text)

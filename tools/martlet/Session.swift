@@ -6,6 +6,8 @@ struct Session {
   let options: CommonOptions
   /// What is being done, such as "forwarding veth0 <-> veth1".
   let title: String
+  /// The rules that it begins with.
+  var rules: [Rule] = []
 
   /// How a run ended.
   private struct Outcome {
@@ -49,6 +51,7 @@ struct Session {
     }
     try worker.startMates(isWatched: Terminal.isTerminal)
     Terminal.note(announcement(of: worker.engine))
+    ForwardNotes.print(for: rules)
     let start = ContinuousClock.now
     var trouble: XDPError?
     do throws(XDPError) {
