@@ -29,6 +29,27 @@ struct DirectorTests {
     }
   }
 
+  /// Of broken ones nothing is read: not even a match for all flows means them.
+  @Test func cutOffAnywhereTheyReadAlike() async throws {
+    try await withNetworkNamespace {
+      var director = try Cable(queueCount: 4).director()
+      try director.direct(.packets(), to: 1)
+      for frame in Frames.all + Frames.broken {
+        for length in Frames.shortest(frame)...frame.count {
+          let cut = Array(frame.prefix(length))
+          guard let key = flow(of: cut) else {
+            #expect(try director.trial(of: cut) == nil, "\(length) bytes of \(frame)")
+            continue
+          }
+          try director.direct(.flow(key), to: 3)
+          #expect(try director.trial(of: cut) == 3, "\(key), \(length) bytes of \(frame)")
+          director.undirect(.flow(key))
+          #expect(try director.trial(of: cut) == 1, "\(key), \(length) bytes of \(frame)")
+        }
+      }
+    }
+  }
+
   @Test func nothingElseIsMeant() async throws {
     try await withNetworkNamespace {
       var director = try Cable(queueCount: 4).director()

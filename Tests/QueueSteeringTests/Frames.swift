@@ -62,6 +62,32 @@ enum Frames {
     ]
   }
 
+  /// Headers that say less than they need, with enough bytes behind them.
+  static var broken: [[UInt8]] {
+    let udp = PacketBuilder().udp(payload: [UInt8](repeating: 7, count: 40))
+    let options = replaced(udp, at: 14, by: [0x46])
+    let option: [UInt8] = [0, 0, 1, 4, 0, 0, 0, 0]
+    let long = [0, 1] + [UInt8](repeating: 0, count: 14)
+    // An IPv4 packet shorter than its header.
+    return [0, 19, 20, 23, 24, 27].map { replaced(udp, at: 16, by: [0, $0]) }
+      + [0, 20, 23, 24, 27].map { replaced(options, at: 16, by: [0, $0]) }
+      // An IPv6 packet shorter than its extension headers.
+      + [0, 4, 7, 8, 11, 12].map { replaced(chain([(0, option)]), at: 18, by: [0, $0]) }
+      + [8, 15, 16, 20].map { replaced(chain([(43, long)]), at: 18, by: [0, $0]) }
+      + [8, 12, 16].map { replaced(chain([(0, option), (60, option)]), at: 18, by: [0, $0]) }
+      // Longer than the frame.
+      + [chain([(60, [0, 200] + option.dropFirst(2))])]
+  }
+
+  /// How much of a frame the kernel tries: no IP packet without a whole header.
+  static func shortest(_ frame: [UInt8]) -> Int {
+    switch Array(frame[12..<14]) {
+    case [0x08, 0x00]: 34
+    case [0x86, 0xDD]: 54
+    default: 15
+    }
+  }
+
   private static func chain(_ headers: [(UInt8, [UInt8])]) -> [UInt8] {
     let udp = six.udp(payload: [1, 2, 3])
     var bytes: [UInt8] = []

@@ -45,6 +45,23 @@ struct HopTests {
     }
   }
 
+  @Test func aQueueThatIsGivenUpIsUsedAgain() async throws {
+    try await withHop(isVersion6: false) { hop in
+      let (first, second) = (Hop.flow(5000, .udp, false), Hop.flow(5001, .udp, false))
+      let others = try (5002..<5034).map { port in
+        try hop.client { try Sender(Hop.flow(port, .udp, false)) }
+      }
+      var queues = try hop.steering()
+      try queues.steer(first, to: 3)
+      try queues.steer(second, to: 1)
+      let before = try hop.arrivals { for other in others { try other.send(5) } }
+      #expect(before[1] == 0 && before[3] == 0, "\(before)")
+      try queues.unsteer(first)
+      let after = try hop.arrivals { for other in others { try other.send(5) } }
+      #expect(after[1] == 0 && after[3] > 0, "\(after)")
+    }
+  }
+
   /// It keeps its connection and changes its queue.
   @Test(arguments: [false, true])
   func aLiveConnectionMoves(isVersion6: Bool) async throws {

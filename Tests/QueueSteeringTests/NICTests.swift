@@ -231,6 +231,37 @@ import XSK
     #expect(nic.now.hash == before.hash)
   }
 
+  @Test func aBucketThatLeadsToAFiltersQueueMakesItLessThanExact() throws {
+    let nic = MemoryNIC { $0.support = .on }
+    var queues = NICQueues(nic, note: { _ in })
+    try queues.steer(flow(1), to: 2, apart: [])
+    #expect(queues.placement(of: flow(1))?.grade == .exact)
+    nic.change { $0.refusesFilters = true }
+    try queues.steer(flow(3), to: 2, apart: [])
+    #expect(queues.placement(of: flow(1))?.grade == .bucket)
+    #expect(queues.placement(of: flow(1))?.reason.contains("a bucket leads there too") == true)
+    try queues.unsteer(flow(3))
+    #expect(queues.placement(of: flow(1))?.grade == .exact)
+  }
+
+  /// Also if the next start restores, with no more than was noted.
+  @Test(arguments: [false, true])
+  func somebodyElsesFilterForTheSameFlowStays(isKilled: Bool) throws {
+    let nic = MemoryNIC { $0.support = .on }
+    try nic.insert(try #require(NtupleFilter(flow(1), queue: 2)))
+    let before = nic.now
+    let journal = Journal(limit: .max)
+    var queues = NICQueues(nic) { (state) throws(XDPError) in try journal.note(state) }
+    try queues.steer(flow(1), to: 2, apart: [])
+    #expect(nic.now.filters.count == 2)
+    if isKilled {
+      #expect(try #require(QueueState(lines: journal.lines)).restore(nic) == nil)
+    } else {
+      try queues.restore()
+    }
+    #expect(nic.now.filters == before.filters)
+  }
+
   @Test func aFilterWithoutATableIsNotExact() throws {
     let nic = MemoryNIC {
       $0.support = .on

@@ -83,6 +83,11 @@ struct RuleTextTests {
     #expect(change.steps == [.add(Rule(.arp, .kernel)), .add(Rule(.everything, .drop))])
   }
 
+  @Test(arguments: [("2min", Duration.seconds(120)), ("1500ms", .milliseconds(1500))])
+  func timesToConfirm(_ text: String, _ time: Duration) throws {
+    #expect(try RuleText.parseChange("confirm within \(text)").confirmWithin == time)
+  }
+
   static let errors = [
     ("not not udp -> drop", "line 1, column 5: `not` is no field"),
     (

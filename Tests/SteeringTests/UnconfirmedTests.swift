@@ -1,0 +1,48 @@
+import MartletTestKit
+import Testing
+import XSK
+
+@testable import Steering
+
+/// What has to wait until a change of rules is confirmed.
+@Suite(.enabled(if: sockets.isExpected, needsSockets))
+struct UnconfirmedTests {
+  static let udp = PacketBuilder().udp()
+  static let arp = PacketBuilder().arpRequest()
+
+  @Test(arguments: [true, false])
+  func aGroupThatRulesSteerTo(isTaken: Bool) async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      let slot = try bench.program.slot(interface: bench.near, queue: 0)
+      try bench.program.setGroup("video", [slot])
+      try bench.program.setRules([Rule(.ipProtocol(17), .group("video"))])
+      try bench.program.apply(
+        RuleChange([.add(Rule(.arp, .drop))], confirmWithin: .seconds(60)))
+      let error = refusal { () throws(XDPError) in try bench.program.setGroup("video", []) }
+      #expect(error?.kind == .configuration)
+      // The group is as it was, whichever rules are in force.
+      #expect(try bench.trial(Self.udp) == .socket && bench.trial(Self.arp) == .drop)
+      if isTaken { try bench.program.confirm() } else { bench.program.rollBack() }
+      #expect(try bench.trial(Self.udp) == .socket)
+      try bench.program.setRules([Rule(.arp, .group("video"))])
+      #expect(try bench.trial(Self.arp) == .socket)
+      try bench.program.setGroup("video", [])
+      #expect(try bench.trial(Self.arp) == .kernel)
+    }
+  }
+
+  @Test func facts() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      try bench.program.setRules([Rule(.arp, .drop)])
+      try bench.program.apply(
+        RuleChange([.removeAll, .add(Rule(.arp, .socket))], confirmWithin: .seconds(60)))
+      let error = refusal { () throws(XDPError) in try bench.program.setFacts(true) }
+      #expect(error?.kind == .configuration && !bench.program.writesFacts)
+      #expect(try bench.trial(Self.arp) == .socket)
+      bench.program.rollBack()
+      #expect(try bench.trial(Self.arp) == .drop)
+    }
+  }
+}
