@@ -60,6 +60,7 @@ extension SteeringProgram {
 
   private mutating func writeFacts(_ areWritten: Bool) throws(XDPError) {
     guard areWritten != writesFacts else { return }
+    try settle()
     guard unconfirmed == nil else {
       throw XDPError(
         .configuration, operation: "turn the packets' facts on or off",

@@ -6,7 +6,7 @@ extension SteeringProgram {
   /// A packet goes to a member that belongs to the queue on which it arrived; if there are several,
   /// the hash of its flow chooses. Where rules steer to the group already they steer to the new
   /// members at once, for all packets or none. Throws `.configuration` while a change is
-  /// unconfirmed.
+  /// unconfirmed, if the rules before or after it steer to the group.
   public mutating func setGroup(_ name: String, _ members: [SocketSlot]) throws(XDPError) {
     let before = groups[name]
     let number = before?.number ?? UInt32(groups.count + 1)
@@ -24,6 +24,7 @@ extension SteeringProgram {
 
   /// Puts the rules that steer to groups in force anew.
   mutating func renewGroups(_ isMeant: (String) -> Bool) throws(XDPError) {
+    try settle()
     var next = book
     var isNeeded = false
     for place in next.rules.indices
@@ -31,7 +32,9 @@ extension SteeringProgram {
       next.renew(place)
       isNeeded = true
     }
-    guard isNeeded else { return }
+    let before = unconfirmed?.book.rules ?? []
+    let wasNeeded = before.contains { $0.rule.action.groups.contains(where: isMeant) }
+    guard isNeeded || wasNeeded else { return }
     guard unconfirmed == nil else {
       throw XDPError(
         .configuration, operation: "change a group",

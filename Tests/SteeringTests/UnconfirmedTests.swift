@@ -1,3 +1,4 @@
+import Glibc
 import MartletTestKit
 import Testing
 import XSK
@@ -29,6 +30,47 @@ struct UnconfirmedTests {
       #expect(try bench.trial(Self.arp) == .socket)
       try bench.program.setGroup("video", [])
       #expect(try bench.trial(Self.arp) == .kernel)
+    }
+  }
+
+  @Test("A group that only the rules before steer to keeps its members for them")
+  func aGroupThatRulesSteeredTo() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      let slot = try bench.program.slot(interface: bench.near, queue: 0)
+      try bench.program.setGroup("video", [slot])
+      try bench.program.setRules([Rule(.ipProtocol(17), .group("video"))])
+      try bench.program.apply(
+        RuleChange([.removeAll, .add(Rule(.arp, .drop))], confirmWithin: .seconds(60)))
+      let error = refusal { () throws(XDPError) in try bench.program.setGroup("video", []) }
+      #expect(error?.kind == .configuration)
+      bench.program.rollBack()
+      #expect(try bench.trial(Self.udp) == .socket)
+      try bench.program.setGroup("video", [])
+      #expect(try bench.trial(Self.udp) == .kernel)
+    }
+  }
+
+  @Test("Once the time to confirm is over groups and facts can be set, as nothing waits any more")
+  func overdue() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      let slot = try bench.program.slot(interface: bench.near, queue: 0)
+      try bench.program.setGroup("video", [slot])
+      let rules = [Rule(.ipProtocol(17), .group("video"))]
+      for isGroup in [true, false] {
+        try bench.program.setRules(rules)
+        try bench.program.apply(
+          RuleChange([.add(Rule(.arp, .drop))], confirmWithin: .milliseconds(50)))
+        usleep(500_000)
+        #expect(bench.program.rules.count == 1)
+        if isGroup {
+          try bench.program.setGroup("video", [])
+        } else {
+          try bench.program.setFacts(true)
+        }
+        #expect(try bench.trial(Self.udp) == .kernel)
+      }
     }
   }
 
