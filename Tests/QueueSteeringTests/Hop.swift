@@ -53,8 +53,20 @@ final class Hop: Sendable {
       try bindSocket(sink, Hop.flow(1, .udp, isVersion6), isSource: false)
       return (try ProgramHolder(), sink)
     }
-    // Neighbours are found before anything is counted.
-    try client.run { try runProgram(["ping", "-q", "-c", "1", "-w", "60", net(2, "2")]) }
+    try client.run { try Hop.find(net(2, "2")) }
+  }
+
+  /// Has neighbours found before anything is counted.
+  ///
+  /// Until the addresses that a cable gives itself are known to be nobody else's the switch asks
+  /// for no neighbour, and after three seconds says that there is none, which ends a ping.
+  private static func find(_ host: String) throws {
+    let ping = ["ping", "-q", "-c", "1", "-w", "60", host]
+    let end = ContinuousClock.now + .seconds(60)
+    while ContinuousClock.now < end {
+      if (try? runProgram(ping)) != nil { return }
+    }
+    try runProgram(ping)
   }
 
   deinit { close(sink) }
