@@ -12,13 +12,15 @@ struct PlacementTests {
   private static let video = FlowGroup(index: 1)
   private static let alone = FlowGroup(index: 2)
 
-  /// An engine with four queues of "near", one of them of a group.
-  private func makeEngine() throws -> Engine {
+  /// An engine with four queues of "near", one of them of a group, or those that are named.
+  private func makeEngine(videoQueues: Set<Int> = [1]) throws -> Engine {
     var configuration = Engine.Configuration()
     configuration.groups = [.init(), .init(), .init(isIsolated: true)]
     configuration.fillDepth = 256
     var engine = try Engine(configuration)
-    let names = (0..<4).map { QueueName("near", queue: $0, group: $0 == 1 ? Self.video : .shared) }
+    let names = (0..<4).map {
+      QueueName("near", queue: $0, group: videoQueues.contains($0) ? Self.video : .shared)
+    }
     _ = try engine.bind(names)
     try engine.steer(.everything)
     return engine
@@ -117,6 +119,18 @@ struct PlacementTests {
       _ = try engine.bind("near", queue: 0)
       let after = try SettingsRecord(of: try Interface(named: "near"), purpose: "queues")
       #expect(after.left == nil && after.ignored == nil)
+    }
+  }
+
+  @Test("A group is placed no better than the weakest of its ports")
+  func weakest() async throws {
+    try await withNetworkNamespace {
+      _ = try VethPair("near", "far") { $0.queueCount = 4 }
+      var engine = try makeEngine(videoQueues: [1, 2])
+      let packet = datagram(number: 1, port: 4789)
+      let flow = try unwrap(unsafe FlowKey(frame: packet.span.bytes))
+      #expect(try engine.place(flow, on: engine.allPorts[1]).grade == .exact)
+      #expect(engine.placement(of: Self.video).grade == .bucket)
     }
   }
 

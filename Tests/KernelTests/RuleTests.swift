@@ -1,4 +1,5 @@
 import Expectations
+import Glibc
 import Martlet
 import MartletTestKit
 import Testing
@@ -56,6 +57,30 @@ struct EngineRuleTests {
         arrived = try kernel.receive(timeout: .milliseconds(20))
       }
       #expect(arrived == datagram(number: 2))
+    }
+  }
+
+  @Test("The heart beats behind the sleep too: what is done then has the whole limit")
+  func beatBehindSleep() async throws {
+    try await withNetworkNamespace {
+      _ = try VethPair("near", "far")
+      let tap = try PacketTap("far")
+      var engine = try Engine()
+      let port = try engine.bind("near", queue: 0)
+      try engine.steer(.everything)
+      try engine.setHeartbeat(.seconds(2))
+      // What changed wakes it once; then it sleeps for half of the limit.
+      let start = ContinuousClock.now
+      while ContinuousClock.now - start < .milliseconds(900) {
+        expect(try engine.wait(timeout: .seconds(5)))
+      }
+      // Longer than the limit since the sleep began, and shorter since it ended.
+      let end = ContinuousClock.now
+      usleep(1_400_000)
+      try tap.send(datagram(number: 1))
+      // Unless this thread had to wait for so long that the heart counts as stopped.
+      guard ContinuousClock.now - end < .milliseconds(1900) else { return }
+      expectSame(try engine.collect(1, from: port), [datagram(number: 1)])
     }
   }
 }

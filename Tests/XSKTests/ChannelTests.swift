@@ -128,6 +128,22 @@ import XSK
     }
   }
 
+  @Test("Cursors that are a ring's size apart are believed, and one entry more is not")
+  func bounds() throws {
+    let (near, far) = try make(4)
+    let memory = near.channel.memory
+    while near.channel.sender.hasRoom { near.channel.sender.put(ChannelEntry(0, 0)) }
+    expect(near.channel.sender.position == 4 && !near.channel.isBroken)
+    // The peer has taken one less than none.
+    memory.scribble(.max, at: 128)
+    expect(!near.channel.sender.hasRoom && near.channel.sender.isBroken)
+    memory.scribble(4, at: 256)
+    expect(near.channel.receiver.peek() == 4 && !near.channel.receiver.isBroken)
+    memory.scribble(5, at: 256)
+    expect(near.channel.receiver.peek() == 0 && near.channel.receiver.isBroken)
+    expect(!far.channel.isBroken)
+  }
+
   @Test("An end that is closed is over for the other one")
   func closed() throws {
     let (near, far) = try make(16)
