@@ -20,11 +20,12 @@ struct ForwardTargets {
     _ interface: UInt32, for slot: UInt32, to map: Int32
   ) throws(XDPError) {
     var (key, value) = (interface, interface)
-    // The kernel reads four bytes of each.
-    let result = unsafe bpf_map_update_elem(map, &key, &value, 0)
+    // The kernel reads four bytes of each. One that is there is left alone: to put another in its
+    // place the kernel takes it out for a moment, and packets of rules in force would miss it.
+    let result = unsafe bpf_map_update_elem(map, &key, &value, UInt64(BPF_NOEXIST))
     let operation = "forward to interface \(interface)"
-    guard result == 0 else {
-      let code = Errno(rawValue: -result)
+    let code = Errno(rawValue: -result)
+    guard result == 0 || code == .fileExists else {
       guard code == .invalidArgument || code == .noSuchAddressOrDevice else {
         throw mapError(operation, result)
       }

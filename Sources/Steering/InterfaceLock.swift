@@ -8,21 +8,9 @@ import XSK
 ///
 /// It is an abstract Unix socket. Such names belong to a network namespace, as interface numbers
 /// do, so two namespaces do not meet; and whoever finds the name taken learns the holder's process
-/// number. Anybody can take such a name. So one that a user has who is neither root nor this one
-/// counts for nothing, or he could keep others from steering; that two programs are attached the
-/// kernel refuses anyhow.
+/// number.
 struct InterfaceLock: ~Copyable {
-  /// Nil where a stranger has the name, or whoever has it does not listen for seconds.
-  private let descriptor: Int32?
-
-  /// Who has the name.
-  private enum Holder {
-    case process(String)
-    /// A user who is to hold nothing.
-    case stranger
-    /// Nobody listens on it any more.
-    case nobody
-  }
+  private let descriptor: Int32
 
   /// What of the interface one process has for itself.
   enum Subject: String {
@@ -43,19 +31,17 @@ struct InterfaceLock: ~Copyable {
         self.descriptor = descriptor
         return
       }
-      switch try Self.holder(of: interface, subject) {
-      case .nobody where attempt < 5_000: usleep(1_000)
-      case .nobody, .stranger:
-        descriptor = nil
-        return
-      case .process(let name): throw Self.held(interface, subject, by: name)
+      let holder = try Self.holder(of: interface, subject)
+      if holder == nil, attempt < 5_000 {
+        usleep(1_000)
+        continue
       }
+      throw Self.held(interface, subject, by: holder ?? "a process that has ended")
     }
     preconditionFailure("the loop ends by itself")
   }
 
   deinit {
-    guard let descriptor else { return }
     // From now on nobody finds a holder, even while a copy of the descriptor keeps the name.
     shutdown(descriptor, Int32(SHUT_RDWR))
     close(descriptor)
@@ -93,15 +79,15 @@ struct InterfaceLock: ~Copyable {
     throw failure(interface, code)
   }
 
-  /// Who listens on the name.
+  /// Who listens on the name; nil if nobody does any more.
   private static func holder(
     of interface: Interface, _ subject: Subject
-  ) throws(XDPError) -> Holder {
+  ) throws(XDPError) -> String? {
     let asker = try makeSocket(interface)
     defer { close(asker) }
     // connect(2) reads the address during the call.
     guard unsafe withAddress(of: interface, subject, { unsafe connect(asker, $0, $1) == 0 }) else {
-      return errno == ECONNREFUSED ? .nobody : .process("another process")
+      return errno == ECONNREFUSED ? nil : "another process"
     }
     // `struct ucred`: process, user and group.
     var credentials: [Int32] = [0, 0, 0]
@@ -109,11 +95,10 @@ struct InterfaceLock: ~Copyable {
     // The kernel writes at most the twelve bytes there are.
     guard unsafe getsockopt(asker, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0,
       credentials[0] > 0
-    else { return .process("another process") }
-    if credentials[0] == getpid() { return .process("this process itself") }
-    guard [0, geteuid()].contains(UInt32(bitPattern: credentials[1])) else { return .stranger }
+    else { return "another process" }
+    if credentials[0] == getpid() { return "this process itself" }
     let isDead = kill(credentials[0], 0) != 0 && errno == ESRCH
-    return isDead ? .nobody : .process("process \(credentials[0])")
+    return isDead ? nil : "process \(credentials[0])"
   }
 
   private static func makeSocket(_ interface: Interface) throws(XDPError) -> Int32 {

@@ -10,13 +10,16 @@ extension SteeringProgram {
   /// else's is refused. Throws `.foreignProgram` with the holder, `.modeRefused`, `.packetTooLong`,
   /// `.notPermitted` or `.interfaceGone`; nothing is attached then. While a driver is asked
   /// about packets also `.configuration`, for another interface; so too where a rule in force sends
-  /// back what arrives there, and a veth's peer would not take it.
+  /// back what arrives there and a veth's peer would not take it, and where rules steer to groups
+  /// while a change is unconfirmed.
   @discardableResult
   public mutating func attach(
     to interface: Interface, mode: AttachMode
   ) throws(XDPError) -> Attachment {
     try checkAsked(interface)
-    try checkSendingBack(by: inForce.book.rules.map(\.rule), interface, mode)
+    // Those before a change that is not confirmed may be in force again at any time.
+    let rules = inForce.book.rules + (unconfirmed?.book.rules ?? [])
+    try checkSendingBack(by: rules.map(\.rule), interface, mode)
     let lock = try InterfaceLock(of: interface)
     try clear(interface)
     let queueCount = try interface.queueCounts().receive

@@ -27,7 +27,9 @@ extension SteeringProgram {
   var inForce: (book: RuleBook, word: SteeringWord) {
     guard isOverdue, let unconfirmed else { return (book, word) }
     object.settings.setRules(unconfirmed.word)
-    return (unconfirmed.book, unconfirmed.word)
+    var restored = unconfirmed.book
+    restored.goOn(from: book)
+    return (restored, unconfirmed.word)
   }
 
   /// Changes the rules, all or nothing: each packet sees those before or those after.
@@ -71,6 +73,7 @@ extension SteeringProgram {
   ///
   /// Throws `.configuration` if a rule before it leaves nothing over.
   public mutating func append(_ rule: Rule) throws(XDPError) {
+    try settle()
     let first = book.rules.contains { $0.rule.namesAll && $0.rule.priority >= rule.priority }
     if first {
       throw XDPError(

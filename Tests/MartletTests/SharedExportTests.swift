@@ -137,6 +137,15 @@ import Testing
     }
     left.end(first)
     expect(consumer.reader.isOver)
+    // The process may have it mapped still.
+    expect(!right.exports.arenas.join([ExportBench.flow]))
+  }
+
+  @Test("No open bucket is exported where another engine has a port in zero copy")
+  func bucketBehindAPort() throws {
+    let memory = try memory()
+    var left = try Engine(sharing: memory)
+    let right = try Engine(sharing: memory)
     // As a port in zero copy of the other engine does.
     expect(right.exports.arenas.join([ExportBench.flow]))
     let pair = try PeerSocket.pair()

@@ -27,41 +27,6 @@ struct ProcessTests {
     extendLifetime(program)
   }
 
-  @Test("A user who may not steer keeps nobody from it by taking the name of the lock")
-  func stranger() async throws {
-    try await withNetworkNamespace {
-      _ = try VethPair("near", "far")
-      let near = try Interface(named: "near")
-      let squatter = try ChildProcess([
-        "setpriv", "--reuid", "65534", "--clear-groups", "socat", "-d", "-d",
-        "ABSTRACT-LISTEN:martlet/steering/\(near.index),fork", "-",
-      ])
-      try #require(try squatter.waitForOutput("listening on", timeout: .seconds(20)))
-      var program = try SteeringProgram()
-      try program.attach(to: near, mode: .native)
-      #expect(programs(on: near) == [1, 0])
-      squatter.signal(SIGKILL)
-      _ = try squatter.wait(timeout: .seconds(20))
-      program.detach(from: near)
-      // Nor by not even listening.
-      let mute = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
-      defer { close(mute) }
-      let name: [UInt8] = [UInt8(AF_UNIX), 0, 0] + Array("martlet/steering/\(near.index)".utf8)
-      // bind(2) reads the bytes during the call.
-      let isBound = unsafe name.withUnsafeBytes {
-        unsafe bind(
-          mute, $0.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
-      }
-      #expect(isBound == 0)
-      try program.attach(to: near, mode: .native)
-      #expect(programs(on: near) == [1, 0])
-      // Whom the lock does not stop the kernel does.
-      var second = try SteeringProgram()
-      let error = refusal { () throws(XDPError) in try second.attach(to: near, mode: .native) }
-      #expect(error?.kind == .foreignProgram)
-    }
-  }
-
   @Test(arguments: [AttachMode.native, .generic])
   func killedAndStartedAgain(mode: AttachMode) async throws {
     let namespace = try preparedNamespace()

@@ -11,7 +11,7 @@ final class ArenaBook: Sendable {
   private struct Entry {
     /// Whether a process has the arena by an export that goes on, or it is being zeroed.
     var isOut = false
-    /// Whether that export would not bear a port in zero copy.
+    /// Whether that export, or the last one, would not bear a port in zero copy.
     var isOpenBucket = false
     /// Whether a process was ever given the arena.
     var isSeen = false
@@ -63,11 +63,10 @@ final class ArenaBook: Sendable {
   }
 
   /// Ends a claim.
+  ///
+  /// What bears no port in zero copy bears none afterwards: the process may have it mapped still.
   fileprivate func putBack(_ group: FlowGroup) {
-    entries.withLock { entries in
-      entries[group]?.isOut = false
-      entries[group]?.isOpenBucket = false
-    }
+    entries.withLock { $0[group]?.isOut = false }
   }
 
   /// Notes, for as long as the memory lives, whose process was given the arena.

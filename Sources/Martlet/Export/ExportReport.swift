@@ -8,7 +8,7 @@ public struct ExportReport: Sendable, Hashable {
     case application
     /// The process is gone, or closed its end.
     case peerGone
-    /// The process had packets and gave no verdict for as long as the terms say.
+    /// The process had packets and gave none back for as long as the terms say.
     case stalled
     /// The process wrote what no honest one does into the channel's cursors, or kept waking the
     /// engine for nothing.

@@ -88,8 +88,10 @@ public struct QueueSteering: ~Copyable {
   public static func restore(
     _ interface: Interface, recordFolder: String = SettingsRecord.standardFolder
   ) {
-    guard let journal = try? QueueJournal(interface, recordFolder), journal.isLeft,
-      let lock = try? InterfaceLock(of: interface, for: .queues)
+    guard let before = try? QueueJournal(interface, recordFolder), before.isLeft,
+      let lock = try? InterfaceLock(of: interface, for: .queues),
+      // Another may have put it back meanwhile.
+      let journal = try? QueueJournal(interface, recordFolder), journal.isLeft
     else { return }
     try? journal.restore(interface)
     _ = consume lock
