@@ -54,6 +54,7 @@ extension Engine {
     let wanted = try interfaces(of: queues)
     let all = try wanted + resolve(further)
     let interfaces = wanted.map(\.interface)
+    for interface in Set(all.map(\.interface)) { QueueSteering.restore(interface) }
     let rungs = control.steering.shared.with { state in
       mode.rungs.filter { state.permits($0, on: interfaces) }
     }
@@ -119,7 +120,7 @@ extension Engine {
     let names = groups.map { "\($0.index)" }.joined(separator: ", ")
     return XDPError(
       .notExportable, operation: "bind a port of flow group \(names)",
-      reason: "the group is exported as a bucket, which zero copy would not bear",
+      reason: "the group is or was exported as a bucket, which zero copy would not bear",
       remedy: "bind its ports before it is exported, or declare a closed world")
   }
 
@@ -229,7 +230,6 @@ extension Engine {
     var options = BindOptions()
     options.usesMultiBuffer = control.configuration.takesFragments
     for (interface, queue, _) in wanted {
-      QueueSteering.restore(interface)
       let socket = try umem.bind(interface, queue: queue, mode: rung, options: options)
       InterruptDeferral.restore(socket)
       if isBusyPolling { try socket.preferBusyPoll(budget: Self.pollBudget) }

@@ -32,7 +32,7 @@ extension Engine {
   }
 
   /// What a rule has named since it was added; nil for a rule that is not there, and for one that
-  /// names every packet before all others, so that no packet is looked at.
+  /// names every packet and is the only one, so that no packet is looked at.
   public func counters(of rule: RuleID) -> RuleCounters? {
     control.steering.shared.with { $0.program?.counters(of: rule) }
   }

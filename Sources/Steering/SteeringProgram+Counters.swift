@@ -34,10 +34,12 @@ extension SteeringProgram {
   ///
   /// No system call.
   public func counters(of rule: RuleID) -> RuleCounters? {
-    let (book, word) = inForce
-    guard let stored = book[rule], stored.slot != 0 || word.asksRules else { return nil }
+    let (inForce, word) = inForce
+    guard let stored = inForce[rule], stored.slot != 0 || word.asksRules else { return nil }
     var sum = stored.carried
-    for slot in stored.earlier + [stored.slot] where slot != 0 {
+    // Where the program went back by itself, also those that the undone change's rule counted.
+    let slots = Set(stored.earlier + [stored.slot, book[rule]?.slot ?? 0])
+    for slot in slots where slot != 0 {
       if let counted = engine?.counters(of: slot) { sum.add(counted) }
     }
     if sum.packets > 0, let clock { sum.lastSeen = clock.age(of: sum.lastTick) }

@@ -27,9 +27,7 @@ extension SteeringProgram {
   var inForce: (book: RuleBook, word: SteeringWord) {
     guard isOverdue, let unconfirmed else { return (book, word) }
     object.settings.setRules(unconfirmed.word)
-    var restored = unconfirmed.book
-    restored.goOn(from: book)
-    return (restored, unconfirmed.word)
+    return (unconfirmed.book, unconfirmed.word)
   }
 
   /// Changes the rules, all or nothing: each packet sees those before or those after.

@@ -172,6 +172,20 @@ struct RuleLifeTests {
     }
   }
 
+  @Test func whatWasCountedDuringATrialStaysAlsoBeforeAnybodyNoticedItsEnd() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      let id = try bench.program.apply(RuleChange([.add(Rule(.arp, .drop))]))[0]
+      _ = try bench.trial(Self.arp)
+      let steps: [RuleChange.Step] = [.replace(id, with: Rule(.arp, .socket))]
+      try bench.program.apply(RuleChange(steps, confirmWithin: .seconds(1)))
+      for _ in 0..<3 { _ = try bench.trial(Self.arp) }
+      usleep(1_500_000)
+      #expect(bench.program.rules.map(\.rule) == [Rule(.arp, .drop)])
+      #expect(bench.program.counters(of: id)?.packets == 4)
+    }
+  }
+
   /// Also where the program is loaded anew for links before it is attached.
   @Test(arguments: [true, false]) func aTrialGoesOnWithLinks(isTaken: Bool) async throws {
     try await withNetworkNamespace {

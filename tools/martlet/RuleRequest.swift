@@ -91,7 +91,7 @@ enum RuleAnswer {
 struct ListedRule {
   var id: RuleID
   var text: String
-  /// Nil for the rule that names every packet before all others, which counts nothing.
+  /// Nil for a rule that names every packet and is the only one, which counts nothing.
   var counters: (packets: UInt64, bytes: UInt64)?
   /// How long ago the last packet was seen, in thousandths of a second.
   var lastSeen: Int?

@@ -77,13 +77,14 @@ final class ArenaBook: Sendable {
     }
   }
 
-  /// Whether a port may be added to the group whatever its mode will be.
+  /// Whether a port may be added to the group: to one that is exported as an open bucket none may,
+  /// whatever its mode will be.
   func mayBeJoined(_ group: FlowGroup) -> Bool {
-    entries.withLock { $0[group]?.isOpenBucket != true }
+    entries.withLock { $0[group].map { $0.isOut && $0.isOpenBucket } != true }
   }
 
   /// Counts a port in zero copy for each of `groups`; false, and none is counted, if one of the
-  /// groups is with a process that would not bear it.
+  /// groups is or was with a process that would not bear it.
   func join(_ groups: [FlowGroup]) -> Bool {
     entries.withLock { entries in
       guard groups.allSatisfy({ entries[$0]?.isOpenBucket != true }) else { return false }
