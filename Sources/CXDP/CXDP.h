@@ -219,6 +219,14 @@ static inline long cxdp_receive_descriptors(
   }
   return length;
 }
+// Whether an end of a Unix socket has an address, as one end has of each that was connected to, and
+// none of a pair.
+static inline _Bool cxdp_is_connection(int socket) {
+  struct sockaddr address;
+  socklen_t own = sizeof address, peer = sizeof address;
+  if (getsockname(socket, &address, &own) || getpeername(socket, &address, &peer)) return 0;
+  return own > sizeof address.sa_family || peer > sizeof address.sa_family;
+}
 // What `struct ucred` says of the process at the other end of a Unix socket.
 static inline int cxdp_peer(int socket, int *process, unsigned int *user, unsigned int *group) {
   unsigned int peer[3];

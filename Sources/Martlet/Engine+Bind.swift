@@ -106,22 +106,11 @@ extension Engine {
   }
 
   private func admit(_ group: FlowGroup) throws(XDPError) {
-    guard !mayReceive(group) else {
-      guard exports.arenas.mayBeJoined(group) else { throw bucketRefusal([group]) }
-      return
-    }
+    guard !mayReceive(group) else { return }
     throw XDPError(
       .configuration, operation: "bind a port of flow group \(group.index)",
       reason: "the engine has no such group, or a tenant writes to its memory",
       remedy: "bind it to a group whose arena only the kernel writes to")
-  }
-
-  private func bucketRefusal(_ groups: [FlowGroup]) -> XDPError {
-    let names = groups.map { "\($0.index)" }.joined(separator: ", ")
-    return XDPError(
-      .notExportable, operation: "bind a port of flow group \(names)",
-      reason: "the group is or was exported as a bucket, which zero copy would not bear",
-      remedy: "bind its ports before it is exported, or declare a closed world")
   }
 
   private typealias Wanted = (interface: Interface, queue: Int, group: FlowGroup)
@@ -242,13 +231,22 @@ extension Engine {
     _ sockets: inout RigidArray<Socket>, for wanted: [Wanted],
     on rung: BindMode, because reason: String
   ) throws(XDPError) -> [Port] {
-    let joined = rung == .zeroCopy ? wanted.map { $0.group } : []
-    // Asked again: another engine may have exported one of them meanwhile.
-    guard exports.arenas.join(joined) else { throw bucketRefusal(joined) }
+    let doors =
+      rung == .zeroCopy
+      ? wanted.enumerated().map { (number: ports.nextIndex + $0.offset, group: $0.element.group) }
+      : []
+    guard exports.arenas.addDoors(doors) else {
+      let names = Set(doors.map(\.group.index)).sorted().map { "\($0)" }.joined(separator: ", ")
+      throw XDPError(
+        .notExportable, operation: "bind a port of flow group \(names)",
+        reason: "a process has or had pages of the group, into which in zero copy the NIC would"
+          + " write whatever comes to the port",
+        remedy: "bind the group's ports before it is exported, or declare a closed world then")
+    }
     do throws(XDPError) {
       return try makePorts(of: &sockets, for: wanted, on: rung, because: reason)
     } catch {
-      exports.arenas.leave(joined)
+      exports.arenas.removeDoors(doors.map(\.number))
       throw error
     }
   }
@@ -259,11 +257,11 @@ extension Engine {
     on rung: BindMode, because reason: String
   ) throws(XDPError) -> [Port] {
     var places: [SocketPlace] = []
-    for (number, (interface, queue, _)) in wanted.enumerated() {
+    for (number, (interface, queue, group)) in wanted.enumerated() {
       places.append(
         SocketPlace(
           interface: interface, queue: queue, descriptor: sockets[number].fileDescriptor,
-          port: ports.nextIndex + number))
+          port: ports.nextIndex + number, group: group))
     }
     let configuration = control.configuration
     let worker = control.steering.worker
@@ -335,9 +333,9 @@ extension Engine {
     control.bindings.append(binding)
     // Rings may stand anywhere.
     balance &+= ports[index].takenFrames(with: lanes[index])
-    topUp(index)
-    // Its driver found the fill ring empty when it began, and may not have said that it sleeps.
-    if ports[index].socket.isZeroCopy { ports[index].socket.wakeReceive() }
+    // In zero copy whatever comes would lie in the pages of a group that may be exported: there
+    // `place` has its chance first.
+    if !ports[index].socket.isZeroCopy || arenaAddresses(of: group) == nil { topUp(index) }
     if isBusyPolling { deferInterrupts(index) }
     return Port(index: index)
   }

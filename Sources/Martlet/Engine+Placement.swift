@@ -4,8 +4,11 @@ extension Engine {
   /// that reaches.
   ///
   /// `apart` names flows that must not share a bucket of the NIC's hash with it. What the interface
-  /// was like before is put back when the engine goes, after a crash by the next one. Throws if the
-  /// port is in memory, and what `QueueSteering.steer` throws.
+  /// was like before is put back when the engine goes, after a crash by the next one. A port in
+  /// zero copy of a group with an arena of its own receives nothing before a flow is placed on it,
+  /// or the engine first waits or receives: place flows before that, and no other packet is ever in
+  /// the group's pages. Throws if the port is in memory, `.notExportable` if strangers could come
+  /// into pages that a process has, and what `QueueSteering.steer` throws.
   @discardableResult
   public mutating func place(
     _ flow: FlowKey, on port: Port, apart: [FlowKey] = []
@@ -17,17 +20,26 @@ extension Engine {
         .configuration, operation: "give a flow a queue", reason: "the port is in memory",
         remedy: "bind a queue of an interface")
     }
-    return try control.steering.shared.with { state throws(XDPError) in
-      try state.queues.steer(flow, to: binding, port: port.index, apart: apart)
+    let arenas = exports.arenas
+    let isStocked = ports[port.index].isStocked
+    let placement = try control.steering.shared.with { state throws(XDPError) in
+      try state.queues.place(
+        flow, on: binding, port: port.index, apart: apart, wasEmpty: !isStocked, arenas)
     }
+    if !isStocked { topUp(port.index) }
+    return placement
   }
 
   /// Lets a flow that was given the queue of `port` go where all others go.
+  ///
+  /// Throws `.notExportable` if strangers could come into pages that a process has, and what
+  /// `QueueSteering.unsteer` throws.
   public mutating func unplace(_ flow: FlowKey, from port: Port) throws(XDPError) {
     ports.check(port.index)
     let interface = control.bindings[port.index].interface
+    let arenas = exports.arenas
     try control.steering.shared.with { state throws(XDPError) in
-      try state.queues.unsteer(flow, from: interface)
+      try state.queues.unplace(flow, from: interface, arenas)
     }
   }
 
@@ -41,35 +53,12 @@ extension Engine {
     if control.configuration.groups[group.index].isIsolated {
       return .isolated(reason: "each of its packets has pages of its own, which change hands whole")
     }
-    let placements = ports.indices.filter { ports[$0].group == group }.map { placement(at: $0) }
-    return Placement.weakest(of: placements)
-      ?? .isolated(reason: "no queue is its own: packets get into its pages by a copy")
-  }
-
-  /// How pure what a port of a group of its own receives is.
-  private func placement(at index: Int) -> Placement {
-    let binding = control.bindings[index]
-    let placements = control.steering.shared.with { $0.queues.placements(of: index) }
-    return Placement.weakest(of: placements)
-      ?? .steered(
-        .bucket,
-        reason: "queue \(binding.queue) of \(binding.interface.name) is its own, and gets whatever"
-          + " the interface puts there: no flow was given the queue")
-  }
-}
-
-extension ExportPlacement {
-  /// What a group's placement means for its export.
-  ///
-  /// `isClosedWorld` declares that nothing else can reach the group's queues; `copies` allows
-  /// copies into the arena.
-  public init(_ placement: Placement, isClosedWorld: Bool = false, copies: Bool = false) {
-    self =
-      switch placement {
-      case .steered(.exact, _): .exact
-      case .steered(.bucket, _): .bucket(isClosedWorld: isClosedWorld)
-      case .isolated: .isolated(copies: copies)
-      case .shared(let reason): .shared(reason: reason)
-      }
+    if let placement = control.steering.shared.with({ $0.placement(of: group) }) {
+      return placement
+    }
+    guard ports.indices.contains(where: { ports[$0].group == group }) else {
+      return .isolated(reason: "no queue is its own: packets get into its pages by a copy")
+    }
+    return .steered(.bucket, reason: "its ports are in memory, where anything may come")
   }
 }

@@ -156,6 +156,16 @@ extension Engine {
       missing &-= 1
     }
     balance &-= missing
+    if !ports[index].isStocked { begin(index) }
+  }
+
+  /// Shows a port's kernel the first frames.
+  @inline(never)
+  private mutating func begin(_ index: Int) {
+    ports[index].isStocked = ports[index].posted != 0
+    ports[index].socket.rings.fill.submit()
+    // Its driver found the fill ring empty when it began, and may not have said that it sleeps.
+    if ports[index].socket.isZeroCopy { ports[index].socket.wakeReceive() }
   }
 
   /// For a port without a frame to receive into: takes back what every port has sent, and tops up.

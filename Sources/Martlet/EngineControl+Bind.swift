@@ -14,6 +14,8 @@ struct SocketPlace {
   let descriptor: Int32
   /// The port's number.
   let port: Int
+  /// Whose pages it will receive into.
+  let group: FlowGroup
 }
 
 extension EngineControl {

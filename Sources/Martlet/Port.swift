@@ -40,6 +40,8 @@ internal import FrameAllocator
   @usableFromInline var isStalled = false
   /// Whether the interface is gone: packets for the port are dropped.
   @usableFromInline var isRetired = false
+  /// Whether its fill ring ever had a frame: from then on packets can come.
+  var isStocked = false
   /// Whether a burst is open: packets of the receive ring's window are being walked.
   @usableFromInline var isBursting = false
   /// The other port whose fill ring last took what this one had sent.

@@ -21,6 +21,7 @@ struct SteeringState: ~Copyable {
     let worker: Int
     let interface: Interface
     let queue: Int
+    let group: FlowGroup
     let mode: BindMode
     /// Why it stands on this rung.
     let reason: String
@@ -114,6 +115,19 @@ extension SteeringState {
     }
   }
 
+  /// How pure what the ports of a group receive is, of all engines; nil if it has none.
+  func placement(of group: FlowGroup) -> Placement? {
+    let placements = seats.filter { !$0.value.isGone && $0.value.group == group }.map {
+      number, seat in
+      Placement.weakest(of: queues.placements(of: number))
+        ?? .steered(
+          .bucket,
+          reason: "queue \(seat.queue) of \(seat.interface.name) is its own, and gets whatever"
+            + " the interface puts there: no flow was given the queue")
+    }
+    return Placement.weakest(of: placements)
+  }
+
   /// Why the ports that are bound to one of `interfaces` stand on a rung; nil if there are none.
   func reason(for rung: BindMode, on interfaces: [Interface]) -> String? {
     seats.sorted { $0.key < $1.key }.first { _, seat in
@@ -170,8 +184,8 @@ extension SteeringState {
         try program?.register(
           socket: place.descriptor, interface: place.interface, queue: place.queue, worker: worker)
         seats[place.port] = Seat(
-          worker: worker, interface: place.interface, queue: place.queue, mode: rung,
-          reason: reason)
+          worker: worker, interface: place.interface, queue: place.queue, group: place.group,
+          mode: rung, reason: reason)
       }
       return attachments
     } catch {

@@ -47,7 +47,7 @@ struct ExportForwardTests {
       var export: FlowExport?
       let consumer = try ConsumerProcess(["spend", "kernel"]) { socket in
         export = try engine.export(
-          ExportSetup.first, to: socket, ExportTerms(.exact, kernelPort: punt))
+          ExportSetup.first, to: socket, ExportTerms(kernelPort: punt))
       }
       let name = try unwrap(export)
       let echoes = TestThread { try far.run { try ping(count: 20, timeout: 5, flood: true) } }
@@ -77,7 +77,7 @@ struct ExportForwardTests {
       var engine = try Engine(ExportSetup.configuration)
       let near = try engine.bind("near", queue: 0, group: ExportSetup.first)
       try engine.steer(.everything)
-      var terms = ExportTerms(.exact)
+      var terms = ExportTerms()
       terms.injectsIntoStack = true
       var export: FlowExport?
       let consumer = try ConsumerProcess(["spend", "kernel"]) { socket in
@@ -101,7 +101,7 @@ struct ExportForwardTests {
       _ = try VethPair("near", "far")
       var engine = try Engine(ExportSetup.configuration)
       _ = try engine.bind("near", queue: 0, group: ExportSetup.first, mode: .generic)
-      var terms = ExportTerms(.exact)
+      var terms = ExportTerms()
       terms.injectsIntoStack = true
       do throws(XDPError) {
         let pair = try PeerSocket.pair()
@@ -160,7 +160,7 @@ private final class ConsumerRelay: Sendable {
     var exports: [FlowExport] = []
     var consumers: [ConsumerProcess] = []
     for (number, group) in [ExportSetup.first, ExportSetup.second].enumerated() {
-      let terms = ExportTerms(.exact, forwardPort: ports[1 - number])
+      let terms = ExportTerms(forwardPort: ports[1 - number])
       consumers.append(
         try ConsumerProcess(["spend", "forward"]) { socket in
           exports.append(try engine.export(group, to: socket, terms))

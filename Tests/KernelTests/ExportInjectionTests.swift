@@ -20,7 +20,7 @@ struct ExportInjectionTests {
       var engine = try Engine(ExportSetup.configuration)
       let port = try engine.bind("near", queue: 0, group: ExportSetup.first)
       try engine.steer(.udp(destinationPort: 4789), to: port)
-      var terms = ExportTerms(.exact)
+      var terms = ExportTerms()
       terms.injectsIntoStack = true
       terms.verdicts = verdicts
       let pair = try PeerSocket.pair()

@@ -28,7 +28,7 @@ struct ExportTests {
       try engine.steer(.udp(destinationPort: 4789), to: port)
       var made: FlowExport?
       let consumer = try ConsumerProcess(["verify", "drop"]) { socket in
-        made = try engine.export(ExportSetup.first, to: socket, ExportTerms(.exact))
+        made = try engine.export(ExportSetup.first, to: socket, ExportTerms())
       }
       let export = try #require(made)
       var builder = PacketBuilder()
@@ -62,7 +62,7 @@ struct ExportTests {
       for _ in 0..<3 {
         var export: FlowExport?
         let consumer = try ConsumerProcess(["spend", "drop"]) { socket in
-          export = try bench.engine.export(ExportSetup.first, to: socket, ExportTerms(.exact))
+          export = try bench.engine.export(ExportSetup.first, to: socket, ExportTerms())
         }
         let name = try #require(export)
         try bench.pass(200, to: name)
@@ -85,7 +85,7 @@ struct ExportTests {
       var bench = try TwoFlows()
       var export: FlowExport?
       let consumer = try ConsumerProcess(["hang"]) { socket in
-        var terms = ExportTerms(.exact)
+        var terms = ExportTerms()
         terms.stallLimit = nil
         export = try bench.engine.export(ExportSetup.first, to: socket, terms)
       }
@@ -107,7 +107,7 @@ struct ExportTests {
       var bench = try TwoFlows()
       var export: FlowExport?
       let consumer = try ConsumerProcess(["hang"]) { socket in
-        var terms = ExportTerms(.exact)
+        var terms = ExportTerms()
         terms.stallLimit = .milliseconds(500)
         export = try bench.engine.export(ExportSetup.first, to: socket, terms)
       }
@@ -128,7 +128,7 @@ struct ExportTests {
       var bench = try TwoFlows()
       var export: FlowExport?
       let consumer = try ConsumerProcess(["attack", "\(seed)"]) { socket in
-        export = try bench.engine.export(ExportSetup.first, to: socket, ExportTerms(.exact))
+        export = try bench.engine.export(ExportSetup.first, to: socket, ExportTerms())
       }
       let name = try #require(export)
       try bench.pass(1000, to: name)
@@ -147,7 +147,7 @@ struct ExportTests {
       var bench = try TwoFlows()
       var export: FlowExport?
       let consumer = try ConsumerProcess(["scan", "a stranger's marker"]) { socket in
-        export = try bench.engine.export(ExportSetup.first, to: socket, ExportTerms(.exact))
+        export = try bench.engine.export(ExportSetup.first, to: socket, ExportTerms())
       }
       let name = try #require(export)
       bench.trailer = Array("a stranger's marker".utf8)
@@ -168,7 +168,7 @@ struct ExportTests {
       var lease: FlowExport?
       let tenant = try ConsumerProcess(["write", "1000"]) { socket in
         lease = try engine.lease(
-          ExportSetup.tenant, to: socket, ExportTerms(.exact, forwardPort: port))
+          ExportSetup.tenant, to: socket, ExportTerms(forwardPort: port))
       }
       let name = try #require(lease)
       var packets: [[UInt8]] = []

@@ -48,9 +48,9 @@ struct ExportBench: ~Copyable {
   mutating func export(
     _ change: (inout ExportTerms) -> Void = { _ in }
   ) throws -> (FlowExport, Consumer) {
-    var terms = ExportTerms(.exact, forwardPort: outPort, kernelPort: otherPort)
+    var terms = ExportTerms(forwardPort: outPort, kernelPort: otherPort)
     change(&terms)
-    let pair = try PeerSocket.pair()
+    let pair = try connection()
     let export = try engine.export(Self.flow, to: PeerSocket(pair.near), terms)
     return (export, Consumer(try FlowReader(connectedTo: pair.far)))
   }
@@ -88,6 +88,33 @@ struct ExportBench: ~Copyable {
       ledger.free + ledger.fill + ledger.received + ledger.held + ledger.transmit
       + ledger.completion
     #expect(sum == ledger.total, sourceLocation: location)
+  }
+}
+
+/// The descriptors of two connected ends whose owners the kernel knows, unlike those of a pair.
+func connection() throws -> (near: Int32, far: Int32) {
+  let path = "/tmp/martlet-\(UInt64.random(in: 0 ... .max))"
+  let listener = try PeerListener(path: path)
+  let far = try PeerSocket(connectedTo: path)
+  guard let near = try listener.accept(timeout: .seconds(5)) else {
+    throw TestKitError("nobody connects to \(path)")
+  }
+  return (near.release(), far.release())
+}
+
+extension ExportTerms {
+  /// For a group without a queue of its own.
+  static var copying: ExportTerms {
+    var terms = ExportTerms()
+    terms.copies = true
+    return terms
+  }
+
+  /// For a group whose queues nothing else comes to.
+  static var closed: ExportTerms {
+    var terms = ExportTerms()
+    terms.isClosedWorld = true
+    return terms
   }
 }
 

@@ -14,9 +14,8 @@ import Testing
     // No port receives into it: nothing else stands in the way.
     var engine = try Engine(configuration)
     do {
-      let pair = try PeerSocket.pair()
-      let export = try engine.export(
-        ExportBench.flow, to: PeerSocket(pair.near), ExportTerms(.exact))
+      let pair = try connection()
+      let export = try engine.export(ExportBench.flow, to: PeerSocket(pair.near), .copying)
       let consumer = Consumer(try FlowReader(connectedTo: pair.far))
       engine.end(export)
       expect(!engine.clearArena(of: ExportBench.flow))

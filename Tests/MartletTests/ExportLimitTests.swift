@@ -19,9 +19,9 @@ import Testing
     let rings = MemoryRings(.init(all: 64))
     let kernel = SimulatedKernel(rings: rings, memory: memory)
     let port = engine.bind(inMemory: rings.takeApplicationEnds(), group: ExportBench.flow)
-    var terms = ExportTerms(.exact)
+    var terms = ExportTerms()
     terms.packetLimit = 30
-    let pair = try PeerSocket.pair()
+    let pair = try connection()
     let export = try engine.export(ExportBench.flow, to: PeerSocket(pair.near), terms)
     let consumer = Consumer(try FlowReader(connectedTo: pair.far))
     for number in 0..<100 {
@@ -55,9 +55,9 @@ import Testing
       $0.takesFragments = true
     }
     let port = engine.bind(inMemory: rings.takeApplicationEnds(), group: ExportBench.flow)
-    let pair = try PeerSocket.pair()
+    let pair = try connection()
     let export = try engine.export(
-      ExportBench.flow, to: PeerSocket(pair.near), ExportTerms(.exact))
+      ExportBench.flow, to: PeerSocket(pair.near), ExportTerms())
     let consumer = Consumer(try FlowReader(connectedTo: pair.far))
     for number in 0..<20 {
       expect(kernel.deliver(packet(number, byteCount: 9000)))
@@ -80,25 +80,24 @@ import Testing
     var exports: [FlowExport] = []
     var consumers: [Consumer] = []
     for group in 1...ExportControl.limit {
-      let pair = try PeerSocket.pair()
+      let pair = try connection()
       exports.append(
-        try engine.export(
-          FlowGroup(index: group), to: PeerSocket(pair.near), ExportTerms(.exact)))
+        try engine.export(FlowGroup(index: group), to: PeerSocket(pair.near), .copying))
       consumers.append(Consumer(try FlowReader(connectedTo: pair.far)))
     }
     let further = FlowGroup(index: 70)
-    let pair = try PeerSocket.pair()
+    let pair = try connection()
     let far = PeerSocket(pair.far)
     do throws(XDPError) {
-      _ = try engine.export(further, to: PeerSocket(pair.near), ExportTerms(.exact))
+      _ = try engine.export(further, to: PeerSocket(pair.near), .copying)
       Issue.record("a place too many: \(far.fileDescriptor)")
     } catch {
       #expect(error.kind == .configuration)
     }
     engine.end(exports[5])
     #expect(try unwrap(engine.report(of: exports[5])).ending == .application)
-    let next = try PeerSocket.pair()
-    let last = try engine.export(further, to: PeerSocket(next.near), ExportTerms(.exact))
+    let next = try connection()
+    let last = try engine.export(further, to: PeerSocket(next.near), .copying)
     let consumer = Consumer(try FlowReader(connectedTo: next.far))
     expect(engine.isOpen(last) && !engine.isOpen(exports[5]))
     #expect(engine.report(of: exports[5]) == nil)

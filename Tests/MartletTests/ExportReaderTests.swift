@@ -19,7 +19,7 @@ import Testing
 
   @Test("A reader whose channel is never empty sees that the other end is gone")
   func goneWithoutAWord() throws {
-    let pair = try PeerSocket.pair()
+    let pair = try connection()
     let reader = try open(pair.near, pair.far)
     // A process that another test starts at this moment has a copy until its program runs.
     let end = ContinuousClock.now + .seconds(10)

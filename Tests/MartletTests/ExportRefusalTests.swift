@@ -10,7 +10,7 @@ import Testing
   private func refusal(
     _ bench: inout ExportBench, _ group: FlowGroup, _ terms: ExportTerms
   ) throws -> XDPError? {
-    let pair = try PeerSocket.pair()
+    let pair = try connection()
     let far = PeerSocket(pair.far)
     do throws(XDPError) {
       _ = try bench.engine.export(group, to: PeerSocket(pair.near), terms)
@@ -22,63 +22,108 @@ import Testing
     }
   }
 
-  @Test("Groups whose pages hold others' packets are not exported")
+  @Test("Groups whose packets lie in others' pages are exported by copies, or not at all")
   func placement() throws {
-    var bench = try ExportBench()
-    let flow = ExportBench.flow
-    let shared = try refusal(&bench, flow, .init(.shared(reason: "one queue for two groups")))
+    var bench = try ExportBench { $0.groups += [.init(arena: 64 << 10), .init(arena: 64 << 10)] }
+    let shared = try refusal(&bench, .shared, .copying)
     #expect(shared?.kind == .notExportable)
-    #expect(shared?.reason.contains("one queue for two groups") == true)
-    #expect(try refusal(&bench, flow, .init(.isolated(copies: false)))?.kind == .notExportable)
-    // In copy mode strangers never reach the page, and in a closed world there are none.
-    #expect(try refusal(&bench, flow, .init(.bucket(isClosedWorld: false))) == nil)
+    // Without a queue of its own.
+    let homeless = FlowGroup(index: 4)
+    let error = try refusal(&bench, homeless, .init())
+    #expect(error?.kind == .notExportable && error?.remedy.contains("copies") == true)
+    #expect(error?.reason.contains("no queue is its own") == true)
+    #expect(try refusal(&bench, homeless, .copying) == nil)
+    // Of a port in zero copy that is gone the strangers remain, until they are zeroed.
+    for export in bench.engine.exports.names { bench.engine.end(export) }
+    let next = FlowGroup(index: 5)
+    expect(bench.engine.exports.arenas.addDoors([(9, next), (10, ExportBench.other)]))
+    #expect(try refusal(&bench, next, .copying)?.remedy.contains("closed world") == true)
+    expect(bench.engine.clearArena(of: next))
+    #expect(try refusal(&bench, next, .copying) == nil)
+    #expect(try refusal(&bench, ExportBench.other, .init()) != nil)
+    // In copy mode strangers never reach the page.
+    #expect(try refusal(&bench, ExportBench.flow, .init()) == nil)
   }
 
-  @Test("A bucket in zero copy needs a closed world")
-  func bucket() throws {
+  @Test("What the NIC writes strangers into needs a closed world")
+  func doors() throws {
     var bench = try ExportBench()
     let flow = ExportBench.flow
-    expect(bench.engine.exports.arenas.join([flow]))
-    let error = try refusal(&bench, flow, .init(.bucket(isClosedWorld: false)))
+    let arenas = bench.engine.exports.arenas
+    expect(arenas.addDoors([(0, flow), (1, ExportBench.other)]))
+    let error = try refusal(&bench, flow, .init())
     #expect(error?.kind == .notExportable && error?.remedy.contains("closed world") == true)
-    #expect(try refusal(&bench, flow, .init(.bucket(isClosedWorld: true))) == nil)
+    // By another port of the group all the same.
+    expect(arenas.addDoors([(7, flow)]))
+    arenas.shutDoor(0)
+    #expect(try refusal(&bench, flow, .init())?.kind == .notExportable)
+    #expect(try refusal(&bench, flow, .closed) == nil)
+    for export in bench.engine.exports.names { bench.engine.end(export) }
+    arenas.shutDoor(7)
+    expect(!arenas.mustStayShut(7))
+    #expect(try refusal(&bench, flow, .init()) == nil)
+    expect(arenas.mustStayShut(7) && !arenas.mustStayShut(1) && !arenas.mustStayShut(2))
   }
 
-  @Test("Ports in zero copy that came to nothing forbid nothing, and none joins an open bucket")
-  func joins() throws {
+  @Test("What was exported without strangers lets none in, also afterwards")
+  func staysShut() throws {
     var bench = try ExportBench()
+    let (flow, other) = (ExportBench.flow, ExportBench.other)
     let arenas = bench.engine.exports.arenas
-    expect(arenas.join([ExportBench.flow, ExportBench.other]))
-    arenas.leave([ExportBench.flow, ExportBench.other])
-    let (export, consumer) = try bench.export { $0.placement = .bucket(isClosedWorld: false) }
-    expect(!arenas.join([ExportBench.other, ExportBench.flow]))
-    bench.engine.end(export)
-    expect(consumer.reader.isOver)
-    // It may have the arena mapped still, until the world is declared to be closed.
-    expect(!arenas.join([ExportBench.flow]))
-    // Of those that were refused together none was counted.
-    let open = ExportTerms(.bucket(isClosedWorld: false))
-    #expect(try refusal(&bench, ExportBench.other, open) == nil)
-    let closed = ExportTerms(.bucket(isClosedWorld: true))
-    #expect(try refusal(&bench, ExportBench.flow, closed) == nil)
-    expect(arenas.join([ExportBench.flow]))
-    #expect(try refusal(&bench, ExportBench.flow, open)?.kind == .notExportable)
+    expect(arenas.addDoors([(0, flow), (1, other)]))
+    arenas.removeDoors([0, 1])
+    expect(arenas.addDoors([(0, flow)]))
+    arenas.shutDoor(0)
+    let (export, consumer) = try bench.export()
+    for _ in 0..<2 {
+      expect(!arenas.openDoor(0) && arenas.mustStayShut(0))
+      // Of those that are refused together none is noted.
+      expect(!arenas.addDoors([(1, other), (2, flow)]))
+      expect(arenas.openDoor(1) && arenas.openDoor(2))
+      // It may have the arena mapped still.
+      bench.engine.end(export)
+      expect(consumer.reader.isOver)
+    }
+    #expect(try refusal(&bench, other, .init()) == nil)
+    // Until the world is declared to be closed.
+    #expect(try refusal(&bench, flow, .closed) == nil)
+    expect(!arenas.mustStayShut(0) && arenas.openDoor(0))
+    for export in bench.engine.exports.names { bench.engine.end(export) }
+    #expect(try refusal(&bench, flow, .init())?.kind == .notExportable)
+  }
+
+  @Test("Who has the other end of a pair nobody knows: it is given an arena once")
+  func pairs() throws {
+    var bench = try ExportBench()
+    for round in 0..<2 {
+      let pair = try PeerSocket.pair()
+      let far = PeerSocket(pair.far)
+      #expect(far.peer() == nil)
+      do throws(XDPError) {
+        let export = try bench.engine.export(ExportBench.flow, to: PeerSocket(pair.near), .init())
+        #expect(round == 0 && bench.engine.report(of: export)?.peer == nil)
+        bench.engine.end(export)
+      } catch {
+        #expect(round == 1 && error.kind == .notExportable)
+        #expect(error.reason.contains("did not name"))
+      }
+    }
   }
 
   @Test("A group without an arena, or with one of the other kind, is not exported")
   func arena() throws {
     var bench = try ExportBench()
-    #expect(try refusal(&bench, .shared, .init(.exact))?.kind == .notExportable)
-    #expect(try refusal(&bench, ExportBench.tenant, .init(.exact))?.kind == .notExportable)
-    #expect(try refusal(&bench, FlowGroup(index: 9), .init(.exact))?.kind == .notExportable)
+    #expect(try refusal(&bench, .shared, .init())?.kind == .notExportable)
+    #expect(try refusal(&bench, ExportBench.tenant, .init())?.kind == .notExportable)
+    #expect(try refusal(&bench, FlowGroup(index: 9), .init())?.kind == .notExportable)
     var configuration = Engine.Configuration()
     configuration.memory = 1 << 17
     configuration.groups = [.init(), .init(arena: 1 << 16)]
     let memory = SimulatedMemory(byteCount: configuration.byteCount)
     var plain = try Engine(configuration, memory: memory.packetMemory())
-    let near = PeerSocket(try PeerSocket.pair().near)
+    let near = PeerSocket(try connection().near)
     do throws(XDPError) {
-      _ = try plain.export(ExportBench.flow, to: near, .init(.exact))
+      _ = try plain.export(ExportBench.flow, to: near, .init())
       Issue.record("memory that is no file was exported")
     } catch {
       #expect(error.kind == .notExportable)
@@ -88,7 +133,7 @@ import Testing
   @Test("A verdict that nothing can be done about is refused before it is given")
   func verdicts() throws {
     var bench = try ExportBench()
-    var terms = ExportTerms(.exact, forwardPort: bench.outPort)
+    var terms = ExportTerms(forwardPort: bench.outPort)
     terms.verdicts = [.drop, .kernel]
     let error = try refusal(&bench, ExportBench.flow, terms)
     #expect(error?.kind == .configuration && error?.remedy.contains("veth") == true)
@@ -102,7 +147,7 @@ import Testing
       let (export, consumer) = try bench.export()
       bench.arrive(0..<3, to: export)
       #expect(consumer.take().count == 3)
-      #expect(try refusal(&bench, flow, .init(.exact))?.kind == .notExportable)
+      #expect(try refusal(&bench, flow, .init())?.kind == .notExportable)
       expect(!bench.engine.clearArena(of: flow))
       bench.engine.end(export)
       // Its fill ring has frames of the arena: nothing can be zeroed.
@@ -110,11 +155,11 @@ import Testing
       expect(bench.engine.isArenaSeen(of: flow))
     }
     // The same user's next process is welcome.
-    #expect(try refusal(&bench, flow, .init(.exact)) == nil)
+    #expect(try refusal(&bench, flow, .init()) == nil)
     for export in bench.engine.exports.names { bench.engine.end(export) }
     for user in [4711, nil] as [UInt32?] {
       bench.engine.exports.arenas.noteSeen(flow, by: user)
-      let error = try refusal(&bench, flow, .init(.exact))
+      let error = try refusal(&bench, flow, .init())
       let who = user.map { "user \($0)" } ?? "did not name"
       #expect(error?.kind == .notExportable && error?.reason.contains(who) == true)
       // What can be done with ports that receive into the arena too.
@@ -126,14 +171,14 @@ import Testing
   func seenInAdvance() throws {
     var bench = try ExportBench()
     let flow = ExportBench.flow
-    let pair = try PeerSocket.pair()
+    let pair = try connection()
     let near = PeerSocket(pair.near)
     // A socket that is watched already cannot be added.
     let peers = try PeerSet()
     try peers.add(near, number: 0)
     bench.engine.exports.peers = consume peers
     do throws(XDPError) {
-      _ = try bench.engine.export(flow, to: near, .init(.exact))
+      _ = try bench.engine.export(flow, to: near, .init())
       Issue.record("a socket was watched twice")
     } catch {
       #expect(error.operation.contains("watch"))
@@ -142,13 +187,13 @@ import Testing
     expectEqual(files.count, 2)
     for file in files { FileAttack.close(file) }
     do throws(ArenaBook.Refusal) {
-      _ = try bench.engine.exports.arenas.take(flow, for: 4711, asOpenBucket: false)
+      _ = try bench.engine.exports.arenas.take(flow, for: 4711, barsStrangers: true)
       Issue.record("the arena is open to any user")
     } catch {
       if case .isSeen(let user) = error { #expect(user == getuid()) } else { Issue.record(error) }
     }
     // And it is nobody's at present.
-    #expect(try refusal(&bench, flow, .init(.exact)) == nil)
+    #expect(try refusal(&bench, flow, .init()) == nil)
   }
 
   @Test("No port receives where a tenant writes")

@@ -255,10 +255,10 @@ import Testing
   @Test("Packets of an isolated group reach the arena by a copy that is counted")
   func copies() throws {
     var bench = try ExportBench()
-    let pair = try PeerSocket.pair()
-    let export = try bench.engine.export(
-      ExportBench.flow, to: PeerSocket(pair.near),
-      ExportTerms(.isolated(copies: true), forwardPort: bench.outPort))
+    let pair = try connection()
+    var terms = ExportTerms(forwardPort: bench.outPort)
+    terms.copies = true
+    let export = try bench.engine.export(ExportBench.flow, to: PeerSocket(pair.near), terms)
     let consumer = Consumer(try FlowReader(connectedTo: pair.far))
     for number in 0..<30 {
       expect(bench.kernels[1].deliver(packet(number, byteCount: 100 + 50 * number)))

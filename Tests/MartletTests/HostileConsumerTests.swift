@@ -47,9 +47,9 @@ import Testing
   func othersTickets() throws {
     var bench = try ExportBench()
     let (export, consumer) = try bench.export()
-    let pair = try PeerSocket.pair()
+    let pair = try connection()
     let second = try bench.engine.export(
-      ExportBench.other, to: PeerSocket(pair.near), ExportTerms(.exact, forwardPort: bench.outPort))
+      ExportBench.other, to: PeerSocket(pair.near), ExportTerms(forwardPort: bench.outPort))
     let victim = Consumer(try FlowReader(connectedTo: pair.far))
     for number in 0..<4 { expect(bench.kernels[1].deliver(packet(number))) }
     while bench.engine.deliver(from: bench.otherPort, to: second) != 0 {}
@@ -142,9 +142,9 @@ import Testing
     "The arena cannot be written, cut or extended, nor can the channel be cut", arguments: 0..<6)
   func files(_ way: Int) throws {
     var bench = try ExportBench()
-    let pair = try PeerSocket.pair()
+    let pair = try connection()
     let export = try bench.engine.export(
-      ExportBench.flow, to: PeerSocket(pair.near), ExportTerms(.exact))
+      ExportBench.flow, to: PeerSocket(pair.near), ExportTerms())
     let (_, files) = try PeerSocket(pair.far).unpack(wordCount: 6, timeout: .seconds(1))
     #expect(files.count == 2)
     let size = bench.engine.control.configuration.groups[1].arena ?? 0

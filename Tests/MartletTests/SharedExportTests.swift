@@ -20,9 +20,9 @@ import Testing
   }
 
   private func export(
-    _ engine: inout Engine, _ group: FlowGroup, _ terms: ExportTerms = .init(.exact)
+    _ engine: inout Engine, _ group: FlowGroup, _ terms: ExportTerms = .copying
   ) throws -> (FlowExport, Consumer) {
-    let pair = try PeerSocket.pair()
+    let pair = try connection()
     let far = pair.far
     let export = try engine.export(group, to: PeerSocket(pair.near), terms)
     return (export, Consumer(try FlowReader(connectedTo: far)))
@@ -30,10 +30,10 @@ import Testing
 
   /// What the engine says to an export of the group; nil, and the export goes on, if it is given.
   private func refusal(_ engine: inout Engine, _ group: FlowGroup) throws -> String? {
-    let pair = try PeerSocket.pair()
+    let pair = try connection()
     defer { FileAttack.close(pair.far) }
     do throws(XDPError) {
-      _ = try engine.export(group, to: PeerSocket(pair.near), .init(.exact))
+      _ = try engine.export(group, to: PeerSocket(pair.near), .copying)
       return nil
     } catch {
       #expect(error.kind == .notExportable)
@@ -83,10 +83,10 @@ import Testing
   }
 
   private func lease(_ engine: inout Engine, _ port: Port) throws -> FlowExport {
-    let pair = try PeerSocket.pair()
+    let pair = try connection()
     defer { FileAttack.close(pair.far) }
     return try engine.lease(
-      ExportBench.tenant, to: PeerSocket(pair.near), ExportTerms(.exact, forwardPort: port))
+      ExportBench.tenant, to: PeerSocket(pair.near), ExportTerms(forwardPort: port))
   }
 
   @Test("Which user has seen an arena all engines know, also of one that is gone")
@@ -121,42 +121,21 @@ import Testing
     expect(left.isOpen(first) && !consumer.reader.isOver)
   }
 
-  @Test("No engine binds a port to a group that another exported as an open bucket")
-  func buckets() throws {
-    let memory = try memory()
-    var left = try Engine(sharing: memory)
-    var right = try Engine(sharing: memory)
-    let (first, consumer) = try export(
-      &left, ExportBench.flow, .init(.bucket(isClosedWorld: false)))
-    do throws(XDPError) {
-      // Refused before anybody looks whether there is one.
-      _ = try right.bind("nowhere", queue: 0, group: ExportBench.flow)
-      Issue.record("a port was bound to a group that is with a process")
-    } catch {
-      #expect(error.kind == .notExportable)
-    }
-    left.end(first)
-    expect(consumer.reader.isOver)
-    // The process may have it mapped still. One that copies writes no strangers there.
-    expect(!right.exports.arenas.join([ExportBench.flow]))
-    expect(right.exports.arenas.mayBeJoined(ExportBench.flow))
-  }
-
-  @Test("No open bucket is exported where another engine has a port in zero copy")
-  func bucketBehindAPort() throws {
+  @Test("A group that one engine exported without strangers none binds a port in zero copy to")
+  func doors() throws {
     let memory = try memory()
     var left = try Engine(sharing: memory)
     let right = try Engine(sharing: memory)
-    // As a port in zero copy of the other engine does.
-    expect(right.exports.arenas.join([ExportBench.flow]))
-    let pair = try PeerSocket.pair()
-    defer { FileAttack.close(pair.far) }
-    do throws(XDPError) {
-      _ = try left.export(
-        ExportBench.flow, to: PeerSocket(pair.near), .init(.bucket(isClosedWorld: false)))
-      Issue.record("the NIC writes strangers into what is exported")
-    } catch {
-      #expect(error.remedy.contains("closed world"))
+    let (first, consumer) = try export(&left, ExportBench.flow)
+    for _ in 0..<2 {
+      expect(!right.exports.arenas.addDoors([(64, ExportBench.flow)]))
+      // The process may have it mapped still.
+      left.end(first)
+      expect(consumer.reader.isOver)
     }
+    expect(right.exports.arenas.addDoors([(64, ExportBench.other)]))
+    // As a port in zero copy of the other engine does.
+    let error = try refusal(&left, ExportBench.other)
+    #expect(error?.contains("closed world") == true)
   }
 }

@@ -7,10 +7,10 @@ import Testing
 /// A tenant's packets and slots, where the port or its kernel has no hurry.
 @Suite struct TenantRoomTests {
   private func lease(_ bench: inout ExportBench) throws -> TenantTests.Tenant {
-    let pair = try PeerSocket.pair()
+    let pair = try connection()
     _ = try bench.engine.lease(
       ExportBench.tenant, to: PeerSocket(pair.near),
-      ExportTerms(.exact, forwardPort: bench.outPort))
+      ExportTerms(forwardPort: bench.outPort))
     return TenantTests.Tenant(try FlowWriter(connectedTo: pair.far))
   }
 

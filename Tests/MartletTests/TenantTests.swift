@@ -37,10 +37,10 @@ import Testing
   }
 
   private func lease(_ bench: inout ExportBench) throws -> (FlowExport, Tenant) {
-    let pair = try PeerSocket.pair()
+    let pair = try connection()
     let lease = try bench.engine.lease(
       ExportBench.tenant, to: PeerSocket(pair.near),
-      ExportTerms(.exact, forwardPort: bench.outPort))
+      ExportTerms(forwardPort: bench.outPort))
     return (lease, Tenant(try FlowWriter(connectedTo: pair.far)))
   }
 
@@ -176,10 +176,10 @@ import Testing
 
   /// Leases the arena to a process that takes the files, does `harm` to the arena's and goes.
   private func leaseAndEnd(_ bench: inout ExportBench, _ harm: (Int32) throws -> Void) throws {
-    let pair = try PeerSocket.pair()
+    let pair = try connection()
     let export = try bench.engine.lease(
       ExportBench.tenant, to: PeerSocket(pair.near),
-      ExportTerms(.exact, forwardPort: bench.outPort))
+      ExportTerms(forwardPort: bench.outPort))
     let (_, files) = try PeerSocket(pair.far).unpack(wordCount: 6, timeout: .seconds(1))
     try harm(files[0])
     for file in files { FileAttack.close(file) }
@@ -218,10 +218,10 @@ import Testing
   @Test("An arena that a tenant writes to cannot be cut or extended, and a hole hurts nobody else")
   func files() throws {
     var bench = try ExportBench()
-    let pair = try PeerSocket.pair()
+    let pair = try connection()
     _ = try bench.engine.lease(
       ExportBench.tenant, to: PeerSocket(pair.near),
-      ExportTerms(.exact, forwardPort: bench.outPort))
+      ExportTerms(forwardPort: bench.outPort))
     let (_, files) = try PeerSocket(pair.far).unpack(wordCount: 6, timeout: .seconds(1))
     expect(!FileAttack.resize(files[0], 0) && !FileAttack.resize(files[0], 1 << 30))
     expect(!FileAttack.seal(files[0]))

@@ -15,9 +15,9 @@ extension Lane {
     var made: FlowExport?
     let consumer = try Consumer(["verify", "drop"]) { socket in
       // Nobody else is on the cable.
-      let placement = ExportPlacement(
-        engine.placement(of: Self.firstGroup), isClosedWorld: true)
-      made = try engine.export(Self.firstGroup, to: socket, ExportTerms(placement))
+      var terms = ExportTerms()
+      terms.isClosedWorld = true
+      made = try engine.export(Self.firstGroup, to: socket, terms)
     }
     let export = try unwrap(made, "no export")
     var outcome = Outcome(packets: 320)

@@ -140,13 +140,12 @@ extension Lane {
       purity.note(Numbered.port(of: bytes), at: address)
     }
     try demand(purity.strangers == 100, "\(purity.strangers) of 100 strangers were counted")
-    let placement = engine.placement(of: Self.firstGroup)
     // What copies shows the group's pages only what is for its socket.
     if hasZeroCopy {
       let (near, far) = try PeerSocket.pair()
       defer { closeDescriptor(far) }
       let socket = PeerSocket(near)
-      let error = try refusalOfExport(&engine, socket, ExportPlacement(placement))
+      let error = try refusalOfExport(&engine, socket)
       try demand(error.kind == .notExportable, "\(error)")
     }
     let found = try scan(&engine, ports, tap, stranger)
@@ -162,10 +161,10 @@ extension Lane {
   }
 
   private func refusalOfExport(
-    _ engine: inout Engine, _ socket: consuming PeerSocket, _ placement: ExportPlacement
+    _ engine: inout Engine, _ socket: consuming PeerSocket
   ) throws -> XDPError {
     do throws(XDPError) {
-      _ = try engine.export(Self.firstGroup, to: socket, ExportTerms(placement))
+      _ = try engine.export(Self.firstGroup, to: socket, ExportTerms())
     } catch {
       return error
     }
@@ -184,8 +183,9 @@ extension Lane {
     let marker = "a stranger's marker"
     var made: FlowExport?
     let consumer = try Consumer(["scan", marker]) { socket in
-      made = try engine.export(
-        Self.firstGroup, to: socket, ExportTerms(.bucket(isClosedWorld: true)))
+      var terms = ExportTerms()
+      terms.isClosedWorld = true
+      made = try engine.export(Self.firstGroup, to: socket, terms)
     }
     let export = try unwrap(made, "no export")
     for _ in 0..<10 {

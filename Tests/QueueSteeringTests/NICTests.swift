@@ -231,6 +231,27 @@ import XSK
     #expect(nic.now.hash == before.hash)
   }
 
+  @Test func whatHasToBeExactIsNoBucketAndChangesNothing() throws {
+    let nic = MemoryNIC { $0.support = .on }
+    var queues = NICQueues(nic, note: { _ in })
+    try queues.steer(flow(1), to: 2, apart: [], exactly: true)
+    nic.change { $0.refusesFilters = true }
+    let before = nic.now
+    let error = refusal { () throws(XDPError) in
+      try queues.steer(flow(3), to: 2, apart: [], exactly: true)
+    }
+    #expect(error?.kind == .unsupported)
+    #expect(error?.reason.contains("refuses such a filter") == true)
+    #expect(nic.now == before && queues.placement(of: flow(3)) == nil)
+    #expect(queues.placement(of: flow(1))?.grade == .exact)
+    try queues.unsteer(flow(1))
+    let after = nic.now
+    _ = refusal { () throws(XDPError) in
+      try queues.steer(flow(3), to: 2, apart: [], exactly: true)
+    }
+    #expect(nic.now == after)
+  }
+
   @Test func aBucketThatLeadsToAFiltersQueueMakesItLessThanExact() throws {
     let nic = MemoryNIC { $0.support = .on }
     var queues = NICQueues(nic, note: { _ in })

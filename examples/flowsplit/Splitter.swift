@@ -17,10 +17,9 @@ final class Share {
     let listener = try PeerListener(path: path, mode: 0o660, group: Privileges.nobody)
     let consumer = try CompanionProcess(words.prefix(5) + ["\(group.index - 1)", path])
     let socket = try Self.accept(consumer, at: listener)
-    // Refused unless nothing but the flow is sent to the port's queue.
+    // Refused unless the port's pages get nothing but the flow.
     export = try engine.export(
-      group, to: socket,
-      ExportTerms(ExportPlacement(engine.placement(of: group)), forwardPort: onward))
+      group, to: socket, ExportTerms(forwardPort: onward))
     self.flow = flow
     self.port = port
     self.consumer = consumer

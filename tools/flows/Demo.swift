@@ -154,8 +154,7 @@ extension Demo {
       peer.process == party.consumer?.identifier, peer.user == Privileges.nobody
     else { return }
     close(party)
-    var terms = ExportTerms(
-      ExportPlacement(engine.placement(of: party.group)), forwardPort: out)
+    var terms = ExportTerms(forwardPort: out)
     terms.stallLimit = nil
     party.export = try engine.export(party.group, to: socket, terms)
   }

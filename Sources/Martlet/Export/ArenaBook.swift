@@ -1,27 +1,51 @@
 internal import Synchronization
 internal import XSK
 
-/// Who has the groups' arenas of one memory, and which user has seen each.
+/// Who has the groups' arenas of one memory, which user has seen each, and where strangers' packets
+/// may come into them.
 ///
 /// The engines of a `SharedMemory` have one book, as they have one set of arenas. It is asked when
-/// a group is given away and when a port is bound, never for a packet.
+/// a group is given away, a port is bound or a flow gets a queue, never for a packet.
+///
+/// A stranger is a packet that is not the group's. In zero copy the NIC writes whatever comes to a
+/// queue before anything could drop it. So each port in zero copy is a *door*, open unless nothing
+/// but the group's flows was ever sent to its queue.
 final class ArenaBook: Sendable {
-  private let entries = Mutex<[FlowGroup: Entry]>([:])
+  private let contents = Mutex(Contents())
+
+  private struct Contents {
+    var entries: [FlowGroup: Entry] = [:]
+    /// By the ports' numbers.
+    var doors: [Int: Door] = [:]
+
+    /// Whether strangers may come, or have come, into the group's arena.
+    func isOpen(_ group: FlowGroup) -> Bool {
+      doors.values.contains { $0.isOpen && $0.group == group }
+    }
+
+    /// Whether a process was given the group's arena because no stranger comes there.
+    func barsStrangers(_ group: FlowGroup) -> Bool { entries[group]?.barsStrangers == true }
+  }
 
   private struct Entry {
     /// Whether a process has the arena by an export that goes on, or it is being zeroed.
     var isOut = false
-    /// Whether that export, or the last one, would not bear a port in zero copy.
-    var isOpenBucket = false
+    /// Whether that export, or the last one, bears no strangers: the process may have the arena
+    /// mapped still.
+    var barsStrangers = false
     /// Whether a process was ever given the arena.
     var isSeen = false
     /// Whose process that was; nil if the kernel did not say.
     var user: UInt32?
-    /// Ports in zero copy that receive into the arena.
-    var zeroCopyPorts = 0
 
     /// Whether a process of that user is shown nothing that is another user's.
     func admits(_ user: UInt32?) -> Bool { !isSeen || (user != nil && user == self.user) }
+  }
+
+  /// A port in zero copy.
+  private struct Door {
+    let group: FlowGroup
+    var isOpen = true
   }
 
   /// Why an arena is not given away.
@@ -29,34 +53,32 @@ final class ArenaBook: Sendable {
     case isOut
     /// By that user; nil if the kernel did not say.
     case isSeen(by: UInt32?)
-    case hasZeroCopyPorts
+    case admitsStrangers
   }
 
   /// Takes a group's arena for a process of `user`: nobody else gets it before the claim goes.
   ///
-  /// As an open bucket if packets that are not the group's may come where a NIC writes by itself.
+  /// With `barsStrangers` only if all its doors are shut, which they remain then.
   func take(
-    _ group: FlowGroup, for user: UInt32?, asOpenBucket isOpenBucket: Bool
+    _ group: FlowGroup, for user: UInt32?, barsStrangers: Bool
   ) throws(Refusal) -> ArenaClaim {
-    try entries.withLock { entries throws(Refusal) in
-      var entry = entries[group] ?? Entry()
+    try contents.withLock { contents throws(Refusal) in
+      var entry = contents.entries[group] ?? Entry()
       guard !entry.isOut else { throw Refusal.isOut }
       guard entry.admits(user) else { throw Refusal.isSeen(by: entry.user) }
-      guard !isOpenBucket || entry.zeroCopyPorts == 0 else { throw Refusal.hasZeroCopyPorts }
+      guard !barsStrangers || !contents.isOpen(group) else { throw Refusal.admitsStrangers }
       entry.isOut = true
-      entry.isOpenBucket = isOpenBucket
-      entries[group] = entry
+      entry.barsStrangers = barsStrangers
+      contents.entries[group] = entry
     }
     return ArenaClaim(self, group)
   }
 
   /// Takes a group's arena to zero it; nil if a process has it.
   func takeToClear(_ group: FlowGroup) -> ArenaClaim? {
-    let isTaken = entries.withLock { entries in
-      var entry = entries[group] ?? Entry()
-      guard !entry.isOut else { return false }
-      entry.isOut = true
-      entries[group] = entry
+    let isTaken = contents.withLock { contents in
+      guard contents.entries[group]?.isOut != true else { return false }
+      contents.entries[group, default: Entry()].isOut = true
       return true
     }
     return isTaken ? ArenaClaim(self, group) : nil
@@ -64,42 +86,70 @@ final class ArenaBook: Sendable {
 
   /// Ends a claim.
   ///
-  /// What bears no port in zero copy bears none afterwards: the process may have it mapped still.
+  /// What bars strangers bars them afterwards.
   fileprivate func putBack(_ group: FlowGroup) {
-    entries.withLock { $0[group]?.isOut = false }
+    contents.withLock { $0.entries[group]?.isOut = false }
   }
 
   /// Notes, for as long as the memory lives, whose process was given the arena.
   func noteSeen(_ group: FlowGroup, by user: UInt32?) {
-    entries.withLock { entries in
-      entries[group, default: Entry()].isSeen = true
-      entries[group, default: Entry()].user = user
+    contents.withLock { contents in
+      contents.entries[group, default: Entry()].isSeen = true
+      contents.entries[group, default: Entry()].user = user
     }
   }
+}
 
-  /// Whether a port may be added to the group: to one that is exported as an open bucket none may,
-  /// whatever its mode will be.
-  func mayBeJoined(_ group: FlowGroup) -> Bool {
-    entries.withLock { $0[group].map { $0.isOut && $0.isOpenBucket } != true }
-  }
-
-  /// Counts a port in zero copy for each of `groups`; false, and none is counted, if one of the
-  /// groups is or was with a process that would not bear it.
-  func join(_ groups: [FlowGroup]) -> Bool {
-    entries.withLock { entries in
-      guard groups.allSatisfy({ entries[$0]?.isOpenBucket != true }) else { return false }
-      for group in groups { entries[group, default: Entry()].zeroCopyPorts += 1 }
+extension ArenaBook {
+  /// Notes ports in zero copy as open doors; false, and none is noted, if one of their groups bars
+  /// strangers.
+  func addDoors(_ ports: [(number: Int, group: FlowGroup)]) -> Bool {
+    contents.withLock { contents in
+      guard ports.allSatisfy({ !contents.barsStrangers($0.group) }) else { return false }
+      for port in ports { contents.doors[port.number] = Door(group: port.group) }
       return true
     }
   }
 
-  /// Takes back what `join` counted, for ports that came to nothing.
+  /// Forgets ports that came to nothing.
   ///
-  /// A port that an engine takes with it when it goes stays counted: too much is refused then, and
+  /// One that an engine takes with it when it goes stays noted: too much is refused then, and
   /// nothing is given that must not be.
-  func leave(_ groups: [FlowGroup]) {
-    entries.withLock { entries in
-      for group in groups { entries[group]?.zeroCopyPorts -= 1 }
+  func removeDoors(_ ports: [Int]) {
+    contents.withLock { contents in
+      for number in ports { contents.doors[number] = nil }
+    }
+  }
+
+  /// Forgets by which ports strangers came into an arena that was zeroed and that none receives
+  /// into.
+  func removeDoors(of group: FlowGroup) {
+    contents.withLock { contents in
+      contents.doors = contents.doors.filter { $0.value.group != group }
+    }
+  }
+
+  /// Notes that no stranger has come by a port, and that none can.
+  func shutDoor(_ port: Int) {
+    contents.withLock { $0.doors[port]?.isOpen = false }
+  }
+
+  /// Notes that strangers may come by a port from now on; false if its group bars them.
+  ///
+  /// A port that copies is no door: always true.
+  func openDoor(_ port: Int) -> Bool {
+    contents.withLock { contents in
+      guard let door = contents.doors[port], !door.isOpen else { return true }
+      guard !contents.barsStrangers(door.group) else { return false }
+      contents.doors[port]?.isOpen = true
+      return true
+    }
+  }
+
+  /// Whether a port has to stay shut: a process was given the arena behind it because of that.
+  func mustStayShut(_ port: Int) -> Bool {
+    contents.withLock { contents in
+      contents.doors[port].map { !$0.isOpen && contents.barsStrangers($0.group) } == true
     }
   }
 }

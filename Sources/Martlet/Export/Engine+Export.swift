@@ -5,14 +5,16 @@ extension Engine {
   /// them: `FlowReader` is that process's side.
   ///
   /// The socket is connected to it. Throws `.notExportable`, saying why, if the process would see
-  /// packets that are not the group's: where the group has no arena of its own, its placement mixes
-  /// its packets with others', or a process of another user was ever given the arena. One process
-  /// at a time has it, by whichever engine of the memory.
+  /// packets that are not the group's: where the group has no arena of its own, its placement
+  /// (`placement(of:)`) mixes its packets with others', a port in zero copy has let others' packets
+  /// into its pages or may yet, or a process of another user was ever given the arena. One process
+  /// at a time has it, by whichever engine of the memory. What the placement owes to `place` it
+  /// keeps: from now on no flow is taken off its queue if strangers could come there then.
   public mutating func export(
     _ group: FlowGroup, to socket: consuming PeerSocket, _ terms: ExportTerms
   ) throws(XDPError) -> FlowExport {
-    try admit(terms.placement, of: group)
     let arena = try arena(of: group, isWritable: false)
+    try admit(group, terms)
     let slots = arena.count / allocator.chunkSize
     let limit = max(1, min(terms.packetLimit ?? slots / 2, 1 << 16))
     let verdicts = terms.verdicts ?? terms.possibleVerdicts
@@ -91,6 +93,7 @@ extension Engine {
     allocator.withdraw(group)
     guard let arena = allocator.closeArena(of: group) else { return false }
     memory.zero(arena.addresses)
+    exports.arenas.removeDoors(of: group)
     return allocator.returnZeroed(arena)
   }
 
@@ -110,7 +113,7 @@ extension Engine {
     let isGeneric = ports.indices.contains {
       ports[$0].group == group && control.bindings[$0].mode == .generic
     }
-    guard !isGeneric, !terms.placement.copies else {
+    guard !isGeneric, !terms.copies else {
       throw refusal(
         group, .configuration,
         isGeneric
@@ -170,15 +173,15 @@ extension Engine {
     return name
   }
 
-  /// Throws unless pages of the group hold the group's packets alone.
-  private func admit(_ placement: ExportPlacement, of group: FlowGroup) throws(XDPError) {
-    switch placement {
-    // What a bucket is in zero copy the claim asks, which knows all engines' ports.
-    case .exact, .bucket: break
-    case .isolated(copies: true): break
-    case .isolated(copies: false):
+  /// Throws unless the group has pages of its own, or may have copies there.
+  private func admit(_ group: FlowGroup, _ terms: ExportTerms) throws(XDPError) {
+    switch placement(of: group) {
+    // What else comes to its queues matters in zero copy alone, of which the claim knows.
+    case .steered: break
+    case .isolated where terms.copies: break
+    case .isolated(let reason):
       throw refusal(
-        group, .notExportable, "its packets lie in pages among those of other groups",
+        group, .notExportable, "its packets lie in pages of other groups (\(reason))",
         "choose copies, which are counted, or steer it to a queue of its own")
     case .shared(let reason):
       throw refusal(
@@ -192,9 +195,9 @@ extension Engine {
   private func claim(
     _ group: FlowGroup, for peer: PeerProcess?, _ terms: ExportTerms, _ role: Shipment.Role
   ) throws(XDPError) -> ArenaClaim {
-    let isOpenBucket = role == .consumer && terms.placement == .bucket(isClosedWorld: false)
     do throws(ArenaBook.Refusal) {
-      return try exports.arenas.take(group, for: peer?.user, asOpenBucket: isOpenBucket)
+      return try exports.arenas.take(
+        group, for: peer?.user, barsStrangers: role == .consumer && !terms.isClosedWorld)
     } catch {
       switch error {
       case .isOut:
@@ -206,17 +209,19 @@ extension Engine {
           group, .notExportable,
           "\(owner) has seen its arena and may have kept or exchanged pages of it",
           "give the group to the same user again, or use another group or a new engine")
-      case .hasZeroCopyPorts:
+      case .admitsStrangers:
         throw refusal(
           group, .notExportable,
-          "its packets are steered by a hash, and in zero copy the NIC writes whatever else has "
-            + "that hash into its pages",
-          "steer it exactly, or declare a closed world if nothing else can arrive")
+          "in zero copy the NIC writes, or has written, others' packets into its pages too ("
+            + placement(of: group).reason + ")",
+          "give its flows a queue of their own, exactly and before the engine first waits or "
+            + "receives, or declare a closed world if nothing else can arrive")
       }
     }
   }
 
-  private func arenaAddresses(of group: FlowGroup) -> Range<UInt64>? {
+  /// Where the group's own arena lies; nil if it has none.
+  func arenaAddresses(of group: FlowGroup) -> Range<UInt64>? {
     allocator.arenas.first { $0.group == group }?.addresses
   }
 

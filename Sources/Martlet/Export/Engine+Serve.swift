@@ -212,7 +212,7 @@ extension Engine {
   private mutating func lendCopy(
     _ remains: Frame.Remains, _ facts: PacketFacts, _ state: inout ExportState
   ) {
-    guard state.terms.placement.copies, remains.fragments == 1, state.loans.freeCount != 0 else {
+    guard state.terms.copies, remains.fragments == 1, state.loans.freeCount != 0 else {
       if state.loans.freeCount == 0 { state.report.stalled &+= 1 } else { state.report.unfit &+= 1 }
       return release(Frame(remains, memory: memory.identity))
     }

@@ -1,24 +1,3 @@
-/// How the packets of a flow group come to lie in its pages: what decides whether another process
-/// may see them.
-public enum ExportPlacement: Sendable, Hashable {
-  /// Nothing else is sent to the queues that receive into the group's arena.
-  case exact
-  /// A hash sends the group's packets to queues of their own, and whatever else has that hash.
-  ///
-  /// In zero copy the NIC has written such strangers into the arena before anything could drop
-  /// them: that is refused, unless the application declares a closed world, in which none comes.
-  case bucket(isClosedWorld: Bool)
-  /// Packets lie in pages of their own, among other groups' pages.
-  ///
-  /// They reach the arena by a copy, which is counted; refused unless `copies`.
-  case isolated(copies: Bool)
-  /// Packets of several groups lie in one page, for this reason.
-  case shared(reason: String)
-
-  /// Whether packets are copied into the arena.
-  var copies: Bool { self == .isolated(copies: true) }
-}
-
 /// What a process that was given a packet says of it.
 @frozen public enum FlowVerdict: UInt8, Sendable, Hashable, CaseIterable {
   /// It goes nowhere.
@@ -31,8 +10,15 @@ public enum ExportPlacement: Sendable, Hashable {
 
 /// On what terms a flow group is exported.
 public struct ExportTerms: Sendable, Hashable {
-  /// How the group's packets come to lie in its pages.
-  public var placement: ExportPlacement
+  /// Whether the application declares that nothing but the group's packets can arrive where a port
+  /// in zero copy receives for it.
+  ///
+  /// The NIC writes what arrives before anything could drop it. Where the engine itself knows that
+  /// nothing else comes (`Engine.placement(of:)`, exact), this need not be said.
+  public var isClosedWorld = false
+  /// Whether packets of the group that lie elsewhere, such as in pages of an isolated group, may be
+  /// copied into its arena, which is counted.
+  public var copies = false
   /// Where packets go whose verdict is `forward`, and what a tenant sends; nil is nowhere.
   public var forwardPort: Port?
   /// A port at whose other end the network stack is, such as one end of a veth pair: where packets
@@ -60,9 +46,8 @@ public struct ExportTerms: Sendable, Hashable {
   /// Nil is for ever: then a stalled consumer keeps its packets, and only those.
   public var stallLimit: Duration? = .seconds(10)
 
-  /// Terms for a group that is placed like that; drop is the only verdict until there are ports.
-  public init(_ placement: ExportPlacement, forwardPort: Port? = nil, kernelPort: Port? = nil) {
-    self.placement = placement
+  /// Terms of which drop is the only verdict, unless there are ports.
+  public init(forwardPort: Port? = nil, kernelPort: Port? = nil) {
     self.forwardPort = forwardPort
     self.kernelPort = kernelPort
   }

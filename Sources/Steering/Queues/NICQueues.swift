@@ -29,8 +29,11 @@ struct NICQueues {
 
   /// Gives a flow's packets a queue, which no bucket leads to any more.
   ///
-  /// If that cannot be, a flow that the hash steers keeps the queue it has.
-  mutating func steer(_ flow: FlowKey, to queue: Int, apart: [FlowKey]) throws(XDPError) {
+  /// If that cannot be, a flow that the hash steers keeps the queue it has. With `exactly` the hash
+  /// gives it none.
+  mutating func steer(
+    _ flow: FlowKey, to queue: Int, apart: [FlowKey], exactly: Bool = false
+  ) throws(XDPError) {
     // Two filters for one flow would contradict each other.
     if filtered[flow] != nil { try unsteer(flow) }
     let others = hashed.filter { $0.key != flow }
@@ -39,6 +42,12 @@ struct NICQueues {
       return
     }
     do throws(XDPError) {
+      guard !exactly else {
+        throw XDPError(
+          .unsupported, operation: "give \(flow) queue \(queue) of \(device.name), exactly",
+          reason: "it has no filter (\(trouble)), and with its hash others would come too",
+          remedy: "give it a queue whose pages no process was given")
+      }
       try replan(others + [HashPlan.Flow(key: flow, queue: queue, apart: apart)], filtered)
       filterTrouble[flow] = trouble
     } catch {

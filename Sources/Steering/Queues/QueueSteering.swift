@@ -106,13 +106,14 @@ public struct QueueSteering: ~Copyable {
   /// Gives the packets of a flow `queue`, from now on.
   ///
   /// Where only the NIC's hash helps, `apart` names flows that must not share the flow's bucket; a
-  /// new key is solved for if need be, with which every other flow may move once. Throws
-  /// `.noSuchQueue`; `.unsupported` if the interface offers nothing; `.configuration` if it cannot
-  /// be, such as when no queue would remain for the rest; or what the driver refused. Then other
-  /// flows keep their queues; this one may have lost the one it had.
+  /// new key is solved for if need be, with which every other flow may move once. With `exactly`
+  /// nothing that only the hash could do is done. Throws `.noSuchQueue`; `.unsupported` if the
+  /// interface offers nothing, or nothing exact; `.configuration` if it cannot be, such as when no
+  /// queue would remain for the rest; or what the driver refused. Then other flows keep their
+  /// queues; this one may have lost the one it had.
   @discardableResult
   public mutating func steer(
-    _ flow: FlowKey, to queue: Int, apart: [FlowKey] = []
+    _ flow: FlowKey, to queue: Int, apart: [FlowKey] = [], exactly: Bool = false
   ) throws(XDPError) -> Placement {
     let operation = "give \(flow) queue \(queue) of \(interface.name)"
     let count = try interface.queueCounts().receive
@@ -130,7 +131,7 @@ public struct QueueSteering: ~Copyable {
         .unsupported, operation: operation, reason: reasons.joined(separator: "; "),
         remedy: "use pages of their own for flows instead: isolated placement")
     } else {
-      try queues.steer(flow, to: queue, apart: apart)
+      try queues.steer(flow, to: queue, apart: apart, exactly: exactly)
     }
     return placement(of: flow)
   }

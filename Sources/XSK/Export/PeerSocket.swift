@@ -49,6 +49,9 @@ public struct PeerSocket: ~Copyable, Sendable {
 
   /// The descriptors of two connected ends, the caller's to close: one for this process, one to be
   /// inherited by another.
+  ///
+  /// Whoever that is, the kernel does not say (`peer`). What is exported over a pair is exported to
+  /// an unknown user, once: a process that is to be known connects (`PeerListener`).
   public static func pair() throws(XDPError) -> (near: Int32, far: Int32) {
     var ends: [Int32] = [-1, -1]
     // The kernel writes two descriptors, and the array has two elements.
@@ -79,8 +82,9 @@ public struct PeerSocket: ~Copyable, Sendable {
 
   /// The process at the other end, as the kernel says; nil if it does not.
   ///
-  /// Of a pair, the process that made it.
+  /// Of a pair nobody knows who has the other end: the kernel names the process that made both.
   public func peer() -> PeerProcess? {
+    guard cxdp_is_connection(descriptor.value) else { return nil }
     var peer = PeerProcess(process: 0, user: 0, group: 0)
     // The kernel fills three words.
     let result = unsafe cxdp_peer(descriptor.value, &peer.process, &peer.user, &peer.group)

@@ -26,7 +26,7 @@ struct TimingBench: ~Copyable {
   }
 
   mutating func export(to socket: consuming PeerSocket) throws -> FlowExport {
-    try engine.export(Self.group, to: socket, ExportTerms(.exact))
+    try engine.export(Self.group, to: socket, ExportTerms())
   }
 
   /// Plays the kernel that receives a burst.
