@@ -38,7 +38,8 @@ struct arp_packet {
   u8 target_address[4];
 } __attribute__((packed, aligned(2)));
 
-/* Options and routing: 8 * (length + 1) bytes. The fragment header: 8 bytes. */
+/* Options, routing and others: 8 * (length + 1) bytes. AH: 4 * (length + 2). The fragment header: 8
+   bytes. */
 struct ipv6_extension {
   u8 next_header;
   u8 length;
@@ -46,8 +47,17 @@ struct ipv6_extension {
   u32 identification;
 } __attribute__((packed, aligned(2)));
 
-enum extension { HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, OPTIONS = 60 };
-enum protocol { TCP = 6, UDP = 17, SCTP = 132 };
+enum extension {
+  HOP_BY_HOP = 0,
+  ROUTING = 43,
+  FRAGMENT = 44,
+  AUTHENTICATION = 51,
+  OPTIONS = 60,
+  MOBILITY = 135,
+  HOST_IDENTITY = 139,
+  SHIM6 = 140,
+};
+enum protocol { TCP = 6, UDP = 17, DCCP = 33, SCTP = 132, UDP_LITE = 136 };
 
 #define ETHERNET_HEADER 14
 #define VLAN_TAG 4
@@ -56,7 +66,7 @@ enum protocol { TCP = 6, UDP = 17, SCTP = 132 };
 #define TYPE_IPV6 swap16(0x86dd)
 #define TYPE_ARP swap16(0x0806)
 #define SMALLEST_ETHER_TYPE 0x600 /* below it is the length of an LLC frame */
-#define EXTENSIONS 6              /* of IPv6, as many as are followed */
+#define EXTENSIONS 8              /* of IPv6, as many as are followed */
 
 /* No header is looked for beyond this offset: the verifier wants a bound. */
 #define FARTHEST 4096
@@ -75,9 +85,9 @@ GLOBAL int read_ports(struct xdp_md *context, struct packet_key *key, u32 at, u3
   if (!key)
     return 0;
   u16 *ports = 0;
-  if (key->protocol == UDP && left >= 8)
+  if ((key->protocol == UDP || key->protocol == UDP_LITE) && left >= 8)
     ports = bytes_at(context, at, 8);
-  else if (key->protocol == SCTP && left >= 12)
+  else if ((key->protocol == SCTP || key->protocol == DCCP) && left >= 12)
     ports = bytes_at(context, at, 12);
   else if (key->protocol == TCP && left >= 20) {
     ports = bytes_at(context, at, 20);
@@ -131,7 +141,8 @@ GLOBAL int read_arp(struct xdp_md *context, struct packet_key *key, u32 at) {
 }
 
 INLINE int is_extension(u32 next) {
-  return next == HOP_BY_HOP || next == ROUTING || next == FRAGMENT || next == OPTIONS;
+  return next == HOP_BY_HOP || next == ROUTING || next == FRAGMENT || next == AUTHENTICATION ||
+         next == OPTIONS || next == MOBILITY || next == HOST_IDENTITY || next == SHIM6;
 }
 
 /* Of the extension header at `at`: the next header (bits 0...7), whether this is a fragment (bit 8)
@@ -142,7 +153,8 @@ GLOBAL u32 read_extension(struct xdp_md *context, u32 at, u32 kind) {
     return 0;
   if (kind == FRAGMENT)
     return 8 << 16 | !!(extension->fragment & swap16(0xfff9)) << 8 | extension->next_header;
-  return (8 + extension->length * 8) << 16 | extension->next_header;
+  u32 length = kind == AUTHENTICATION ? 8 + extension->length * 4 : 8 + extension->length * 8;
+  return length << 16 | extension->next_header;
 }
 
 GLOBAL int read_ipv6(struct xdp_md *context, struct packet_key *key, u32 at) {

@@ -57,8 +57,13 @@ enum Packets {
     return [
       ("hop by hop", v6Chain([(0, option)])), ("routing", v6Chain([(43, long)])),
       ("three", v6Chain([(0, option), (60, long), (43, option)])),
-      ("six", v6Chain([(UInt8, [UInt8])](repeating: (60, option), count: 6))),
-      ("seven", v6Chain([(UInt8, [UInt8])](repeating: (60, option), count: 7))),
+      ("eight", v6Chain([(UInt8, [UInt8])](repeating: (60, option), count: 8))),
+      ("nine", v6Chain([(UInt8, [UInt8])](repeating: (60, option), count: 9))),
+      ("mobility", v6Chain([(135, option)])), ("host identity", v6Chain([(139, long)])),
+      ("shim6", v6Chain([(140, option)])),
+      // Its length counts words of four bytes, two fewer than there are.
+      ("authentication", v6Chain([(51, [0, 1] + [UInt8](repeating: 9, count: 10))])),
+      ("both", v6Chain([(0, option), (51, [0, 4] + [UInt8](repeating: 9, count: 22))])),
       ("overlong", v6Chain([(60, [0, 200] + option.dropFirst(2))])),
     ]
   }

@@ -40,7 +40,9 @@ struct RandomRules {
     case 7: match.version = condition(pick([4, 6]))
     case 8: match.source = condition(prefix())
     case 9: match.destination = condition(prefix())
-    case 10: match.upperProtocol = condition(IPProtocol(rawValue: pick([1, 6, 17, 58, 132])))
+    case 10:
+      let numbers: [UInt8] = [1, 6, 17, 33, 51, 58, 132, 135, 136]
+      match.upperProtocol = condition(IPProtocol(rawValue: pick(numbers)))
     case 11: match.sourcePorts = condition(ports())
     case 12: match.destinationPorts = condition(ports())
     case 13:
@@ -108,8 +110,9 @@ struct RandomRules {
     switch Int.random(in: 0..<8, using: &random) {
     case 0: return builder.arpRequest()
     case 1: return builder.icmpEcho()
-    case 2: return builder.ip(protocolNumber: 132, payload: sctp(builder))
-    case 3, 4: return fragmented(builder.udp(payload: payload), builder)
+    case 2: return builder.ip(protocolNumber: pick([33, 51, 132, 136]), payload: ported(builder))
+    case 3: return extended(builder.udp(payload: payload), builder)
+    case 4: return fragmented(builder.udp(payload: payload), builder)
     case 5: return builder.udp(payload: payload)
     default:
       var bytes = builder.tcp(payload: payload)
@@ -119,9 +122,30 @@ struct RandomRules {
     }
   }
 
-  private func sctp(_ builder: PacketBuilder) -> [UInt8] {
+  /// What begins with ports, as SCTP, DCCP and UDP-Lite do.
+  private func ported(_ builder: PacketBuilder) -> [UInt8] {
     [builder.source.port, builder.destination.port].flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] }
       + [UInt8](repeating: 0, count: 8)
+  }
+
+  /// An IPv6 packet gets up to nine extension headers, one of which may say that it is a fragment.
+  private mutating func extended(_ bytes: [UInt8], _ builder: PacketBuilder) -> [UInt8] {
+    guard builder.version == .v6 else { return bytes }
+    let at = 14 + 4 * builder.vlanTags.count
+    var chain: [UInt8] = []
+    var next = bytes[at + 6]
+    for _ in 0..<pick([1, 1, 2, 3, 8, 9]) {
+      let kind: UInt8 = pick([0, 43, 44, 51, 60, 135, 139, 140])
+      let units = Int.random(in: 0...2, using: &random)
+      let length = kind == 44 ? 8 : kind == 51 ? 4 * (units + 2) : 8 * (units + 1)
+      var header = [next, UInt8(units)] + [UInt8](repeating: 0, count: length - 2)
+      if kind == 44 { header[3] = pick([0, 0, 1, 9, 6]) }
+      chain = header + chain
+      next = kind
+    }
+    let size = Int(bytes[at + 4]) << 8 + Int(bytes[at + 5]) + chain.count
+    let packet = Packets.replaced(bytes, at: at + 40, by: chain, over: 0)
+    return Packets.replaced(packet, at: at + 4, by: [UInt8(size >> 8), UInt8(size & 255), next])
   }
 
   /// One in two IPv4 packets becomes a fragment.

@@ -67,9 +67,9 @@ struct ReferenceFacts {
     var rest = Array(bytes.dropFirst(40))
     var next = bytes[6]
     var extensions = 0
-    while [0, 43, 44, 60].contains(next) {
-      guard extensions < 6, rest.count >= 8 else { return }
-      let length = next == 44 ? 8 : 8 * (Int(rest[1]) + 1)
+    while [0, 43, 44, 51, 60, 135, 139, 140].contains(next) {
+      guard extensions < 8, rest.count >= 8 else { return }
+      let length = next == 44 ? 8 : next == 51 ? 4 * (Int(rest[1]) + 2) : 8 * (Int(rest[1]) + 1)
       guard left >= length else { return }
       isFragment = next == 44 && (rest[2] != 0 || rest[3] & 0xF9 != 0)
       next = rest[0]
@@ -83,7 +83,7 @@ struct ReferenceFacts {
   }
 
   private mutating func readPorts(_ bytes: [UInt8], left: Int) {
-    let needed = [17: 8, 132: 12, 6: 20][ipProtocol ?? 0] ?? .max
+    let needed = [17: 8, 136: 8, 33: 12, 132: 12, 6: 20][ipProtocol ?? 0] ?? .max
     guard bytes.count >= needed, left >= needed else { return }
     sourcePort = number(bytes, 0)
     destinationPort = number(bytes, 2)
