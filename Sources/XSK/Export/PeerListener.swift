@@ -31,11 +31,13 @@ public struct PeerListener: ~Copyable, Sendable {
   /// Listens in the place of a socket that a process left there when it was killed.
   ///
   /// For a path that nobody else can be listening at; what is no socket stays, and is an error.
-  public init(replacing path: String) throws(XDPError) {
+  public init(
+    replacing path: String, mode: UInt32 = 0o600, group: UInt32? = nil
+  ) throws(XDPError) {
     var status = stat()
     // C strings for the length of the calls; the kernel fills the structure.
     if unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK { unsafe unlink(path) }
-    try self.init(path: path)
+    try self.init(path: path, mode: mode, group: group)
   }
 
   deinit {
