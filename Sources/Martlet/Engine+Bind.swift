@@ -333,10 +333,18 @@ extension Engine {
     control.bindings.append(binding)
     // Rings may stand anywhere.
     balance &+= ports[index].takenFrames(with: lanes[index])
-    // In zero copy whatever comes would lie in the pages of a group that may be exported: there
-    // `place` has its chance first.
-    if !ports[index].socket.isZeroCopy || arenaAddresses(of: group) == nil { topUp(index) }
+    if !waitsForFlow(index, binding.interface) { topUp(index) }
     if isBusyPolling { deferInterrupts(index) }
     return Port(index: index)
+  }
+
+  /// Whether `place` has its chance before anything can come to a port.
+  ///
+  /// In zero copy whatever comes lies in the pages of the group. Where those may be exported, and
+  /// filters can keep others out, nothing should come first; elsewhere that would change nothing,
+  /// and QEMU's virtio stops all queues when packets come to one that has no frames.
+  private func waitsForFlow(_ index: Int, _ interface: Interface) -> Bool {
+    ports[index].socket.isZeroCopy && arenaAddresses(of: ports[index].group) != nil
+      && QueueSteering.hasFilters(interface)
   }
 }

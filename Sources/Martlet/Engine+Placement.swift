@@ -4,11 +4,13 @@ extension Engine {
   /// that reaches.
   ///
   /// `apart` names flows that must not share a bucket of the NIC's hash with it. What the interface
-  /// was like before is put back when the engine goes, after a crash by the next one. A port in
-  /// zero copy of a group with an arena of its own receives nothing before a flow is placed on it,
-  /// or the engine first waits or receives: place flows before that, and no other packet is ever in
-  /// the group's pages. Throws if the port is in memory, `.notExportable` if strangers could come
-  /// into pages that a process has, and what `QueueSteering.steer` throws.
+  /// was like before is put back when the engine goes, after a crash by the next one.
+  ///
+  /// A port in zero copy of a group with an arena of its own, on a NIC with filters, receives
+  /// nothing before a flow is placed on it or the engine first waits or receives: flows that are
+  /// placed before that have the group's pages to themselves. Throws if the port is in memory,
+  /// `.notExportable` if strangers could come into pages that a process has, and what
+  /// `QueueSteering.steer` throws.
   @discardableResult
   public mutating func place(
     _ flow: FlowKey, on port: Port, apart: [FlowKey] = []

@@ -125,7 +125,9 @@ extension Lane {
     let ports = try bind(&engine, Self.queues())
     try engine.steer(.everything)
     let tap = try PacketTap(Self.peer)
-    try demandUntouched(engine, by: tap)
+    if hasZeroCopy, try QueueSteering(Interface(named: Self.nic)).ways.contains(.filters) {
+      try demandUntouched(engine, by: tap)
+    }
     try engine.place(Self.first.key, on: ports[1])
     let stranger = try Self.intruder(on: Self.first)
     for flow in [Self.first, stranger] {

@@ -97,6 +97,11 @@ public struct QueueSteering: ~Copyable {
     _ = consume lock
   }
 
+  /// Whether an interface has filters, which give a queue one flow and nothing else.
+  package static func hasFilters(_ interface: Interface) -> Bool {
+    if case .none = interface.filterSupport() { false } else { true }
+  }
+
   deinit {
     // Nobody is there to hear of a failure; what is not restored stays recorded.
     var queues = queues
