@@ -9,7 +9,9 @@
 #include <linux/if_packet.h>
 #include <linux/if_xdp.h>
 #include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
 #include <linux/sockios.h>
+#include <linux/unix_diag.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stdint.h>

@@ -1,16 +1,21 @@
-import CXDP
 import Glibc
 import SystemPackage
 import XSK
 
-/// Says that this process steers an interface: a name that vanishes with its holder, however it
-/// ends.
+/// Says that this process steers an interface, until it lets go or ends, however it does.
 ///
-/// It is an abstract Unix socket. Such names belong to a network namespace, as interface numbers
-/// do, so two namespaces do not meet; and whoever finds the name taken learns the holder's process
-/// number.
+/// It is a locked file, which nobody without privileges can open, and a name, which any process of
+/// the network namespace can take. The file keeps out all who can have it. The name is where those
+/// meet who cannot: a user with capabilities who is not root, and containers with another `/run`.
+/// So whoever has the file passes over a name that is held by somebody who could not steer, and
+/// whoever has not is refused, since behind that name somebody with the file may be steering.
+/// Either way who holds it is said.
+///
+/// The kernel itself would let a second process in where programs are on libxdp's dispatcher, and
+/// that would take the first one's for what a crash has left.
 struct InterfaceLock: ~Copyable {
-  private let descriptor: Int32
+  private let name: LockName?
+  private let file: LockFile?
 
   /// What of the interface one process has for itself.
   enum Subject: String {
@@ -23,109 +28,143 @@ struct InterfaceLock: ~Copyable {
   }
 
   /// Takes the lock, or says who holds it.
-  init(of interface: Interface, for subject: Subject = .steering) throws(XDPError) {
-    // Another may just be letting go: its name lasts until the last copy of its descriptor is
-    // closed, also one in a child that is being started, and no event tells of that.
+  init(
+    of interface: Interface, for subject: Subject = .steering,
+    folder: String = SettingsRecord.standardFolder
+  ) throws(XDPError) {
+    let place = Place(interface: interface, subject: subject)
+    // Should the name be refused, the file is let go.
+    switch try Self.file(place, folder) {
+    case .taken(let file):
+      name = try Self.name(place, without: nil)
+      self.file = consume file
+    case .outOfReach(let reason):
+      name = try Self.name(place, without: reason)
+      file = nil
+    }
+  }
+
+  /// What the lock is about.
+  fileprivate struct Place {
+    let interface: Interface
+    let subject: Subject
+
+    var name: String { "martlet/\(subject.rawValue)/\(interface.index)" }
+  }
+
+  private enum FileOutcome: ~Copyable {
+    case taken(LockFile)
+    /// Why there is none.
+    case outOfReach(String)
+  }
+
+  /// How often, a millisecond apart, one who is just letting go is waited for.
+  ///
+  /// No event tells when the last copy of a descriptor is closed, also one in a child that is being
+  /// started.
+  private static let patience = 5_000
+
+  private static func file(_ place: Place, _ folder: String) throws(XDPError) -> FileOutcome {
+    let name =
+      "lock-\(place.subject.rawValue)-\(SettingsRecord.namespace())-\(place.interface.index)"
     for attempt in 0... {
-      if let descriptor = try Self.take(interface, subject) {
-        self.descriptor = descriptor
-        return
+      let outcome: LockFile.Outcome
+      do throws(XDPError) {
+        outcome = try LockFile.take(name, in: folder, place.operation)
+      } catch {
+        guard isOutOfReach(error) else { throw error }
+        return .outOfReach(error.reason)
       }
-      let holder = try Self.holder(of: interface, subject)
-      if holder == nil, attempt < 5_000 {
-        usleep(1_000)
-        continue
+      switch consume outcome {
+      case .taken(let file): return .taken(file)
+      case .held(let holder):
+        if holder == nil, attempt < patience {
+          usleep(1_000)
+          continue
+        }
+        throw place.held(by: holder ?? "a process that cannot be seen from here")
       }
-      throw Self.held(interface, subject, by: holder ?? "a process that has ended")
     }
     preconditionFailure("the loop ends by itself")
   }
 
-  deinit {
-    // From now on nobody finds a holder, even while a copy of the descriptor keeps the name.
-    shutdown(descriptor, Int32(SHUT_RDWR))
-    close(descriptor)
+  /// Whether this process can do without: it may not open the folder, or there is none, or anybody
+  /// could lock what is in it (no `errno`).
+  private static func isOutOfReach(_ error: XDPError) -> Bool {
+    switch error.errno {
+    case nil, .permissionDenied, .notPermitted, .readOnlyFileSystem, .noSuchFileOrDirectory,
+      .notDirectory, .tooManySymbolicLinkLevels:
+      true
+    default: false
+    }
   }
 
-  private static func held(
-    _ interface: Interface, _ subject: Subject, by holder: String
-  ) -> XDPError {
+  /// The name; nil if who has it can be passed over, since this process has the file.
+  private static func name(
+    _ place: Place, without reason: String?
+  ) throws(XDPError) -> LockName? {
+    for attempt in 0... {
+      let finding: LockName.Finding
+      do throws(Errno) {
+        if let name = try LockName(place.name) { return name }
+        finding = try LockName.find(place.name)
+      } catch { throw place.failure(error) }
+      switch finding {
+      case .itself: throw place.held(by: "this process itself")
+      case .unseen: throw place.held(by: "another process")
+      case .holder(let holder) where holder.couldHold(place.subject):
+        throw place.held(by: "process \(holder.process)")
+      case .holder(let holder):
+        guard let reason else { return nil }
+        throw place.squatted(
+          by: "process \(holder.process) (user \(holder.user))", "end it", reason)
+      case .nobody:
+        // Who steers listens.
+        if reason == nil, attempt >= 100 { return nil }
+        if attempt >= patience {
+          throw place.squatted(
+            by: "a process that does not listen", "look for it (ss -xap) and end it", reason ?? "")
+        }
+        usleep(1_000)
+      }
+    }
+    preconditionFailure("the loop ends by itself")
+  }
+}
+
+extension InterfaceLock.Place {
+  fileprivate var operation: String {
     switch subject {
-    case .steering:
-      XDPError(
-        .foreignProgram, operation: "attach to \(interface.name)",
-        reason: "\(holder) already steers it",
-        remedy: "end it first; one process steers an interface, for all its queues",
-        errno: .addressInUse)
-    case .queues, .director:
-      XDPError(
-        .settingsHeld, operation: "choose the queues of \(interface.name)",
-        reason: "\(holder) already does",
-        remedy: "end it first; one process chooses, for all flows", errno: .addressInUse)
+    case .steering: "attach to \(interface.name)"
+    case .queues, .director: "choose the queues of \(interface.name)"
     }
   }
 
-  /// The descriptor that holds the name; nil if it is taken.
-  private static func take(_ interface: Interface, _ subject: Subject) throws(XDPError) -> Int32? {
-    let descriptor = try makeSocket(interface)
-    // bind(2) reads the address during the call.
-    let isBound = unsafe withAddress(of: interface, subject) {
-      unsafe bind(descriptor, $0, $1) == 0
-    }
-    if isBound, listen(descriptor, 128) == 0 { return descriptor }
-    let code = Errno(rawValue: errno)
-    close(descriptor)
-    if code == .addressInUse { return nil }
-    throw failure(interface, code)
-  }
+  private var kind: XDPError.Kind { subject == .steering ? .foreignProgram : .settingsHeld }
 
-  /// Who listens on the name; nil if nobody does any more.
-  private static func holder(
-    of interface: Interface, _ subject: Subject
-  ) throws(XDPError) -> String? {
-    let asker = try makeSocket(interface)
-    defer { close(asker) }
-    // connect(2) reads the address during the call.
-    guard unsafe withAddress(of: interface, subject, { unsafe connect(asker, $0, $1) == 0 }) else {
-      return errno == ECONNREFUSED ? nil : "another process"
-    }
-    // `struct ucred`: process, user and group.
-    var credentials: [Int32] = [0, 0, 0]
-    var size = socklen_t(12)
-    // The kernel writes at most the twelve bytes there are.
-    guard unsafe getsockopt(asker, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0,
-      credentials[0] > 0
-    else { return "another process" }
-    if credentials[0] == getpid() { return "this process itself" }
-    let isDead = kill(credentials[0], 0) != 0 && errno == ESRCH
-    return isDead ? nil : "process \(credentials[0])"
-  }
-
-  private static func makeSocket(_ interface: Interface) throws(XDPError) -> Int32 {
-    let kind = Int32(SOCK_STREAM.rawValue) | O_CLOEXEC | O_NONBLOCK
-    let descriptor = socket(AF_UNIX, kind, 0)
-    if descriptor < 0 { throw failure(interface, Errno(rawValue: errno)) }
-    return descriptor
-  }
-
-  private static func failure(_ interface: Interface, _ code: Errno) -> XDPError {
+  fileprivate func held(by holder: String) -> XDPError {
     XDPError(
-      .system, operation: "attach to \(interface.name)",
-      reason: "the lock of the interface failed: \(code)",
-      remedy: "look at the limits of this process (ulimit -n)", errno: code)
+      kind, operation: operation,
+      reason: subject == .steering ? "\(holder) already steers it" : "\(holder) already does",
+      remedy: subject == .steering
+        ? "end it first; one process steers an interface, for all its queues"
+        : "end it first; one process chooses, for all flows",
+      errno: .addressInUse)
   }
 
-  /// `struct sockaddr_un` with an abstract name: the family, a zero, then the name without an end.
-  private static func withAddress(
-    of interface: Interface, _ subject: Subject,
-    _ body: (UnsafePointer<sockaddr>?, socklen_t) -> Bool
-  ) -> Bool {
-    let text = "martlet/\(subject.rawValue)/\(interface.index)"
-    let name = UInt16(AF_UNIX).machineOrder + [0] + Array(text.utf8)
-    // The bytes live for the call and are read as an address of their own length.
-    return unsafe name.withUnsafeBytes { bytes in
-      unsafe body(
-        bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
-    }
+  /// Somebody has the name who could not hold the lock, and this process has nothing better.
+  fileprivate func squatted(
+    by holder: String, _ remedy: String, _ reason: String
+  ) -> XDPError {
+    XDPError(
+      kind, operation: operation,
+      reason: "\(holder) has the name of its lock, @\(name), without being able to steer",
+      remedy: "\(remedy), or run as root with a lock file: \(reason)", errno: .addressInUse)
+  }
+
+  fileprivate func failure(_ code: Errno) -> XDPError {
+    XDPError(
+      .system, operation: operation, reason: "the lock of the interface failed: \(code)",
+      remedy: "look at the limits of this process (ulimit -n)", errno: code)
   }
 }

@@ -8,8 +8,8 @@ enum QueueHolder {
   /// Every program with an AF_XDP socket that can be seen from here, such as "xdpsock (process
   /// 123)"; this one first, if it has any.
   static func candidates() -> [String] {
-    let own = "\(getpid())"
-    let others = entries("/proc").filter { $0 != own && $0.allSatisfy(\.isNumber) }
+    let own = getpid()
+    let others = FolderListing.processes().filter { $0 != own }
     return ([own] + others).compactMap { process in
       guard let maps = TextFile.read("/proc/\(process)/maps"), holdsFillRing(maps) else {
         return nil
@@ -26,20 +26,5 @@ enum QueueHolder {
       let words = line.split(separator: " ")
       return words.count > 5 && words[5].hasPrefix("socket:") && words[2] == "100000000"
     }
-  }
-
-  private static func entries(_ path: String) -> [String] {
-    // A C string for the length of the call.
-    guard let folder = unsafe opendir(path) else { return [] }
-    defer { unsafe closedir(folder) }
-    var names: [String] = []
-    // An entry is valid until the next call.
-    while let entry = unsafe readdir(folder) {
-      let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      names.append(name)
-    }
-    return names
   }
 }

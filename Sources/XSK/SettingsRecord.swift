@@ -96,7 +96,7 @@ public struct SettingsRecord: ~Copyable {
   }
 
   /// What tells this network namespace from all others of this boot.
-  private static func namespace() -> String {
+  package static func namespace() -> String {
     // SO_NETNS_COOKIE (Linux 5.14): never given twice. An inode's number may be, once it is free.
     if let socket = OwnedDescriptor(socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | O_CLOEXEC, 0)) {
       var cookie: UInt64 = 0

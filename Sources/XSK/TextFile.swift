@@ -25,7 +25,7 @@ public enum TextFile {
   }
 
   /// What stands in the file at `path`, or nil if it cannot be read.
-  static func read(_ path: String) -> String? {
+  package static func read(_ path: String) -> String? {
     // A C string for the length of the call.
     guard let file = unsafe OwnedDescriptor(open(path, O_RDONLY | O_CLOEXEC)) else { return nil }
     return bytes(of: file).map { String(decoding: $0, as: UTF8.self) }

@@ -30,6 +30,7 @@ requirements_of() {
       ;;
     check)
       echo valgrind:valgrind binutils:strip tcpdump:tcpdump tcpreplay:tcpreplay curl:curl
+      echo perl-base:perl util-linux:setpriv
       ;;
     guest)
       echo qemu-system-x86:qemu-system-x86_64 busybox-static:busybox cpio:cpio xz-utils:xz
