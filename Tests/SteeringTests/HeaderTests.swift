@@ -37,6 +37,25 @@ struct HeaderTests {
     }
   }
 
+  /// A tag that says nothing but a priority is one, with the identifier 0.
+  @Test(arguments: ["vlan", "vlan 0"], [0, 0xE000] as [UInt16])
+  func aPriorityIsATag(_ text: String, _ tag: UInt16) async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      var builder = PacketBuilder()
+      for depth in 0...2 {
+        builder.vlanTags = [UInt16](repeating: tag, count: depth)
+        for version in PacketBuilder.Version.allCases {
+          builder.version = version
+          try bench.program.setRules(RuleText.parse("\(text) -> drop"))
+          #expect(try bench.trial(builder.udp()) == (depth > 0 ? .drop : .kernel), "\(depth)")
+          try bench.program.setRules(RuleText.parse("inner \(text) -> drop"))
+          #expect(try bench.trial(builder.udp()) == (depth > 1 ? .drop : .kernel), "\(depth)")
+        }
+      }
+    }
+  }
+
   /// Below 0x600 the field is a length, of which no rule can ask.
   @Test func aLengthIsNoEtherType() async throws {
     try await withNetworkNamespace {

@@ -22,6 +22,17 @@ struct HeartTests {
     }
   }
 
+  /// What user space takes for the kernel's tick may be one or two ahead of it.
+  @Test func aBeatMayBeAhead() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      try bench.program.setRules([Rule(.everything, .socket)])
+      try bench.program.setHeartbeat(.seconds(60))
+      bench.program.object.settings.beat(try JiffiesClock().ticks + 1000, worker: 0)
+      #expect(try bench.trial(Self.arp) == .socket)
+    }
+  }
+
   /// Two interfaces, the first served by worker 0 and the second by worker 1.
   @Test(arguments: [0, 1])
   func oneHeartStops(_ stopped: Int) async throws {

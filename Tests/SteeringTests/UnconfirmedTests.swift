@@ -73,6 +73,22 @@ struct UnconfirmedTests {
     }
   }
 
+  @Test("The rules before are in force some ticks after the time is over, not only long after")
+  func deadline() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      try bench.program.setRules([Rule(.arp, .drop)])
+      let before = bench.program.word
+      try bench.program.setRules([Rule(.arp, .socket)])
+      let clock = try JiffiesClock()
+      bench.program.object.settings.setFallback(before, deadline: clock.ticks + 10_000)
+      #expect(try bench.trial(Self.arp) == .socket)
+      // The clock may be ahead by two.
+      bench.program.object.settings.setFallback(before, deadline: clock.ticks - 3)
+      #expect(try bench.trial(Self.arp) == .drop)
+    }
+  }
+
   @Test func facts() async throws {
     try await withNetworkNamespace {
       var bench = try Bench()
