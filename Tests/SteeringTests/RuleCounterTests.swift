@@ -44,6 +44,23 @@ struct RuleCounterTests {
     }
   }
 
+  /// Not when the first one was.
+  @Test func theLastPacketIsTheOneThatWasSeen() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      let id = try bench.program.apply(RuleChange([.add(Rule(.ipProtocol(17), .drop))]))[0]
+      for _ in 0..<4 {
+        usleep(300_000)
+        let start = ContinuousClock.now
+        _ = try bench.trial(Self.udp)
+        let counters = bench.program.counters(of: id)
+        // Both clocks go by ticks of at most 10 ms.
+        let seen = try #require(counters?.lastSeen)
+        #expect(seen <= ContinuousClock.now - start + .milliseconds(50))
+      }
+    }
+  }
+
   /// A frame of two pages, of which the program sees the first piece alone.
   @Test func allPiecesOfAPacketCount() async throws {
     try await withNetworkNamespace {
