@@ -156,10 +156,10 @@ struct RuleParser {
     text.isEmpty || text.contains(",") || text == "->" ? nil : text
   }
 
-  /// A number with `ms`, `s` or `min` behind it.
+  /// A number with `ms`, `s` or `min` behind it; not 0, in which time nobody can confirm.
   static func duration(_ text: String) -> Duration? {
     let digits = text.prefix { $0.isNumber }
-    guard let number = UInt32(digits) else { return nil }
+    guard let number = UInt32(digits), number > 0 else { return nil }
     switch text.dropFirst(digits.count) {
     case "ms": return .milliseconds(Int64(number))
     case "s": return .seconds(Int64(number))

@@ -30,7 +30,12 @@ public enum RuleText {
       var parser = RuleParser(line, line: number + 1)
       guard parser.hasMore else { continue }
       if parser.next.text == "confirm" {
-        change.confirmWithin = try parser.confirmation()
+        let word = parser.next
+        let limit = try parser.confirmation()
+        guard change.confirmWithin == nil else {
+          throw RuleTextError(word, "`confirm` stands twice")
+        }
+        change.confirmWithin = limit
       } else {
         change.add(try parser.rule())
       }

@@ -27,7 +27,8 @@ public struct RuleTextError: Error, Sendable, Hashable, CustomStringConvertible 
 
   /// The choice that takes the fewest changes of letters to come to; nil if it takes many.
   private static func closest(to word: String, among choices: [String]) -> String? {
-    guard !word.isEmpty else { return nil }
+    // A word of a file that is no text of rules may be as long as the file.
+    guard !word.isEmpty, word.utf8.count <= 32 else { return nil }
     let best = choices.map { ($0, distance(Array(word.lowercased().utf8), Array($0.utf8))) }
       .min { $0.1 < $1.1 }
     guard let best, best.1 <= max(1, word.utf8.count / 3) else { return nil }

@@ -126,6 +126,8 @@ struct RuleTextTests {
     ),
     ("confirm in 5s", "line 1, column 9: `in` stands where `within` should"),
     ("confirm within soon", "line 1, column 16: `soon` is no time such as 10s"),
+    ("confirm within 0s", "line 1, column 16: `0s` is no time such as 10s"),
+    ("confirm within 1s\n confirm within 2s", "line 2, column 2: `confirm` stands twice"),
   ]
 
   @Test(arguments: errors) func errorsPointAtTheWord(_ text: String, _ said: String) {
@@ -135,6 +137,15 @@ struct RuleTextTests {
     } catch {
       #expect(error.description == said)
     }
+  }
+
+  @Test("A file that is one long word is refused at once, without a search for what was meant")
+  func longWord() {
+    let start = ContinuousClock.now
+    #expect(throws: RuleTextError.self) {
+      try RuleText.parse(String(repeating: "u", count: 200_000) + " -> drop")
+    }
+    #expect(ContinuousClock.now - start < .seconds(5))
   }
 
   /// Whatever the bytes are, the answer is rules or an error.

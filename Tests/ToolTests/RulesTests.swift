@@ -127,6 +127,7 @@ struct RulesTests {
       try RulesRun.expectRefusal(["add", "# nothing"], saying: "there is none")
       try RulesRun.expectRefusal(["add", "* -> group nobody"], saying: "nobody")
       try RulesRun.expectRefusal(["replace", "/nowhere/rules"], saying: "/nowhere/rules")
+      try RulesRun.expectRefusal(["replace", "/dev/zero"], saying: "longer than 4000000 bytes")
       let file = try RuleTextFile("arp -> count\nicmp -> cuont\n")
       try RulesRun.expectRefusal(
         ["replace", file.path], saying: "\(file.path):2: column 9: `cuont`", "`count`")
@@ -139,6 +140,10 @@ struct RulesTests {
       try file.write("priority -9223372036854775807 arp -> count\nicmp -> count\n")
       let run = try RulesRun(["add", "-"], through: shell)
       #expect(run.output == "2\n3\n", "\(run.errorLines)")
+      let full = ["sh", "-c", #"exec "$@" > /dev/full"#, "sh"]
+      for words in [["list"], ["list", "--json"], ["add", "arp -> count"]] {
+        try RulesRun.expectRefusal(words, through: full, saying: "standard output takes nothing")
+      }
       _ = try tool.stop()
     }
   }

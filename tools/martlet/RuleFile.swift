@@ -13,10 +13,13 @@ enum RuleFile {
     return change.added
   }
 
+  /// A little less than a running process takes (`TextChannel`), in bytes.
+  private static let longest = 4_000_000
+
   /// What stands in a file.
   static func text(of path: String) throws(Complaint) -> String {
     do throws(XDPError) {
-      return try TextFile.contents(of: path)
+      return try TextFile.contents(of: path, longest: longest)
     } catch {
       throw Complaint("\(error)")
     }

@@ -64,7 +64,8 @@ struct RulesCommand: ParsableCommand {
         throw ValidationError("--confirm-within goes with add, remove and replace.")
       }
       guard confirmWithin > 0, confirmWithin <= 1e6 else {
-        throw ValidationError("--confirm-within takes a number greater than 0.")
+        throw ValidationError(
+          "--confirm-within takes a number greater than 0, and at most 1000000.")
       }
     }
     if let count, count < 1 || action != .watch {
@@ -86,12 +87,12 @@ struct RulesCommand: ParsableCommand {
   func run() throws {
     do throws(Complaint) {
       switch action {
-      case .list: printList(try list())
+      case .list: try printList(try list())
       case .watch: try watch()
       default:
         let request = try request(operand ?? "")
         let answer = try ask(request)
-        if !answer.isEmpty { Terminal.print(answer) }
+        if !answer.isEmpty { try say(answer) }
         ForwardNotes.print(for: request.rules)
       }
     } catch {
@@ -140,11 +141,19 @@ struct RulesCommand: ParsableCommand {
     try ask(.list).split(separator: "\n").compactMap { ListedRule(line: $0) }
   }
 
-  private func printList(_ rules: [ListedRule]) {
+  private func printList(_ rules: [ListedRule]) throws(Complaint) {
     if json {
-      Terminal.print(JSON.array(rules.map(\.json)).text)
+      try say(JSON.array(rules.map(\.json)).text)
     } else {
-      for rule in rules { Terminal.print(rule.description) }
+      for rule in rules { try say(rule.description) }
+    }
+  }
+
+  /// Prints an answer: whoever put it into a file on a full disk has to know that it is not there.
+  private func say(_ text: String) throws(Complaint) {
+    guard Terminal.print(text) else {
+      throw Complaint(
+        "print the answer: standard output takes nothing; what was asked for is done; see `list`")
     }
   }
 
@@ -157,7 +166,7 @@ struct RulesCommand: ParsableCommand {
       for rule in rules {
         let packets = rule.counters?.packets ?? 0
         guard packets != known[rule.id] ?? 0 else { continue }
-        Terminal.print(rule.description)
+        try say(rule.description)
       }
       known = counts(rules)
       round += 1

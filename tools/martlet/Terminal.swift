@@ -10,8 +10,9 @@ enum Terminal {
   /// Goes to the line's beginning and makes it empty.
   private static let emptyLine = "\r\u{1B}[K"
 
-  /// Prints text on standard output.
-  static func print(_ text: String) { write(text + "\n", to: .standardOutput) }
+  /// Prints text on standard output; says whether it could be written.
+  @discardableResult
+  static func print(_ text: String) -> Bool { write(text + "\n", to: .standardOutput) }
 
   /// Says something in one line on standard error.
   static func note(_ text: String) {
@@ -24,8 +25,9 @@ enum Terminal {
   /// Draws the terminal's last line anew.
   static func redraw(_ text: String) { write(emptyLine + text, to: .standardError) }
 
-  /// Nobody is left to be told if the words cannot be written.
-  private static func write(_ text: String, to file: FileDescriptor) {
-    _ = try? file.writeAll(text.utf8)
+  /// Nobody is left to be told if words on standard error cannot be written.
+  @discardableResult
+  private static func write(_ text: String, to file: FileDescriptor) -> Bool {
+    (try? file.writeAll(text.utf8)) != nil
   }
 }
