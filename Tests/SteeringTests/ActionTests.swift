@@ -76,8 +76,9 @@ struct ActionTests {
     try await withNetworkNamespace {
       var bench = try Bench(queueCount: 1)
       _ = try VethPair("out", "next")
-      let source = MACAddress(2, 0, 0, 0, 1, 1)
-      let hop = MACAddress(2, 0, 0, 0, 1, 2)
+      // No byte is what it was.
+      let source = MACAddress(0x12, 0x34, 0x56, 0x78, 0x9A, 0xBC)
+      let hop = MACAddress(0x1E, 0x2D, 0x3C, 0x4B, 0x5A, 0x69)
       let forwarding = Forwarding(
         to: "out", rewrite: .init(source: source, destination: hop), decrementsTTL: true)
       let rule = Rule(.everything, .forward(forwarding))
@@ -98,8 +99,8 @@ struct ActionTests {
       for timeToLive in [UInt8(64), 2, 255] {
         builder.timeToLive = timeToLive
         var changed = builder
-        changed.source.mac = [2, 0, 0, 0, 1, 1]
-        changed.destination.mac = [2, 0, 0, 0, 1, 2]
+        changed.source.mac = [0x12, 0x34, 0x56, 0x78, 0x9A, 0xBC]
+        changed.destination.mac = [0x1E, 0x2D, 0x3C, 0x4B, 0x5A, 0x69]
         changed.timeToLive -= 1
         try far.send(builder.udp(payload: [1, 2, 3]))
         #expect(try next.receive(timeout: .seconds(5)) == changed.udp(payload: [1, 2, 3]))

@@ -95,6 +95,22 @@ struct ClassifierTests {
     }
   }
 
+  /// Also in headers that are read the long way.
+  @Test(arguments: [0, 1]) func eachOfFourQueues(_ tags: Int) async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench(queueCount: 4)
+      var builder = PacketBuilder()
+      builder.vlanTags = [UInt16](repeating: 5, count: tags)
+      for wanted in 0..<4 {
+        try bench.program.setRules([Rule(.ipProtocol(17), .drop, queue: wanted)])
+        for queue in 0..<4 {
+          let verdict = try bench.trial(builder.udp(), queue: queue)
+          #expect(verdict == (queue == wanted ? .drop : .kernel), "\(wanted), \(queue)")
+        }
+      }
+    }
+  }
+
   static func rule(_ match: Match) -> ReferenceRule { ReferenceRule(match: match, action: .socket) }
 
   static func documentation(_ host: UInt64) -> IPv6Address {

@@ -37,6 +37,27 @@ struct HeaderTests {
     }
   }
 
+  /// Also in headers that are read the long way.
+  @Test(arguments: PacketBuilder.Version.allCases, [0, 1])
+  func everyFlagCounts(_ version: PacketBuilder.Version, _ tags: Int) async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      var builder = PacketBuilder()
+      builder.version = version
+      builder.vlanTags = [UInt16](repeating: 5, count: tags)
+      let at = 14 + 4 * tags + (version == .v4 ? 20 : 40) + 13
+      let names = ["fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr"]
+      for (bit, name) in names.enumerated() {
+        try bench.program.setRules(RuleText.parse("tcp flags \(name) -> drop"))
+        let flag = UInt8(1) << UInt8(bit)
+        let alone = Packets.replaced(builder.tcp(), at: at, by: [flag])
+        #expect(try bench.trial(alone) == .drop, "\(name)")
+        let others = Packets.replaced(builder.tcp(), at: at, by: [~flag])
+        #expect(try bench.trial(others) == .kernel, "not \(name)")
+      }
+    }
+  }
+
   /// A tag that says nothing but a priority is one, with the identifier 0.
   @Test(arguments: ["vlan", "vlan 0"], [0, 0xE000] as [UInt16])
   func aPriorityIsATag(_ text: String, _ tag: UInt16) async throws {
