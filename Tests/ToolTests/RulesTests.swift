@@ -197,6 +197,24 @@ struct RulesTests {
     }
   }
 
+  @Test("A change that nobody waits for any more is not made")
+  func givenUp() async throws {
+    try await withNetworkNamespace {
+      _ = try Wires()
+      let tool = try Tool.started("sink", "left", "--json")
+      tool.process.signal(SIGSTOP)
+      // Its request lies in the socket until the process goes on.
+      let asking = try Tool(["rules", "left", "add", "icmp -> drop"])
+      usleep(1_500_000)
+      asking.process.signal(SIGKILL)
+      #expect(try asking.process.wait(timeout: .seconds(20)) == .signalled(SIGKILL))
+      tool.process.signal(SIGCONT)
+      #expect(try RulesRun.answer("list") == "")
+      #expect(try RulesRun.answer("add", "arp -> count") == "2")
+      _ = try tool.stop()
+    }
+  }
+
   @Test("Thousands of rules at once, in and out")
   func manyRules() async throws {
     try await withNetworkNamespace {

@@ -96,6 +96,8 @@ final class ControlServer {
     case .nothing: break
     case .text(let text):
       guard !caller.isAnswered else { return false }
+      // Who gave up waiting has said that nothing was done.
+      if case .end = caller.channel.receive() { return false }
       caller.isAnswered = true
       caller.channel.send(desk.answer(text, at: caller.ports, of: &engine).text)
     }
