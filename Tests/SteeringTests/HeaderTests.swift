@@ -58,6 +58,22 @@ struct HeaderTests {
     }
   }
 
+  @Test(arguments: 0..<12) func everyBitOfAnIdentifierCounts(_ bit: Int) async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      let identifier = UInt16(1) << UInt16(bit)
+      var builder = PacketBuilder()
+      for (field, place) in [("vlan", 0), ("inner vlan", 1)] {
+        try bench.program.setRules(RuleText.parse("\(field) \(identifier) -> drop"))
+        for (tag, action) in [(identifier, Action.drop), (0, .kernel), (0xFFF, .kernel)] {
+          builder.vlanTags = [0, 0]
+          builder.vlanTags[place] = tag
+          #expect(try bench.trial(builder.udp()) == action, "\(field) \(tag)")
+        }
+      }
+    }
+  }
+
   /// A tag that says nothing but a priority is one, with the identifier 0.
   @Test(arguments: ["vlan", "vlan 0"], [0, 0xE000] as [UInt16])
   func aPriorityIsATag(_ text: String, _ tag: UInt16) async throws {

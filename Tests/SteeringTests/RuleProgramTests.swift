@@ -44,6 +44,35 @@ struct RuleProgramTests {
     }
   }
 
+  /// As many clauses as one rule can have, of which each alone may fail.
+  @Test func everyFieldNegatedAtOnce() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      var builder = PacketBuilder()
+      builder.vlanTags = [5, 6]
+      // What the packet is not, and what it is.
+      let fields = [
+        ("on far", "on near"), ("queue 1", "queue 0"), ("vlan 7", "vlan 5"),
+        ("inner vlan 7", "inner vlan 6"),
+        ("ether src 02:00:00:00:00:09", "ether src 02:00:00:00:00:01"),
+        ("ether dst 02:00:00:00:00:09", "ether dst 02:00:00:00:00:02"),
+        ("ether proto ip6", "ether proto ip"), ("ip6", "ip"),
+        ("src host 192.0.2.9", "src host 192.0.2.1"), ("dst host 192.0.2.9", "dst host 192.0.2.2"),
+        ("udp", "tcp"), ("src port 5-9", "src port 1001"), ("dst port 5-9", "dst port 1002"),
+        ("tcp flags urg", "tcp flags any"),
+      ]
+      for failing in 0...fields.count {
+        let conditions = fields.enumerated().map { place, field in
+          "not " + (place == failing ? field.1 : field.0)
+        }
+        try bench.program.setRules(
+          RuleText.parse(conditions.joined(separator: " and ") + " -> drop"))
+        let verdict = try bench.trial(builder.tcp())
+        #expect(verdict == (failing == fields.count ? .drop : .kernel), "\(conditions)")
+      }
+    }
+  }
+
   /// However many masks there are, there are few shapes, and the reference agrees.
   @Test func masksOfEveryLength() async throws {
     try await withNetworkNamespace {

@@ -157,6 +157,30 @@ struct RuleTests {
     }
   }
 
+  @Test("Interfaces are told apart by every bit of their numbers", arguments: [0, 1])
+  func highNumbers(_ tags: Int) async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      var builder = PacketBuilder()
+      builder.vlanTags = [UInt16](repeating: 5, count: tags)
+      let numbers = [0x11, 0x111, 0x1_0011, 0x4000_0011]
+      var interfaces: [Interface] = []
+      for number in numbers {
+        try runProgram(
+          ["ip", "link", "add", "name", "a\(number)", "up", "index", "\(number)", "type", "veth"])
+        interfaces.append(try Interface(named: "a\(number)"))
+        try bench.program.attach(to: interfaces[interfaces.count - 1], mode: .generic)
+      }
+      for wanted in interfaces {
+        try bench.program.setRules([Rule(.ipProtocol(17), .drop, interface: wanted)])
+        for interface in interfaces {
+          let verdict = try bench.program.trial(of: builder.udp(), interface: interface)
+          #expect(verdict == (interface.index == wanted.index ? .drop : .kernel))
+        }
+      }
+    }
+  }
+
   @Test func socketsDoNotOutliveTheirInterface() async throws {
     try await withNetworkNamespace {
       var bench = try Bench()
