@@ -73,6 +73,38 @@ struct RuleProgramTests {
     }
   }
 
+  /// As many shapes as there are before any are joined: each is asked.
+  @Test func twelveShapes() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      var builder = PacketBuilder()
+      builder.vlanTags = [5, 6]
+      // What the packet is, and what it is not.
+      let fields = [
+        ("queue 0", "queue 1"), ("vlan 5", "vlan 7"), ("inner vlan 6", "inner vlan 7"),
+        ("ether src 02:00:00:00:00:01", "ether src 02:00:00:00:00:09"),
+        ("ether dst 02:00:00:00:00:02", "ether dst 02:00:00:00:00:09"),
+        ("ether proto ip", "ether proto ip6"), ("ip", "ip6"),
+        ("src host 192.0.2.1", "src host 192.0.2.9"), ("dst host 192.0.2.2", "dst host 192.0.2.9"),
+        ("udp", "tcp"), ("src port 1001", "src port 9"), ("dst port 1002", "dst port 9"),
+      ]
+      try #require(fields.count == RuleShapes.few)
+      let counting = try RuleText.parse(fields.map { $0.0 + " -> count\n" }.joined())
+      for winner in fields.indices {
+        let deciding = fields.enumerated().map { place, field in
+          (place == winner ? field.0 : field.1) + " -> drop\n"
+        }
+        let rules = try counting + RuleText.parse(deciding.joined())
+        let ids = try bench.program.apply(RuleChange([.removeAll] + rules.map { .add($0) }))
+        #expect(try bench.trial(builder.udp()) == .drop)
+        // All that count do so each time: their counters go on.
+        let counted = ids.prefix(fields.count).map { bench.program.counters(of: $0)?.packets ?? 0 }
+        #expect(counted.allSatisfy { $0 == UInt64(winner + 1) }, "\(winner): \(counted)")
+        #expect(bench.program.counters(of: ids[fields.count + winner])?.packets ?? 0 > 0)
+      }
+    }
+  }
+
   /// However many masks there are, there are few shapes, and the reference agrees.
   @Test func masksOfEveryLength() async throws {
     try await withNetworkNamespace {

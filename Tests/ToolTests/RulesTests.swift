@@ -128,6 +128,8 @@ struct RulesTests {
       try RulesRun.expectRefusal(["add", "* -> group nobody"], saying: "nobody")
       try RulesRun.expectRefusal(["replace", "/nowhere/rules"], saying: "/nowhere/rules")
       try RulesRun.expectRefusal(["replace", "/dev/zero"], saying: "longer than 4000000 bytes")
+      try RulesRun.expectRefusal(["add", "\u{1B}[2Judp -> drop"], saying: "`?[2Judp` is no field")
+      try RulesRun.expectRefusal(["list"], of: "le\nft", saying: "use le?ft: there is no such")
       let file = try RuleTextFile("arp -> count\nicmp -> cuont\n")
       try RulesRun.expectRefusal(
         ["replace", file.path], saying: "\(file.path):2: column 9: `cuont`", "`count`")

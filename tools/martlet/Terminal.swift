@@ -16,7 +16,15 @@ enum Terminal {
 
   /// Says something in one line on standard error.
   static func note(_ text: String) {
-    write((isTerminal ? emptyLine : "") + "martlet: \(text)\n", to: .standardError)
+    write((isTerminal ? emptyLine : "") + "martlet: \(oneLine(text))\n", to: .standardError)
+  }
+
+  /// Words of a file or of arguments may have control characters in them: none reaches the
+  /// terminal, nor ends the line.
+  private static func oneLine(_ text: String) -> String {
+    String(
+      String.UnicodeScalarView(
+        text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
   }
 
   /// Says in one line what went wrong.
