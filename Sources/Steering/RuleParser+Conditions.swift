@@ -38,7 +38,7 @@ extension RuleParser {
     case "fragment": try set(&match.fragment, .any, isNegated, word)
     default:
       let reason =
-        word.text.isEmpty || word.text == "->" ? "a field is missing" : "`\(word.text)` is no field"
+        word.text.isEmpty || word.text == "->" ? "a field is missing" : "\(word.quoted) is no field"
       throw RuleTextError(
         word, reason, among: Self.fields + (isNegated ? [] : ["not", "any", "priority"]))
     }
@@ -49,7 +49,7 @@ extension RuleParser {
     _ place: inout Condition<Value>?, _ value: Value, _ isNegated: Bool, _ word: RuleWord
   ) throws(RuleTextError) {
     guard place == nil else {
-      throw RuleTextError(word, "`\(word.text)` asks about a field twice")
+      throw RuleTextError(word, "\(word.quoted) asks about a field twice")
     }
     place = Condition(value, isNegated: isNegated)
   }

@@ -52,7 +52,7 @@ struct RuleParser {
     if choices.contains(word.text) { return word.text }
     let said = choices.map { "`\($0)`" }.joined(separator: " or ")
     let reason =
-      word.text.isEmpty ? "\(said) is missing" : "`\(word.text)` stands where \(said) should"
+      word.text.isEmpty ? "\(said) is missing" : "\(word.quoted) stands where \(said) should"
     throw RuleTextError(word, reason, among: choices)
   }
 
@@ -63,7 +63,7 @@ struct RuleParser {
     let word = take()
     if word.text.isEmpty { throw RuleTextError(word, "\(what) is missing") }
     guard let value = read(word.text) else {
-      throw RuleTextError(word, "`\(word.text)` is no \(what.dropArticle)")
+      throw RuleTextError(word, "\(word.quoted) is no \(what.dropArticle)")
     }
     return value
   }
@@ -101,7 +101,7 @@ struct RuleParser {
     if next.text == "->" || !hasMore { return false }
     if RuleParser.fields.contains(next.text) || next.text == "not" { return true }
     let choices = ["and", "->"] + RuleParser.fields
-    throw RuleTextError(next, "`\(next.text)` stands where `and` or `->` should", among: choices)
+    throw RuleTextError(next, "\(next.quoted) stands where `and` or `->` should", among: choices)
   }
 
   private mutating func action() throws(RuleTextError) -> Action {
@@ -116,7 +116,7 @@ struct RuleParser {
     case "sockets": return try sockets()
     case "forward": return .forward(try forwarding())
     default:
-      let reason = word.text.isEmpty ? "an action is missing" : "`\(word.text)` is no action"
+      let reason = word.text.isEmpty ? "an action is missing" : "\(word.quoted) is no action"
       throw RuleTextError(word, reason, among: Self.actions)
     }
   }
@@ -144,7 +144,7 @@ struct RuleParser {
   }
 
   private func expectEnd() throws(RuleTextError) {
-    if hasMore { throw RuleTextError(next, "`\(next.text)` is too much") }
+    if hasMore { throw RuleTextError(next, "\(next.quoted) is too much") }
   }
 
   private static let actions = [

@@ -59,4 +59,7 @@ struct RuleWord {
   let text: String
   let line: Int
   let column: Int
+
+  /// The word between back quotes, or its beginning: an error is one line to read.
+  var quoted: String { text.count > 60 ? "`\(text.prefix(60))…`" : "`\(text)`" }
 }

@@ -1,6 +1,7 @@
 import Glibc
 import MartletTestKit
 import Testing
+import XSK
 
 @Suite("rules", .enabled(if: sockets.isExpected, needsSockets), .timeLimit(.minutes(2)))
 struct RulesTests {
@@ -217,15 +218,44 @@ struct RulesTests {
     }
   }
 
-  @Test("Thousands of rules at once, in and out")
+  @Test("Who says nothing keeps nobody from asking for long")
+  func silentCallers() async throws {
+    try await withNetworkNamespace {
+      _ = try Wires()
+      let tool = try Tool.started("sink", "left", "--json")
+      let left = try Interface(named: "left")
+      var silent: [Caller] = []
+      for _ in 0..<16 { silent.append(Caller(try ControlAddress.connect(to: left))) }
+      try RulesRun.expectRefusal(["list"], saying: "too many ask at once")
+      usleep(5_500_000)
+      #expect(try RulesRun.answer("list") == "")
+      #expect(silent.count == 16)
+      _ = try tool.stop()
+    }
+  }
+
+  /// A connection that can stand in an array.
+  private final class Caller {
+    let socket: PeerSocket
+
+    init(_ socket: consuming PeerSocket) { self.socket = socket }
+  }
+
+  @Test("Thousands of rules at once, in and out; not one too many")
   func manyRules() async throws {
     try await withNetworkNamespace {
       _ = try Wires()
       let tool = try Tool.started("sink", "left", "--json")
-      let rules = (1...4000).map { "udp dst port \($0) -> count\n" }
+      let rules = (1...4096).map { "udp dst port \($0) -> count\n" }
       let file = try RuleTextFile(rules.joined())
-      #expect(try RulesRun.answer("replace", file.path).split(separator: "\n").count == 4000)
-      #expect(try RulesRun.answer("list").split(separator: "\n").count == 4000)
+      #expect(try RulesRun.answer("replace", file.path).split(separator: "\n").count == 4096)
+      try RulesRun.expectRefusal(["add", "arp -> drop"], saying: "4097 rules, more than 4096")
+      #expect(try RulesRun.answer("list").split(separator: "\n").count == 4096)
+      try file.write(rules.joined() + "arp -> drop\n")
+      try RulesRun.expectRefusal(["replace", file.path], saying: "4097 rules, more than 4096")
+      let further = try Tool(["forward", "left", "right", "--rules", file.path])
+      #expect(try further.process.wait(timeout: .seconds(20)) == .exited(1))
+      #expect(further.errorLines.joined().contains("4097 rules, more than 4096"))
       #expect(try RulesRun.answer("replace", "/dev/null") == "")
       #expect(try RulesRun.answer("list") == "")
       _ = try tool.stop()

@@ -18,6 +18,7 @@ final class ControlServer {
   /// A process that asks.
   private final class Caller {
     let ports: [Port]
+    let since = ContinuousClock.now
     var channel: TextChannel
     /// Whether it was answered: what is left is to send all of it.
     var isAnswered = false
@@ -34,6 +35,8 @@ final class ControlServer {
   private var callers: [Caller] = []
 
   private static let callerLimit = 16
+  /// How long a caller may say nothing, or not read what it is told, while others want its place.
+  private static let patience = Duration.seconds(5)
 
   /// Opens a socket for each interface of the engine, and lets it look at them.
   init(for engine: inout Engine, restRule: RuleID?) throws(XDPError) {
@@ -72,6 +75,11 @@ final class ControlServer {
     let place = places[number]
     guard let socket = try? place.listener.accept(timeout: .zero) else { return }
     let isTrusted = ControlAddress.isTrusted(socket)
+    if isTrusted, callers.count == Self.callerLimit,
+      let first = callers.first, first.since.duration(to: .now) > Self.patience
+    {
+      forget(first)
+    }
     guard isTrusted, callers.count < Self.callerLimit else {
       var channel = TextChannel(socket)
       channel.send(

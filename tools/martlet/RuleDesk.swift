@@ -50,7 +50,15 @@ struct RuleDesk {
   }
 
   private func apply(_ change: RuleChange, to engine: inout Engine) throws(XDPError) -> String {
-    try engine.apply(change).map { "\($0)" }.joined(separator: "\n")
+    let added = change.added.count
+    let count = rules(of: engine).count + added - (change.steps.count - added)
+    guard count <= RuleFile.mostRules else {
+      throw XDPError(
+        .configuration, operation: "change the rules",
+        reason: "there would be \(count) rules, more than \(RuleFile.mostRules)",
+        remedy: "join some of them by prefixes or ranges of ports; nothing was changed")
+    }
+    return try engine.apply(change).map { "\($0)" }.joined(separator: "\n")
   }
 
   private func change(_ text: String, _ limit: Duration?) throws(XDPError) -> RuleChange {

@@ -10,8 +10,16 @@ enum RuleFile {
       throw Complaint(
         "\(path): `confirm within` has no rules to go back to; change them while it runs")
     }
+    guard change.added.count <= mostRules else {
+      throw Complaint(
+        "\(path): there would be \(change.added.count) rules, more than \(mostRules); join some of"
+          + " them by prefixes or ranges of ports")
+    }
     return change.added
   }
+
+  /// Rules that may be given at a time; the command has one of its own besides.
+  static let mostRules = 4096
 
   /// A little less than a running process takes (`TextChannel`), in bytes.
   private static let longest = 4_000_000
