@@ -221,13 +221,12 @@ static inline long cxdp_receive_descriptors(
   }
   return length;
 }
-// Whether an end of a Unix socket has an address, as one end has of each that was connected to, and
-// none of a pair.
-static inline _Bool cxdp_is_connection(int socket) {
+// Whether an end of a Unix socket has an address, as those have that were connected to, and those of
+// a pair have not.
+static inline _Bool cxdp_has_address(int socket) {
   struct sockaddr address;
-  socklen_t own = sizeof address, peer = sizeof address;
-  if (getsockname(socket, &address, &own) || getpeername(socket, &address, &peer)) return 0;
-  return own > sizeof address.sa_family || peer > sizeof address.sa_family;
+  socklen_t size = sizeof address;
+  return getsockname(socket, &address, &size) == 0 && size > sizeof address.sa_family;
 }
 // What `struct ucred` says of the process at the other end of a Unix socket.
 static inline int cxdp_peer(int socket, int *process, unsigned int *user, unsigned int *group) {

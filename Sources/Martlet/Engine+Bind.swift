@@ -91,12 +91,19 @@ extension Engine {
   public mutating func bind(
     inMemory rings: consuming QueueRings, group: FlowGroup = .shared
   ) -> Port {
+    bind(inMemory: rings, group: group, isEmpty: false)
+  }
+
+  /// The same, perhaps without a frame until it is stocked.
+  mutating func bind(
+    inMemory rings: consuming QueueRings, group: FlowGroup, isEmpty: Bool
+  ) -> Port {
     precondition(mayReceive(group), "no port can receive into frames of this group")
     let socket = Socket(inMemory: rings)
     let binding = PortBinding(
       interface: socket.interface, queue: 0, mode: .copy, reason: "rings in memory")
     share(among: ports.count + 1)
-    return add(socket, binding, group, share(of: group, with: 1))
+    return add(socket, binding, group, share(of: group, with: 1), isEmpty: isEmpty)
   }
 
   /// Whether the engine has the group, and its memory is written by the kernel alone.
@@ -231,12 +238,14 @@ extension Engine {
     _ sockets: inout RigidArray<Socket>, for wanted: [Wanted],
     on rung: BindMode, because reason: String
   ) throws(XDPError) -> [Port] {
-    let doors =
-      rung == .zeroCopy
-      ? wanted.enumerated().map { (number: ports.nextIndex + $0.offset, group: $0.element.group) }
-      : []
-    guard exports.arenas.addDoors(doors) else {
-      let names = Set(doors.map(\.group.index)).sorted().map { "\($0)" }.joined(separator: ", ")
+    var doors: [Int: ArenaBook.Door] = [:]
+    for (number, wish) in wanted.enumerated() where rung == .zeroCopy {
+      doors[ports.nextIndex + number] = ArenaBook.Door(
+        group: wish.group, isOpen: !waitsForFlow(wish.group, wish.interface))
+    }
+    let barred = exports.arenas.addDoors(doors)
+    guard barred.isEmpty else {
+      let names = barred.map { "\($0.index)" }.joined(separator: ", ")
       throw XDPError(
         .notExportable, operation: "bind a port of flow group \(names)",
         reason: "a process has or had pages of the group, into which in zero copy the NIC would"
@@ -246,7 +255,7 @@ extension Engine {
     do throws(XDPError) {
       return try makePorts(of: &sockets, for: wanted, on: rung, because: reason)
     } catch {
-      exports.arenas.removeDoors(doors.map(\.number))
+      exports.arenas.removeDoors(doors)
       throw error
     }
   }
@@ -281,7 +290,8 @@ extension Engine {
         interface: interface, queue: queue, mode: rung, reason: reason,
         attachment: attachments[interface], capabilities: try? interface.capabilities(),
         polling: isBusyPolling ? .unnamed : .off)
-      added.append(add(sockets.remove(at: 0), binding, group, depth))
+      let isEmpty = rung == .zeroCopy && waitsForFlow(group, interface)
+      added.append(add(sockets.remove(at: 0), binding, group, depth, isEmpty: isEmpty))
     }
     return added
   }
@@ -308,8 +318,9 @@ extension Engine {
   }
 
   private mutating func lower(_ index: Int, to fillDepth: UInt32) {
+    ports[index].wantedDepth = min(ports[index].wantedDepth, fillDepth)
     ports[index].fillDepth = min(ports[index].fillDepth, fillDepth)
-    ports[index].burst = control.configuration.burst(at: ports[index].fillDepth)
+    ports[index].burst = control.configuration.burst(at: ports[index].wantedDepth)
   }
 
   /// Packets that a driver's receive side fetches each time it is run, as many as by an interrupt
@@ -317,7 +328,8 @@ extension Engine {
   private static let pollBudget = 64
 
   private mutating func add(
-    _ socket: consuming Socket, _ binding: PortBinding, _ group: FlowGroup, _ depth: UInt32
+    _ socket: consuming Socket, _ binding: PortBinding, _ group: FlowGroup, _ depth: UInt32,
+    isEmpty: Bool
   ) -> Port {
     let index = ports.nextIndex
     ports.append(
@@ -333,18 +345,17 @@ extension Engine {
     control.bindings.append(binding)
     // Rings may stand anywhere.
     balance &+= ports[index].takenFrames(with: lanes[index])
-    if !waitsForFlow(index, binding.interface) { topUp(index) }
+    if isEmpty { unstocked.insert(index) } else { stock(index) }
     if isBusyPolling { deferInterrupts(index) }
     return Port(index: index)
   }
 
-  /// Whether `place` has its chance before anything can come to a port.
+  /// Whether in zero copy `place` has its chance before anything can come to a port.
   ///
-  /// In zero copy whatever comes lies in the pages of the group. Where those may be exported, and
-  /// filters can keep others out, nothing should come first; elsewhere that would change nothing,
-  /// and QEMU's virtio stops all queues when packets come to one that has no frames.
-  private func waitsForFlow(_ index: Int, _ interface: Interface) -> Bool {
-    ports[index].socket.isZeroCopy && arenaAddresses(of: ports[index].group) != nil
-      && QueueSteering.hasFilters(interface)
+  /// Whatever comes lies in the pages of the group. Where those may be exported, and filters can
+  /// keep others out, nothing should come first; elsewhere that would change nothing, and QEMU's
+  /// virtio stops all queues when packets come to one that has no frames.
+  private func waitsForFlow(_ group: FlowGroup, _ interface: Interface) -> Bool {
+    arenaAddresses(of: group) != nil && QueueSteering.hasFilters(interface)
   }
 }

@@ -3,14 +3,15 @@ extension Engine {
   /// so that the flow's packets land in pages of the port's group and nothing else does, as far as
   /// that reaches.
   ///
-  /// `apart` names flows that must not share a bucket of the NIC's hash with it. What the interface
-  /// was like before is put back when the engine goes, after a crash by the next one.
+  /// `apart` names flows that must not share a bucket of the NIC's hash with it; a flow that has the
+  /// queue exactly keeps it as it is. What the interface was like before is put back when the
+  /// engine goes, after a crash by the next one.
   ///
   /// A port in zero copy of a group with an arena of its own, on a NIC with filters, receives
   /// nothing before a flow is placed on it or the engine first waits or receives: flows that are
   /// placed before that have the group's pages to themselves. Throws if the port is in memory,
-  /// `.notExportable` if strangers could come into pages that a process has, and what
-  /// `QueueSteering.steer` throws.
+  /// `.notExportable` or `.unsupported` if strangers could come into pages that a process has, and
+  /// what `QueueSteering.steer` throws.
   @discardableResult
   public mutating func place(
     _ flow: FlowKey, on port: Port, apart: [FlowKey] = []
@@ -23,12 +24,12 @@ extension Engine {
         remedy: "bind a queue of an interface")
     }
     let arenas = exports.arenas
-    let isStocked = ports[port.index].isStocked
+    let isEmpty = unstocked.contains(port.index)
     let placement = try control.steering.shared.with { state throws(XDPError) in
       try state.queues.place(
-        flow, on: binding, port: port.index, apart: apart, wasEmpty: !isStocked, arenas)
+        flow, on: binding, port: port.index, apart: apart, isEmpty: isEmpty, arenas)
     }
-    if !isStocked { topUp(port.index) }
+    if isEmpty { stock(port.index) }
     return placement
   }
 
@@ -58,7 +59,7 @@ extension Engine {
     if let placement = control.steering.shared.with({ $0.placement(of: group) }) {
       return placement
     }
-    guard ports.indices.contains(where: { ports[$0].group == group }) else {
+    guard ports.indices.contains(where: { ports[$0].group == group && !ports[$0].isRetired }) else {
       return .isolated(reason: "no queue is its own: packets get into its pages by a copy")
     }
     return .steered(.bucket, reason: "its ports are in memory, where anything may come")

@@ -93,6 +93,7 @@ extension Engine {
   @inline(__always)
   private mutating func openBurst(_ index: Int) -> UInt32 {
     if shared != nil { allocator.collect() }
+    if _slowPath(!unstocked.isEmpty) { stockEmptyPorts() }
     drainCompletions(index)
     closeFill(index)
     if ports[index].posted < ports[index].fillDepth {
@@ -156,16 +157,24 @@ extension Engine {
       missing &-= 1
     }
     balance &-= missing
-    if !ports[index].isStocked { begin(index) }
   }
 
-  /// Shows a port's kernel the first frames.
-  @inline(never)
-  private mutating func begin(_ index: Int) {
-    ports[index].isStocked = ports[index].posted != 0
-    ports[index].socket.rings.fill.submit()
+  /// Gives a port its first frames.
+  mutating func stock(_ index: Int) {
+    unstocked.remove(index)
+    ports[index].fillDepth = ports[index].wantedDepth
+    topUp(index)
     // Its driver found the fill ring empty when it began, and may not have said that it sleeps.
     if ports[index].socket.isZeroCopy { ports[index].socket.wakeReceive() }
+  }
+
+  /// Stocks the ports that were left empty for their flows, but for those where strangers would
+  /// come into pages that a process has.
+  @inline(never)
+  mutating func stockEmptyPorts() {
+    for index in ports.indices where unstocked.contains(index) {
+      if exports.arenas.openDoor(index) != .barred { stock(index) }
+    }
   }
 
   /// For a port without a frame to receive into: takes back what every port has sent, and tops up.

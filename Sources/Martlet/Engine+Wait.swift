@@ -18,6 +18,7 @@ extension Engine {
     if shared != nil { allocator.collect() }
     if exports.count != 0 { serveExports() }
     if !dirty.isEmpty { flush() }
+    if !unstocked.isEmpty { stockEmptyPorts() }
     // First all completions: what one port has sent may be what another needs to receive.
     for index in ports.indices { drainCompletions(index) }
     let areSlotsOut = exports.count != 0 && returnSlots()
@@ -241,6 +242,7 @@ extension Engine {
     let interface = control.bindings[index].interface
     control.steering.shared.with { $0.vanish(interface) }
     control.deferrals.remove(index)
+    unstocked.remove(index)
     if isBusyPolling { control.bindings[index].polling = .unnamed }
     dirty.remove(index)
   }

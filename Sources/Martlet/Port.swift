@@ -21,8 +21,10 @@ internal import FrameAllocator
 /// with the allocator's table, which is kept frame by frame.
 @usableFromInline struct PortState: ~Copyable {
   @usableFromInline var socket: Socket
-  /// Fill entries wanted with the kernel; 0 once the port is gone.
-  @usableFromInline var fillDepth: UInt32
+  /// Fill entries wanted with the kernel; 0 before the port is stocked and once it is gone.
+  @usableFromInline var fillDepth: UInt32 = 0
+  /// The same while it is in use.
+  var wantedDepth: UInt32
   /// Most packets of a burst.
   var burst: UInt32
   /// The flow group whose pages the fill ring is stocked with.
@@ -40,8 +42,6 @@ internal import FrameAllocator
   @usableFromInline var isStalled = false
   /// Whether the interface is gone: packets for the port are dropped.
   @usableFromInline var isRetired = false
-  /// Whether its fill ring ever had a frame: from then on packets can come.
-  var isStocked = false
   /// Whether a burst is open: packets of the receive ring's window are being walked.
   @usableFromInline var isBursting = false
   /// The other port whose fill ring last took what this one had sent.
@@ -60,7 +60,7 @@ internal import FrameAllocator
     countedReceive = socket.rings.receive.position
     countedTransmit = socket.rings.transmit.position
     self.socket = socket
-    self.fillDepth = fillDepth
+    wantedDepth = fillDepth
     self.burst = burst
   }
 

@@ -11,33 +11,42 @@ struct QueueList: ~Copyable {
   private struct Given {
     let flow: FlowKey
     let interface: Interface
-    let port: Int
+    let queue: Int
+    /// Nil once the port's engine is gone: the queue is the flow's still.
+    var port: Int?
     let placement: Placement
   }
 
   /// Gives a flow the queue of a port, and notes in `arenas` what may come there then.
   ///
-  /// `wasEmpty` says that nothing could be received there so far.
+  /// `isEmpty` says that nothing can have been received there.
   mutating func place(
-    _ flow: FlowKey, on binding: PortBinding, port: Int, apart: [FlowKey], wasEmpty: Bool,
+    _ flow: FlowKey, on binding: PortBinding, port: Int, apart: [FlowKey], isEmpty: Bool,
     _ arenas: ArenaBook
   ) throws(XDPError) -> Placement {
     let interface = binding.interface
-    let mustStayShut = arenas.mustStayShut(port)
     if let before = known(flow, on: interface) {
       // To place it anew would take it off first.
-      if before.port == port, mustStayShut { return before.placement }
-      if before.port != port { try leave(before, arenas) }
+      if before.port == port, before.placement.grade == .exact { return before.placement }
+      try leave(before, arenas)
     }
     let place = try place(of: interface)
-    let placement = try interfaces[place].steer(
-      flow, to: binding.queue, apart: apart, exactly: mustStayShut)
-    forget(flow, on: interface)
-    flows.append(Given(flow: flow, interface: interface, port: port, placement: placement))
-    let isExact = placements(of: port).allSatisfy { $0.grade == .exact }
-    if isExact, wasEmpty { arenas.shutDoor(port) }
-    if !isExact { _ = arenas.openDoor(port) }
-    return placement
+    // Until it is known what comes there.
+    let passage = arenas.openDoor(port)
+    do throws(XDPError) {
+      let placement = try interfaces[place].steer(
+        flow, to: binding.queue, apart: apart, exactly: passage == .barred)
+      forget(flow, on: interface)
+      flows.append(
+        Given(
+          flow: flow, interface: interface, queue: binding.queue, port: port, placement: placement))
+      if passage == .wasShut, isExact(port) { arenas.shutDoor(port) }
+      return placement
+    } catch {
+      review(flow, on: place)
+      if passage == .wasShut, isEmpty || isExact(port) { arenas.shutDoor(port) }
+      throw error
+    }
   }
 
   /// Lets a flow go where all others go, and notes in `arenas` what may come to its queue then.
@@ -46,20 +55,34 @@ struct QueueList: ~Copyable {
   ) throws(XDPError) {
     guard let place = known(interface) else { return }
     if let before = known(flow, on: interface) { try leave(before, arenas) }
-    try interfaces[place].unsteer(flow)
+    do throws(XDPError) { try interfaces[place].unsteer(flow) } catch {
+      review(flow, on: place)
+      throw error
+    }
     forget(flow, on: interface)
   }
 
   /// Before a flow leaves its queue: throws if strangers would come there in its stead, and must
   /// not.
   private func leave(_ given: Given, _ arenas: ArenaBook) throws(XDPError) {
-    let isLast = placements(of: given.port).count == 1
-    guard !isLast || arenas.openDoor(given.port) else {
-      throw XDPError(
-        .notExportable, operation: "take \(given.flow) off its queue of \(given.interface.name)",
-        reason: "whatever comes there then would lie in pages that a process has or had",
-        remedy: "leave it there, or export its group in a closed world")
-    }
+    guard let port = given.port, flows.count(where: { $0.port == port }) == 1,
+      arenas.openDoor(port) == .barred
+    else { return }
+    throw XDPError(
+      .notExportable, operation: "take \(given.flow) off its queue of \(given.interface.name)",
+      reason: "whatever comes there then would lie in pages that a process has or had",
+      remedy: "leave it there, or export its group in a closed world")
+  }
+
+  /// After a failure: forgets a flow that its interface steers no more.
+  private mutating func review(_ flow: FlowKey, on place: Int) {
+    guard interfaces[place].placement(of: flow).grade == nil else { return }
+    forget(flow, on: interfaces[place].interface)
+  }
+
+  /// The engine of a port is gone; its flows keep their queues until the interface is let go.
+  mutating func depart(_ port: Int) {
+    for index in flows.indices where flows[index].port == port { flows[index].port = nil }
   }
 
   /// Puts an interface back as it was, if anything was asked of it.
@@ -76,7 +99,22 @@ struct QueueList: ~Copyable {
 
   /// The placements of the flows that a port was given.
   func placements(of port: Int) -> [Placement] {
-    flows.filter { $0.port == port }.map(\.placement)
+    let own = flows.filter { $0.port == port }
+    guard let first = own.first else { return [] }
+    let other = flows.first {
+      $0.port != port && $0.interface == first.interface && $0.queue == first.queue
+    }
+    let strangers = other.map {
+      Placement.steered(
+        .bucket, reason: "\($0.flow) has the queue too, from an engine that is gone")
+    }
+    return own.map(\.placement) + (strangers.map { [$0] } ?? [])
+  }
+
+  /// Whether nothing but flows that it was given is sent to a port.
+  private func isExact(_ port: Int) -> Bool {
+    let placements = placements(of: port)
+    return !placements.isEmpty && placements.allSatisfy { $0.grade == .exact }
   }
 
   private func known(_ flow: FlowKey, on interface: Interface) -> Given? {

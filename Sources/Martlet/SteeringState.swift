@@ -36,7 +36,10 @@ struct SteeringState: ~Copyable {
   mutating func leave(_ worker: Int) {
     doorbells[worker] = nil
     let mine = seats.filter { $0.value.worker == worker }
-    for number in mine.keys { seats[number] = nil }
+    for number in mine.keys {
+      seats[number] = nil
+      queues.depart(number)
+    }
     guard !seats.isEmpty else {
       program = nil
       queues = QueueList()
@@ -113,6 +116,11 @@ extension SteeringState {
           && (!interfaces.contains(seat.interface)
             || (seat.mode == .generic) == (rung == .generic))
     }
+  }
+
+  /// Whether a port of any engine receives into a group's pages, or is going to.
+  func hasPort(of group: FlowGroup) -> Bool {
+    seats.values.contains { !$0.isGone && $0.group == group }
   }
 
   /// How pure what the ports of a group receive is, of all engines; nil if it has none.

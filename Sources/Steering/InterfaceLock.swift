@@ -118,6 +118,11 @@ struct InterfaceLock: ~Copyable {
         guard let reason else { return nil }
         throw place.squatted(
           by: "process \(holder.process) (user \(holder.user))", "end it", reason)
+      case .hidden(let user):
+        guard let reason else { return nil }
+        throw place.squatted(
+          by: "a process that cannot be seen (user \(user))",
+          "look for it (ss -xap) and end it", reason)
       case .nobody:
         // Who steers listens.
         if reason == nil, attempt >= 100 { return nil }

@@ -43,10 +43,9 @@ struct LockHolder: Equatable {
 }
 
 extension LockHolder {
-  /// A process that has the stream socket of an abstract name open, without asking the socket; one
-  /// that could hold any of the locks if there is one.
-  static func search(for name: String) -> LockHolder? {
-    guard let inode = inode(of: name) else { return nil }
+  /// Whom the stream socket of an abstract name is with, without asking the socket.
+  static func search(for name: String) -> LockName.Finding {
+    guard let socket = socket(of: name) else { return .nobody }
     var found: LockHolder?
     for process in FolderListing.processes() {
       for entry in FolderListing.names("/proc/\(process)/fd") {
@@ -54,42 +53,53 @@ extension LockHolder {
         // A C string for the length of the call. Sockets have a file system of their own, where
         // they belong to who made them.
         guard unsafe stat("/proc/\(process)/fd/\(entry)", &status) == 0,
-          status.st_mode & S_IFMT == S_IFSOCK, status.st_ino == inode
+          status.st_mode & S_IFMT == S_IFSOCK, status.st_ino == socket.number
         else { continue }
         let holder = LockHolder(process: process, user: status.st_uid)
-        if holder.couldHold(.queues) { return holder }
+        if process == getpid() { return .itself }
+        if holder.couldHold(.queues) { return .holder(holder) }
         found = holder
       }
     }
-    return found
+    if let found { return .holder(found) }
+    // On its way in another socket's queue, say, or root's where it cannot be seen.
+    return socket.user == 0 ? .unseen : .hidden(user: socket.user)
   }
 
-  /// The number of the stream socket that has an abstract name in this network namespace.
+  /// The number of the stream socket that has an abstract name in this network namespace, and the
+  /// user that made it.
   ///
   /// By socket diagnosis: in `/proc/net/unix` a name with a line break in it can say anything.
-  private static func inode(of name: String) -> UInt64? {
+  private static func socket(of name: String) -> (number: UInt64, user: UInt32)? {
     let wanted = [0] + Array(name.utf8)
     // struct unix_diag_req: the family, states, a socket of any number, what to tell, a cookie.
     let request =
       [UInt8(AF_UNIX), 0, 0, 0] + [UInt8](native: UInt32.max) + [UInt8](native: UInt32(0))
-      + [UInt8](native: UInt32(UDIAG_SHOW_NAME)) + [UInt8](native: UInt64.max)
-    var found: UInt64?
+      + [UInt8](native: UInt32(UDIAG_SHOW_NAME) | showUser) + [UInt8](native: UInt64.max)
+    var found: (number: UInt64, user: UInt32)?
     _ = Netlink.ask(
       protocol: Int32(NETLINK_SOCK_DIAG), type: Int32(SOCK_DIAG_BY_FAMILY), flags: NLM_F_DUMP,
       payload: request
     ) { _, answer in
-      // struct unix_diag_msg: family, type, state, padding, the number, a cookie.
-      guard answer.count >= 16, answer.dropFirst().first == UInt8(SOCK_STREAM.rawValue) else {
-        return
-      }
+      // struct unix_diag_msg: family, type, state, padding, the number, a cookie. Accepted
+      // connections bear the listener's name; only one that listens or is to has state 10 or 7
+      // (TCP_LISTEN, TCP_CLOSE).
+      guard answer.count >= 16, answer.dropFirst().first == UInt8(SOCK_STREAM.rawValue),
+        [10, 7].contains(answer[answer.startIndex + 2])
+      else { return }
+      var isWanted = false
+      // Where the kernel does not say, root's.
+      var user: UInt32 = 0
       Netlink.attributes(answer.dropFirst(16)) { type, value in
-        // Accepted connections bear the listener's name; only one that listens or is to has state
-        // 10 or 7 (TCP_LISTEN, TCP_CLOSE).
-        guard Int(type) == Int(UNIX_DIAG_NAME), value.elementsEqual(wanted) else { return }
-        let state = answer[answer.startIndex + 2]
-        if state == 10 || state == 7 { found = UInt64(answer.native(UInt32.self, at: 4)) }
+        if Int(type) == Int(UNIX_DIAG_NAME) { isWanted = value.elementsEqual(wanted) }
+        if type == userAttribute { user = value.native(UInt32.self, at: 0) }
       }
+      if isWanted { found = (UInt64(answer.native(UInt32.self, at: 4)), user) }
     }
     return found
   }
+
+  /// `UDIAG_SHOW_UID` and `UNIX_DIAG_UID` (Linux 5.3), by number: older headers have no names.
+  private static let showUser: UInt32 = 0x40
+  private static let userAttribute: UInt16 = 7
 }

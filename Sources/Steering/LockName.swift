@@ -19,6 +19,8 @@ struct LockName: ~Copyable {
     case holder(LockHolder)
     /// Somebody who cannot be seen from here.
     case unseen
+    /// The same, where another user than root made the socket.
+    case hidden(user: UInt32)
   }
 
   /// Takes the name; nil if it is taken.
@@ -51,7 +53,7 @@ struct LockName: ~Copyable {
       switch errno {
       case ECONNREFUSED: return .nobody
       // It takes no more connections, which anybody can bring about.
-      case EAGAIN: return LockHolder.search(for: name).map(finding) ?? .unseen
+      case EAGAIN: return LockHolder.search(for: name)
       default: return .unseen
       }
     }

@@ -21,21 +21,26 @@ struct DoorTests {
   /// Ports on two queues of "near", each of a group with an arena; into the first nothing can have
   /// come.
   private func withPorts(
-    _ body: @escaping @Sendable (inout Engine, Port, Port) throws -> Void
+    queueCount: Int = 4, _ body: @escaping @Sendable (inout Engine, Port, Port) throws -> Void
   ) async throws {
     try await withNetworkNamespace {
-      _ = try VethPair("near", "far") { $0.queueCount = 4 }
+      _ = try VethPair("near", "far") { $0.queueCount = queueCount }
       var configuration = Engine.Configuration()
       configuration.groups = [.init(), .init(arena: 1 << 20), .init(arena: 1 << 20)]
       var engine = try Engine(configuration)
+      let queues = queueCount > 2 ? (1, 2) : (0, queueCount - 1)
       let ports = try engine.bind([
-        QueueName("near", queue: 1, group: Self.first),
-        QueueName("near", queue: 2, group: Self.second),
+        QueueName("near", queue: queues.0, group: Self.first),
+        QueueName(queueCount > 1 ? "near" : "far", queue: queues.1, group: Self.second),
       ])
       // As if its fill ring were empty.
-      engine.ports[0].isStocked = false
-      engine.ports[0].fillDepth += 1
-      expect(engine.exports.arenas.addDoors([(0, Self.first), (1, Self.second)]))
+      engine.unstocked.insert(0)
+      engine.ports[0].fillDepth = 0
+      let doors = [
+        0: ArenaBook.Door(group: Self.first, isOpen: false),
+        1: ArenaBook.Door(group: Self.second, isOpen: true),
+      ]
+      #expect(engine.exports.arenas.addDoors(doors) == [])
       try body(&engine, ports[0], ports[1])
     }
   }
@@ -58,16 +63,19 @@ struct DoorTests {
   @Test("A group is exported once a flow has its queue to itself, if nothing came before")
   func before() async throws {
     try await withPorts { engine, fresh, used in
-      let refusal = try export(&engine, Self.first).refusal
+      let refusal = try export(&engine, Self.second).refusal
       #expect(refusal?.kind == .notExportable)
       #expect(refusal?.reason.contains("no flow was given the queue") == true)
       #expect(try engine.place(flow(4001), on: fresh).grade == .exact)
-      expect(engine.ports[0].isStocked)
+      expect(engine.unstocked.isEmpty && engine.ports[0].fillDepth != 0)
+      // A further one takes nothing off, nor does the same again.
+      #expect(try engine.place(flow(4003), on: fresh).grade == .exact)
+      #expect(try engine.place(flow(4001), on: fresh).grade == .exact)
       #expect(try export(&engine, Self.first).refusal == nil)
       // The other one may have received strangers.
       #expect(try engine.place(flow(4002), on: used).grade == .exact)
       let late = try export(&engine, Self.second).refusal
-      #expect(late?.kind == .notExportable && late?.remedy.contains("before") == true)
+      #expect(late?.kind == .notExportable && late?.reason.contains("before") == true)
     }
   }
 
@@ -102,6 +110,52 @@ struct DoorTests {
       #expect(engine.placement(of: Self.first).grade == .bucket)
       try engine.place(flow(4001), on: port)
       #expect(try export(&engine, Self.first).refusal?.kind == .notExportable)
+    }
+  }
+
+  @Test("A flow that lost its queue where another could not be had is none that keeps others out")
+  func lost() async throws {
+    try await withPorts(queueCount: 2) { engine, port, other in
+      let flows = try [flow(4001), flow(4002)]
+      for flow in flows { try engine.place(flow, on: port) }
+      _ = try unwrap(try export(&engine, Self.first).export)
+      // No queue would be left for the rest.
+      #expect(throws: XDPError.self) { try engine.place(flows[1], on: other) }
+      #expect(throws: XDPError.self) { try engine.unplace(flows[0], from: port) }
+      #expect(engine.placement(of: Self.first).grade == .exact)
+    }
+  }
+
+  @Test("A port on which no flow could be placed has let nobody in")
+  func failed() async throws {
+    try await withPorts(queueCount: 1) { engine, port, _ in
+      #expect(throws: XDPError.self) { try engine.place(flow(4001), on: port) }
+      #expect(engine.exports.arenas.openDoor(port.index) == .wasShut)
+    }
+  }
+
+  @Test("A flow keeps its queue when its engine goes, and whoever binds that is told")
+  func departed() async throws {
+    try await withNetworkNamespace {
+      _ = try VethPair("near", "far") { $0.queueCount = 4 }
+      var configuration = Engine.Configuration()
+      configuration.groups = [.init(), .init(arena: 1 << 20), .init(arena: 1 << 20)]
+      let memory = try SharedMemory(configuration, workers: 2)
+      var right = try Engine(sharing: memory)
+      _ = try right.bind("near", queue: 0)
+      let flows = try [flow(4001), flow(4002)]
+      do {
+        var left = try Engine(sharing: memory)
+        let port = try left.bind("near", queue: 1, group: Self.first)
+        try left.place(flows[0], on: port)
+        #expect(right.placement(of: Self.first).grade == .exact)
+      }
+      let port = try right.bind("near", queue: 1, group: Self.second)
+      try right.place(flows[1], on: port)
+      #expect(right.placement(of: Self.second).grade == .bucket)
+      #expect(right.placement(of: Self.second).reason.contains("an engine that is gone"))
+      try right.unplace(flows[0], from: port)
+      #expect(right.placement(of: Self.second).grade == .exact)
     }
   }
 }

@@ -15,6 +15,11 @@ struct ExportBench: ~Copyable {
   static let other = FlowGroup(index: 2)
   static let tenant = FlowGroup(index: 3)
 
+  var umem: UMEM {
+    guard let umem = engine.control.umem else { preconditionFailure("the engine made its memory") }
+    return umem
+  }
+
   var flowPort: Port { ports[0] }
   var otherPort: Port { ports[1] }
   var outPort: Port { ports[2] }
@@ -115,6 +120,13 @@ extension ExportTerms {
     var terms = ExportTerms()
     terms.isClosedWorld = true
     return terms
+  }
+}
+
+extension ArenaBook {
+  /// Notes ports in zero copy where anything may come; false if they must not.
+  func addOpenDoors(_ groups: [Int: FlowGroup]) -> Bool {
+    addDoors(groups.mapValues { Door(group: $0, isOpen: true) }).isEmpty
   }
 }
 

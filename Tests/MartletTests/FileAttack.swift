@@ -14,6 +14,14 @@ enum FileAttack {
 
   static func write(_ file: Int32) -> Bool { unsafe pwrite(file, "x", 1, 0) == 1 }
 
+  /// Gives an end of a pair a name of the kernel's choice.
+  static func bindAbstractly(_ socket: Int32) -> Bool {
+    var address = sockaddr()
+    address.sa_family = sa_family_t(AF_UNIX)
+    // The kernel reads the two bytes of the family.
+    return unsafe bind(socket, &address, 2) == 0
+  }
+
   static func resize(_ file: Int32, _ size: Int) -> Bool { ftruncate(file, size) == 0 }
 
   static func punchHole(_ file: Int32) -> Bool {

@@ -96,7 +96,7 @@ import Testing
     do {
       var right = try Engine(sharing: memory)
       _ = try export(&right, ExportBench.flow)
-      right.exports.arenas.noteSeen(ExportBench.flow, by: 4711)
+      right.exports.arenas.noteSeen(ExportBench.flow, by: 4711, barsStrangers: true)
     }
     let error = try refusal(&left, ExportBench.flow)
     #expect(error?.contains("user 4711") == true)
@@ -128,12 +128,12 @@ import Testing
     let right = try Engine(sharing: memory)
     let (first, consumer) = try export(&left, ExportBench.flow)
     for _ in 0..<2 {
-      expect(!right.exports.arenas.addDoors([(64, ExportBench.flow)]))
+      expect(!right.exports.arenas.addOpenDoors([64: ExportBench.flow]))
       // The process may have it mapped still.
       left.end(first)
       expect(consumer.reader.isOver)
     }
-    expect(right.exports.arenas.addDoors([(64, ExportBench.other)]))
+    expect(right.exports.arenas.addOpenDoors([64: ExportBench.other]))
     // As a port in zero copy of the other engine does.
     let error = try refusal(&left, ExportBench.other)
     #expect(error?.contains("closed world") == true)

@@ -160,7 +160,7 @@ import Testing
   /// Records an issue unless the arena, if another user had it, is not leased to this one, zeroed
   /// or not.
   private func expectAnotherUserIsRefused(_ bench: inout ExportBench) {
-    bench.engine.exports.arenas.noteSeen(ExportBench.tenant, by: 4711)
+    bench.engine.exports.arenas.noteSeen(ExportBench.tenant, by: 4711, barsStrangers: false)
     for isCleared in [false, true] {
       if isCleared { expect(bench.engine.clearArena(of: ExportBench.tenant)) }
       do {
@@ -193,7 +193,7 @@ import Testing
     expect(bench.engine.clearArena(of: ExportBench.tenant))
     expectAnotherUserIsRefused(&bench)
     // Its own user comes back.
-    bench.engine.exports.arenas.noteSeen(ExportBench.tenant, by: getuid())
+    bench.engine.exports.arenas.noteSeen(ExportBench.tenant, by: getuid(), barsStrangers: false)
     _ = try lease(&bench)
     bench.expectOthersUnharmed()
   }

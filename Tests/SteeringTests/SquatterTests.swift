@@ -14,6 +14,7 @@ struct SquatterTests {
   /// Each has the name and could not steer.
   private static let strangers: [Squatter] = [
     Squatter(.listening, nobody), Squatter(.mute, nobody), Squatter(.full, nobody),
+    Squatter(.hidden, nobody),
     Squatter(.listening, nobody + ["unshare", "-U", "-r"]),
     Squatter(.full, nobody + ["unshare", "-U", "-r"]),
     Squatter(.listening, withCapabilities("net_admin")),
@@ -127,6 +128,8 @@ private struct Squatter: Sendable, CustomTestStringConvertible {
     case mute
     /// It takes no more connections.
     case full
+    /// The same, and the socket is in no process: it is on its way in another one.
+    case hidden
     /// It is root, but was nobody when it took the name.
     case changing
     /// It was root when it took the name, and is nobody.
@@ -154,9 +157,19 @@ private struct Squatter: Sendable, CustomTestStringConvertible {
       $> = 65534 if $way eq "changing";
       socket(my $socket, AF_UNIX, SOCK_STREAM, 0) or die "socket: $!";
       bind($socket, $address) or die "bind: $!";
-      if ($way ne "mute") { listen($socket, $way eq "full" ? 0 : 64) or die "listen: $!"; }
+      if ($way ne "mute") { listen($socket, $way =~ /full|hidden/ ? 0 : 64) or die "listen: $!"; }
       socket(my $guest, AF_UNIX, SOCK_STREAM, 0) or die "socket: $!";
-      if ($way eq "full") { connect($guest, $address) or die "connect: $!"; }
+      if ($way =~ /full|hidden/) { connect($guest, $address) or die "connect: $!"; }
+      if ($way eq "hidden") {
+        socketpair(our $near, our $far, AF_UNIX, SOCK_STREAM, 0) or die "socketpair: $!";
+        # struct iovec, cmsghdr with SCM_RIGHTS, msghdr.
+        my $part = pack("PQ", "x", 1);
+        my $control = pack("Qllix4", 20, 1, 1, fileno($socket));
+        my $message = pack("QLx4PQPQix4", 0, 0, $part, 1, $control, length($control), 0);
+        my $sendmsg = `uname -m` =~ /aarch64/ ? 211 : 46;
+        syscall($sendmsg, fileno($near), $message, 0) == 1 or die "sendmsg: $!";
+        close($socket);
+      }
       $> = 0 if $way eq "changing";
       $> = 65534 if $way eq "leaving";
       print "ready\\n";

@@ -8,8 +8,8 @@ internal import XSK
 /// a group is given away, a port is bound or a flow gets a queue, never for a packet.
 ///
 /// A stranger is a packet that is not the group's. In zero copy the NIC writes whatever comes to a
-/// queue before anything could drop it. So each port in zero copy is a *door*, open unless nothing
-/// but the group's flows was ever sent to its queue.
+/// queue before anything could drop it. So each port in zero copy is a *door*: shut while it has no
+/// frame, or as long as nothing but the group's flows was ever sent to its queue; else open.
 final class ArenaBook: Sendable {
   private let contents = Mutex(Contents())
 
@@ -33,6 +33,8 @@ final class ArenaBook: Sendable {
     /// Whether that export, or the last one, bears no strangers: the process may have the arena
     /// mapped still.
     var barsStrangers = false
+    /// The same before that export, until its process is given the arena.
+    var barredBefore: Bool?
     /// Whether a process was ever given the arena.
     var isSeen = false
     /// Whose process that was; nil if the kernel did not say.
@@ -43,9 +45,9 @@ final class ArenaBook: Sendable {
   }
 
   /// A port in zero copy.
-  private struct Door {
+  struct Door {
     let group: FlowGroup
-    var isOpen = true
+    var isOpen: Bool
   }
 
   /// Why an arena is not given away.
@@ -68,10 +70,11 @@ final class ArenaBook: Sendable {
       guard entry.admits(user) else { throw Refusal.isSeen(by: entry.user) }
       guard !barsStrangers || !contents.isOpen(group) else { throw Refusal.admitsStrangers }
       entry.isOut = true
-      entry.barsStrangers = barsStrangers
+      entry.barredBefore = entry.barsStrangers
+      entry.barsStrangers = barsStrangers || entry.barsStrangers
       contents.entries[group] = entry
     }
-    return ArenaClaim(self, group)
+    return ArenaClaim(self, group, barsStrangers: barsStrangers)
   }
 
   /// Takes a group's arena to zero it; nil if a process has it.
@@ -81,33 +84,41 @@ final class ArenaBook: Sendable {
       contents.entries[group, default: Entry()].isOut = true
       return true
     }
-    return isTaken ? ArenaClaim(self, group) : nil
+    return isTaken ? ArenaClaim(self, group, barsStrangers: false) : nil
   }
 
   /// Ends a claim.
   ///
-  /// What bars strangers bars them afterwards.
+  /// What bars strangers bars them afterwards, unless nobody was given anything.
   fileprivate func putBack(_ group: FlowGroup) {
-    contents.withLock { $0.entries[group]?.isOut = false }
+    contents.withLock { contents in
+      contents.entries[group]?.isOut = false
+      guard let before = contents.entries[group]?.barredBefore else { return }
+      contents.entries[group]?.barsStrangers = before
+      contents.entries[group]?.barredBefore = nil
+    }
   }
 
   /// Notes, for as long as the memory lives, whose process was given the arena.
-  func noteSeen(_ group: FlowGroup, by user: UInt32?) {
+  func noteSeen(_ group: FlowGroup, by user: UInt32?, barsStrangers: Bool) {
     contents.withLock { contents in
-      contents.entries[group, default: Entry()].isSeen = true
-      contents.entries[group, default: Entry()].user = user
+      var entry = contents.entries[group] ?? Entry()
+      (entry.isSeen, entry.user) = (true, user)
+      (entry.barsStrangers, entry.barredBefore) = (barsStrangers, nil)
+      contents.entries[group] = entry
     }
   }
 }
 
 extension ArenaBook {
-  /// Notes ports in zero copy as open doors; false, and none is noted, if one of their groups bars
-  /// strangers.
-  func addDoors(_ ports: [(number: Int, group: FlowGroup)]) -> Bool {
+  /// Notes ports in zero copy by their numbers; or none, and answers with the groups that bar
+  /// strangers and would get an open door.
+  func addDoors(_ doors: [Int: Door]) -> [FlowGroup] {
     contents.withLock { contents in
-      guard ports.allSatisfy({ !contents.barsStrangers($0.group) }) else { return false }
-      for port in ports { contents.doors[port.number] = Door(group: port.group) }
-      return true
+      let barred = doors.values.filter { $0.isOpen && contents.barsStrangers($0.group) }
+      guard barred.isEmpty else { return barred.map(\.group) }
+      contents.doors.merge(doors) { $1 }
+      return []
     }
   }
 
@@ -115,9 +126,9 @@ extension ArenaBook {
   ///
   /// One that an engine takes with it when it goes stays noted: too much is refused then, and
   /// nothing is given that must not be.
-  func removeDoors(_ ports: [Int]) {
+  func removeDoors(_ doors: [Int: Door]) {
     contents.withLock { contents in
-      for number in ports { contents.doors[number] = nil }
+      for number in doors.keys { contents.doors[number] = nil }
     }
   }
 
@@ -134,22 +145,24 @@ extension ArenaBook {
     contents.withLock { $0.doors[port]?.isOpen = false }
   }
 
-  /// Notes that strangers may come by a port from now on; false if its group bars them.
-  ///
-  /// A port that copies is no door: always true.
-  func openDoor(_ port: Int) -> Bool {
-    contents.withLock { contents in
-      guard let door = contents.doors[port], !door.isOpen else { return true }
-      guard !contents.barsStrangers(door.group) else { return false }
-      contents.doors[port]?.isOpen = true
-      return true
-    }
+  /// How a port was before strangers were let in.
+  enum Passage {
+    /// It copies: strangers are dropped before they are anywhere.
+    case copies
+    case wasOpen
+    case wasShut
+    /// It stays shut: a process was given the arena behind it because of that.
+    case barred
   }
 
-  /// Whether a port has to stay shut: a process was given the arena behind it because of that.
-  func mustStayShut(_ port: Int) -> Bool {
+  /// Notes that strangers may come by a port from now on, unless its group bars them.
+  func openDoor(_ port: Int) -> Passage {
     contents.withLock { contents in
-      contents.doors[port].map { !$0.isOpen && contents.barsStrangers($0.group) } == true
+      guard let door = contents.doors[port] else { return .copies }
+      guard !door.isOpen else { return .wasOpen }
+      guard !contents.barsStrangers(door.group) else { return .barred }
+      contents.doors[port]?.isOpen = true
+      return .wasShut
     }
   }
 }
@@ -158,14 +171,18 @@ extension ArenaBook {
 final class ArenaClaim: Sendable {
   private let book: ArenaBook
   private let group: FlowGroup
+  private let barsStrangers: Bool
 
-  fileprivate init(_ book: ArenaBook, _ group: FlowGroup) {
+  fileprivate init(_ book: ArenaBook, _ group: FlowGroup, barsStrangers: Bool) {
     self.book = book
     self.group = group
+    self.barsStrangers = barsStrangers
   }
 
   /// Notes whose process is given the arena.
-  func noteSeen(by user: UInt32?) { book.noteSeen(group, by: user) }
+  func noteSeen(by user: UInt32?) {
+    book.noteSeen(group, by: user, barsStrangers: barsStrangers)
+  }
 
   deinit { book.putBack(group) }
 }

@@ -82,6 +82,7 @@ extension Engine {
   /// writing the arena costs.
   public mutating func clearArena(of group: FlowGroup) -> Bool {
     guard let addresses = arenaAddresses(of: group),
+      !control.steering.shared.with({ $0.hasPort(of: group) }),
       let claim = exports.arenas.takeToClear(group)
     else { return false }
     // No engine gives it away meanwhile.
@@ -179,14 +180,10 @@ extension Engine {
     // What else comes to its queues matters in zero copy alone, of which the claim knows.
     case .steered: break
     case .isolated where terms.copies: break
-    case .isolated(let reason):
+    case .isolated(let reason), .shared(let reason):
       throw refusal(
         group, .notExportable, "its packets lie in pages of other groups (\(reason))",
         "choose copies, which are counted, or steer it to a queue of its own")
-    case .shared(let reason):
-      throw refusal(
-        group, .notExportable, "its packets share pages with other groups' (\(reason))",
-        "steer it to a queue of its own, or isolate it")
     }
   }
 
@@ -210,12 +207,15 @@ extension Engine {
           "\(owner) has seen its arena and may have kept or exchanged pages of it",
           "give the group to the same user again, or use another group or a new engine")
       case .admitsStrangers:
+        let placement = placement(of: group)
         throw refusal(
           group, .notExportable,
-          "in zero copy the NIC writes, or has written, others' packets into its pages too ("
-            + placement(of: group).reason + ")",
-          "give its flows a queue of their own, exactly and before the engine first waits or "
-            + "receives, or declare a closed world if nothing else can arrive")
+          placement.grade == .exact
+            ? "in zero copy the NIC may have written others' packets into its pages before all its"
+              + " queues were its flows' alone"
+            : "in zero copy the NIC writes others' packets into its pages too (\(placement.reason))",
+          "give its flows queues of their own by filters, right after those were bound, or declare"
+            + " a closed world if nothing else can arrive")
       }
     }
   }

@@ -229,6 +229,7 @@ struct NICQueues {
     if hashed.contains(where: { $0.queue == queue }) {
       strangers.append("a bucket leads there too")
     }
+    if queue == 0 { strangers.append("what the NIC does not hash, such as ARP, comes there too") }
     let others = (try? device.filters())?.filter { $0.queue == queue && !state.isOurs($0) } ?? []
     if !others.isEmpty { strangers.append("filter \(others[0].location) is somebody else's") }
     let start = "a filter of the NIC leads the flow to queue \(queue)"

@@ -39,11 +39,14 @@ public struct ReceivedDescriptor: ~Copyable, Sendable {
 /// Every call says for itself that it must not block, whatever the other process did to its end.
 public struct PeerSocket: ~Copyable, Sendable {
   private let descriptor: OwnedDescriptor
+  /// Whether this end asked for the connection.
+  private let hasConnected: Bool
 
   /// Takes over a connected `SOCK_SEQPACKET` socket of the Unix family; traps if it is none.
   public init(_ descriptor: Int32) {
     guard let owned = OwnedDescriptor(descriptor) else { preconditionFailure("not a descriptor") }
     self.descriptor = owned
+    hasConnected = false
     _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
   }
 
@@ -72,6 +75,7 @@ public struct PeerSocket: ~Copyable, Sendable {
         path, { address, size in unsafe connect(socket.value, address, size) == 0 })
     else { throw PeerSocket.refused(operation, "connect", errno) }
     descriptor = socket
+    hasConnected = true
   }
 
   /// The socket, for poll sets; this value owns it.
@@ -84,7 +88,8 @@ public struct PeerSocket: ~Copyable, Sendable {
   ///
   /// Of a pair nobody knows who has the other end: the kernel names the process that made both.
   public func peer() -> PeerProcess? {
-    guard cxdp_is_connection(descriptor.value) else { return nil }
+    // Who was connected to has an address of its own. The other end of a pair can get itself one.
+    guard hasConnected || cxdp_has_address(descriptor.value) else { return nil }
     var peer = PeerProcess(process: 0, user: 0, group: 0)
     // The kernel fills three words.
     let result = unsafe cxdp_peer(descriptor.value, &peer.process, &peer.user, &peer.group)
