@@ -149,6 +149,10 @@ struct DoorTests {
         let port = try left.bind("near", queue: 1, group: Self.first)
         try left.place(flows[0], on: port)
         #expect(right.placement(of: Self.first).grade == .exact)
+        let door = ArenaBook.Door(group: Self.first, isOpen: false)
+        #expect(left.exports.arenas.addDoors([port.index: door]) == [])
+        _ = try unwrap(try export(&left, Self.first).export)
+        #expect(throws: XDPError.self) { try left.unplace(flows[0], from: port) }
       }
       let port = try right.bind("near", queue: 1, group: Self.second)
       try right.place(flows[1], on: port)
