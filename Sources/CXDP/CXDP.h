@@ -221,8 +221,8 @@ static inline long cxdp_receive_descriptors(
   }
   return length;
 }
-// Whether an end of a Unix socket has an address, as those have that were connected to, and those of
-// a pair have not.
+// Whether an end of a Unix socket has an address, as those have that were connected to, and those
+// of a pair have not.
 static inline _Bool cxdp_has_address(int socket) {
   struct sockaddr address;
   socklen_t size = sizeof address;

@@ -3,8 +3,8 @@ extension Engine {
   /// so that the flow's packets land in pages of the port's group and nothing else does, as far as
   /// that reaches.
   ///
-  /// `apart` names flows that must not share a bucket of the NIC's hash with it; a flow that has the
-  /// queue exactly keeps it as it is. What the interface was like before is put back when the
+  /// `apart` names flows that must not share a bucket of the NIC's hash with it; a flow that has
+  /// the queue exactly keeps it as it is. What the interface was like before is put back when the
   /// engine goes, after a crash by the next one.
   ///
   /// A port in zero copy of a group with an arena of its own, on a NIC with filters, receives

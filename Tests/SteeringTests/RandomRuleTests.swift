@@ -23,6 +23,34 @@ struct RandomRuleTests {
     }
   }
 
+  /// Fragments and what is cut off apart, which a flow key still tells something of.
+  @Test func theRuleOfAFlowKeyNamesItsPacket() throws {
+    var world = RandomRules(seed: 11)
+    var count = 0
+    for _ in 0..<20_000 {
+      let packet = world.packet()
+      guard let key = Self.key(of: packet) else { continue }
+      guard ReferenceFacts(packet).destinationPort != nil else { continue }
+      count += 1
+      let (winner, _) = reference([Rule(.flow(key), .drop)], packet, queue: 0)
+      try #require(winner != nil, "\(key): \(packet)")
+    }
+    #expect(count > 5_000)
+    // Rules look behind two tags.
+    let samples = Packets.plain + Packets.tagged.filter { !$0.name.contains("3") }
+    for (name, packet) in samples + Packets.extensions {
+      guard let key = Self.key(of: packet) else { continue }
+      let (winner, _) = reference([Rule(.flow(key), .drop)], packet, queue: 0)
+      #expect(winner != nil, "\(name)")
+    }
+  }
+
+  /// The flow of a packet with ports.
+  private static func key(of packet: [UInt8]) -> FlowKey? {
+    let key = unsafe FlowKey(frame: packet.span.bytes)
+    return key?.sourcePort == 0 ? nil : key
+  }
+
   private static func compare(
     _ bench: inout Bench, _ rules: [Rule], _ world: inout RandomRules, _ seen: inout [Action: Int]
   ) throws {

@@ -132,7 +132,7 @@ struct ForwardTests {
   func liveLine() async throws {
     try await withNetworkNamespace {
       let wires = try Wires()
-      let command = "forward left right --json --seconds 2.5 --memory 2M"
+      let command = "forward left right --json --seconds 4.5 --memory 2M"
       // script(1) gives the program a terminal, for both of its outputs.
       let terminal = try ChildProcess([
         "script", "-qec", "\(try builtProgram("martlet")) \(command)", "/dev/null",
@@ -143,7 +143,8 @@ struct ForwardTests {
       let text = String(decoding: terminal.standardOutput, as: UTF8.self)
       let drawn = text.split(separator: "\r\u{1B}[K", omittingEmptySubsequences: false)
       let rates = drawn.filter { $0.hasPrefix("packets/s: ") }
-      #expect(rates.count == 2)
+      // Four, or fewer where others keep the processors busy.
+      #expect((2...4).contains(rates.count), "\(rates)")
       #expect(rates.allSatisfy { $0.count < 80 && !$0.contains("\n") })
       #expect(rates.first?.contains(/-> \d+ in \d+ out  <- 0 in 0 out  0 drops  copy/) == true)
       #expect(rates.first?.contains("-> 0 in") == false)

@@ -213,7 +213,8 @@ extension Engine {
           placement.grade == .exact
             ? "in zero copy the NIC may have written others' packets into its pages before all its"
               + " queues were its flows' alone"
-            : "in zero copy the NIC writes others' packets into its pages too (\(placement.reason))",
+            : "in zero copy the NIC writes others' packets into its pages too ("
+              + placement.reason + ")",
           "give its flows queues of their own by filters, right after those were bound, or declare"
             + " a closed world if nothing else can arrive")
       }
