@@ -94,7 +94,7 @@ extension Engine {
     bind(inMemory: rings, group: group, isEmpty: false)
   }
 
-  /// The same, perhaps without a frame until it is stocked.
+  /// The same, perhaps without a frame until it is stocked, as tests want it.
   mutating func bind(
     inMemory rings: consuming QueueRings, group: FlowGroup, isEmpty: Bool
   ) -> Port {
@@ -253,7 +253,7 @@ extension Engine {
         remedy: "bind the group's ports before it is exported, or declare a closed world then")
     }
     do throws(XDPError) {
-      return try makePorts(of: &sockets, for: wanted, on: rung, because: reason)
+      return try makePorts(of: &sockets, for: wanted, on: rung, because: reason, doors)
     } catch {
       exports.arenas.removeDoors(doors)
       throw error
@@ -263,7 +263,7 @@ extension Engine {
   /// Steers to sockets and makes ports of them.
   private mutating func makePorts(
     of sockets: inout RigidArray<Socket>, for wanted: [Wanted],
-    on rung: BindMode, because reason: String
+    on rung: BindMode, because reason: String, _ doors: [Int: ArenaBook.Door]
   ) throws(XDPError) -> [Port] {
     var places: [SocketPlace] = []
     for (number, (interface, queue, group)) in wanted.enumerated() {
@@ -290,7 +290,7 @@ extension Engine {
         interface: interface, queue: queue, mode: rung, reason: reason,
         attachment: attachments[interface], capabilities: try? interface.capabilities(),
         polling: isBusyPolling ? .unnamed : .off)
-      let isEmpty = rung == .zeroCopy && waitsForFlow(group, interface)
+      let isEmpty = doors[ports.nextIndex]?.isOpen == false
       added.append(add(sockets.remove(at: 0), binding, group, depth, isEmpty: isEmpty))
     }
     return added

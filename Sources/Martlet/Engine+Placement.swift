@@ -24,7 +24,7 @@ extension Engine {
         remedy: "bind a queue of an interface")
     }
     let arenas = exports.arenas
-    let isEmpty = unstocked.contains(port.index)
+    let isEmpty = ports[port.index].isEmpty
     let placement = try control.steering.shared.with { state throws(XDPError) in
       try state.queues.place(
         flow, on: binding, port: port.index, apart: apart, isEmpty: isEmpty, arenas)

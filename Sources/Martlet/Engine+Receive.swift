@@ -169,10 +169,10 @@ extension Engine {
   }
 
   /// Stocks the ports that were left empty for their flows, but for those where strangers would
-  /// come into pages that a process has.
+  /// come into pages that a process has: these wait for `place`.
   @inline(never)
   mutating func stockEmptyPorts() {
-    for index in ports.indices where unstocked.contains(index) {
+    while let index = unstocked.popFirst() {
       if exports.arenas.openDoor(index) != .barred { stock(index) }
     }
   }

@@ -181,7 +181,7 @@ extension Engine {
     var isStarved = false
     var isSending = false
     for index in ports.indices where !ports[index].isRetired {
-      if ports[index].posted == 0 { isStarved = true }
+      if ports[index].posted == 0, !ports[index].isEmpty { isStarved = true }
       if ports[index].inFlight != 0 { isSending = true }
     }
     return isStarved && isSending

@@ -28,7 +28,8 @@ public struct Engine: ~Copyable {
   @usableFromInline let memory: PacketMemory
   /// The ports with something to submit or kick.
   @usableFromInline var dirty = PortSet()
-  /// The ports that were left without a frame so that nothing comes before their flows.
+  /// The ports that were left without a frame so that nothing comes before their flows, and get
+  /// some now.
   var unstocked = PortSet()
   /// How the fragments of jumbo packets hang together; empty without multi-buffer.
   let links: FragmentTable

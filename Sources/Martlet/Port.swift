@@ -25,6 +25,8 @@ internal import FrameAllocator
   @usableFromInline var fillDepth: UInt32 = 0
   /// The same while it is in use.
   var wantedDepth: UInt32
+  /// Whether nothing can be received, as there was never a frame for it.
+  var isEmpty: Bool { fillDepth == 0 && !isRetired }
   /// Most packets of a burst.
   var burst: UInt32
   /// The flow group whose pages the fill ring is stocked with.

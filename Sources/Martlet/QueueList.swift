@@ -25,12 +25,11 @@ struct QueueList: ~Copyable {
     _ arenas: ArenaBook
   ) throws(XDPError) -> Placement {
     let interface = binding.interface
-    if let before = known(flow, on: interface) {
-      // To place it anew would take it off first.
-      if before.port == port, before.placement.grade == .exact { return before.placement }
-      try leave(before, arenas)
-    }
+    let before = known(flow, on: interface)
+    // To place it anew would take it off first.
+    if let before, before.port == port, before.placement.grade == .exact { return before.placement }
     let place = try place(of: interface)
+    let left = try leave(before, arenas)
     // Until it is known what comes there.
     let passage = arenas.openDoor(port)
     do throws(XDPError) {
@@ -40,11 +39,16 @@ struct QueueList: ~Copyable {
       flows.append(
         Given(
           flow: flow, interface: interface, queue: binding.queue, port: port, placement: placement))
+      if passage == .barred, !isExact(port) {
+        try interfaces[place].unsteer(flow)
+        throw barred("give \(flow) a queue of \(interface.name)", of: port)
+      }
       if passage == .wasShut, isExact(port) { arenas.shutDoor(port) }
       return placement
     } catch {
       review(flow, on: place)
       if passage == .wasShut, isEmpty || isExact(port) { arenas.shutDoor(port) }
+      if let left, isExact(left) { arenas.shutDoor(left) }
       throw error
     }
   }
@@ -54,24 +58,35 @@ struct QueueList: ~Copyable {
     _ flow: FlowKey, from interface: Interface, _ arenas: ArenaBook
   ) throws(XDPError) {
     guard let place = known(interface) else { return }
-    if let before = known(flow, on: interface) { try leave(before, arenas) }
+    let left = try leave(known(flow, on: interface), arenas)
     do throws(XDPError) { try interfaces[place].unsteer(flow) } catch {
       review(flow, on: place)
+      if let left, isExact(left) { arenas.shutDoor(left) }
       throw error
     }
     forget(flow, on: interface)
   }
 
-  /// Before a flow leaves its queue: throws if strangers would come there in its stead, and must
-  /// not.
-  private func leave(_ given: Given, _ arenas: ArenaBook) throws(XDPError) {
-    guard let port = given.port, flows.count(where: { $0.port == port }) == 1,
-      arenas.openDoor(port) == .barred
-    else { return }
-    throw XDPError(
-      .notExportable, operation: "take \(given.flow) off its queue of \(given.interface.name)",
-      reason: "whatever comes there then would lie in pages that a process has or had",
-      remedy: "leave it there, or export its group in a closed world")
+  /// Before a flow leaves its queue: notes that strangers may come there in its stead, and answers
+  /// with the port if that is new; throws if they must not.
+  private func leave(_ given: Given?, _ arenas: ArenaBook) throws(XDPError) -> Int? {
+    guard let given, let port = given.port, flows.count(where: { $0.port == port }) == 1 else {
+      return nil
+    }
+    switch arenas.openDoor(port) {
+    case .copies, .wasOpen: return nil
+    case .wasShut: return port
+    case .barred:
+      throw barred("take \(given.flow) off its queue of \(given.interface.name)", of: port)
+    }
+  }
+
+  private func barred(_ operation: String, of port: Int) -> XDPError {
+    let why = Placement.weakest(of: placements(of: port)).map { " (\($0.reason))" } ?? ""
+    return XDPError(
+      .notExportable, operation: operation,
+      reason: "what else comes there then would lie in pages that a process has or had\(why)",
+      remedy: "leave it as it is, or export the group in a closed world")
   }
 
   /// After a failure: forgets a flow that its interface steers no more.

@@ -118,11 +118,6 @@ extension SteeringState {
     }
   }
 
-  /// Whether a port of any engine receives into a group's pages, or is going to.
-  func hasPort(of group: FlowGroup) -> Bool {
-    seats.values.contains { !$0.isGone && $0.group == group }
-  }
-
   /// How pure what the ports of a group receive is, of all engines; nil if it has none.
   func placement(of group: FlowGroup) -> Placement? {
     let placements = seats.filter { !$0.value.isGone && $0.value.group == group }.map {

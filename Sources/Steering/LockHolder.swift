@@ -1,5 +1,6 @@
 import CXDP
 import Glibc
+import SystemPackage
 import XSK
 
 /// A process that has a lock's name, and the user it took it as.
@@ -45,7 +46,11 @@ struct LockHolder: Equatable {
 extension LockHolder {
   /// Whom the stream socket of an abstract name is with, without asking the socket.
   static func search(for name: String) -> LockName.Finding {
-    guard let socket = socket(of: name) else { return .nobody }
+    let socket: (number: UInt64, user: UInt32)
+    do throws(Errno) {
+      guard let found = try self.socket(of: name) else { return .nobody }
+      socket = found
+    } catch { return .unseen }
     var found: LockHolder?
     for process in FolderListing.processes() {
       for entry in FolderListing.names("/proc/\(process)/fd") {
@@ -70,14 +75,16 @@ extension LockHolder {
   /// user that made it.
   ///
   /// By socket diagnosis: in `/proc/net/unix` a name with a line break in it can say anything.
-  private static func socket(of name: String) -> (number: UInt64, user: UInt32)? {
+  private static func socket(
+    of name: String
+  ) throws(Errno) -> (number: UInt64, user: UInt32)? {
     let wanted = [0] + Array(name.utf8)
     // struct unix_diag_req: the family, states, a socket of any number, what to tell, a cookie.
     let request =
       [UInt8(AF_UNIX), 0, 0, 0] + [UInt8](native: UInt32.max) + [UInt8](native: UInt32(0))
       + [UInt8](native: UInt32(UDIAG_SHOW_NAME) | showUser) + [UInt8](native: UInt64.max)
     var found: (number: UInt64, user: UInt32)?
-    _ = Netlink.ask(
+    let failure = Netlink.ask(
       protocol: Int32(NETLINK_SOCK_DIAG), type: Int32(SOCK_DIAG_BY_FAMILY), flags: NLM_F_DUMP,
       payload: request
     ) { _, answer in
@@ -96,6 +103,7 @@ extension LockHolder {
       }
       if isWanted { found = (UInt64(answer.native(UInt32.self, at: 4)), user) }
     }
+    if let failure { throw failure }
     return found
   }
 

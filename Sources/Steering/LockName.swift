@@ -66,7 +66,9 @@ struct LockName: ~Copyable {
     }
     let holder = LockHolder(process: Int32(bitPattern: credentials[0]), user: credentials[1])
     // A process of a PID namespace that is not below ours has no number.
-    guard holder.process > 0 else { return .unseen }
+    guard holder.process > 0 else {
+      return holder.user == 0 ? .unseen : .hidden(user: holder.user)
+    }
     return finding(holder)
   }
 

@@ -61,5 +61,9 @@ struct RuleWord {
   let column: Int
 
   /// The word between back quotes, or its beginning: an error is one line to read.
-  var quoted: String { text.count > 60 ? "`\(text.prefix(60))…`" : "`\(text)`" }
+  var quoted: String {
+    let scalars = text.unicodeScalars
+    let start = String(String.UnicodeScalarView(scalars.prefix(60)))
+    return scalars.count > 60 ? "`\(start)…`" : "`\(text)`"
+  }
 }

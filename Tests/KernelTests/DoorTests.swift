@@ -37,11 +37,23 @@ struct DoorTests {
       engine.unstocked.insert(0)
       engine.ports[0].fillDepth = 0
       let doors = [
-        0: ArenaBook.Door(group: Self.first, isOpen: false),
+        0: door(Self.first),
         1: ArenaBook.Door(group: Self.second, isOpen: true),
       ]
       #expect(engine.exports.arenas.addDoors(doors) == [])
       try body(&engine, ports[0], ports[1])
+    }
+  }
+
+  private func door(_ group: FlowGroup) -> ArenaBook.Door { .init(group: group, isOpen: false) }
+
+  /// Whether something is refused so that no stranger comes.
+  private func refusal<R>(_ body: () throws(XDPError) -> R) -> Bool {
+    do throws(XDPError) {
+      _ = try body()
+      return false
+    } catch {
+      return error.kind == .notExportable
     }
   }
 
@@ -86,8 +98,8 @@ struct DoorTests {
       try engine.place(flows[0], on: port)
       let name = try unwrap(try export(&engine, Self.first).export)
       for _ in 0..<2 {
-        #expect(throws: XDPError.self) { try engine.unplace(flows[0], from: port) }
-        #expect(throws: XDPError.self) { try engine.place(flows[0], on: other) }
+        #expect(refusal { () throws(XDPError) in try engine.unplace(flows[0], from: port) })
+        #expect(refusal { () throws(XDPError) in try engine.place(flows[0], on: other) })
         #expect(try engine.place(flows[0], on: port).grade == .exact)
         // Another flow may come and go.
         #expect(try engine.place(flows[1], on: port).grade == .exact)
@@ -121,7 +133,7 @@ struct DoorTests {
       _ = try unwrap(try export(&engine, Self.first).export)
       // No queue would be left for the rest.
       #expect(throws: XDPError.self) { try engine.place(flows[1], on: other) }
-      #expect(throws: XDPError.self) { try engine.unplace(flows[0], from: port) }
+      #expect(refusal { () throws(XDPError) in try engine.unplace(flows[0], from: port) })
       #expect(engine.placement(of: Self.first).grade == .exact)
     }
   }
@@ -149,16 +161,22 @@ struct DoorTests {
         let port = try left.bind("near", queue: 1, group: Self.first)
         try left.place(flows[0], on: port)
         #expect(right.placement(of: Self.first).grade == .exact)
-        let door = ArenaBook.Door(group: Self.first, isOpen: false)
-        #expect(left.exports.arenas.addDoors([port.index: door]) == [])
+        #expect(left.exports.arenas.addDoors([port.index: door(Self.first)]) == [])
         _ = try unwrap(try export(&left, Self.first).export)
-        #expect(throws: XDPError.self) { try left.unplace(flows[0], from: port) }
+        #expect(refusal { () throws(XDPError) in try left.unplace(flows[0], from: port) })
       }
       let port = try right.bind("near", queue: 1, group: Self.second)
       try right.place(flows[1], on: port)
       #expect(right.placement(of: Self.second).grade == .bucket)
       #expect(right.placement(of: Self.second).reason.contains("an engine that is gone"))
+      // Where a process has the pages it is refused.
+      try right.unplace(flows[1], from: port)
+      #expect(right.exports.arenas.addDoors([port.index: door(Self.second)]) == [])
+      _ = try unwrap(try export(&right, Self.second).export)
+      #expect(refusal { () throws(XDPError) in try right.place(flows[1], on: port) })
+      #expect(right.placement(of: Self.second).reason.contains("no flow was given the queue"))
       try right.unplace(flows[0], from: port)
+      try right.place(flows[1], on: port)
       #expect(right.placement(of: Self.second).grade == .exact)
     }
   }

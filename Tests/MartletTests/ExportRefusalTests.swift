@@ -24,7 +24,7 @@ import Testing
 
   @Test("Groups whose packets lie in others' pages are exported by copies, or not at all")
   func placement() throws {
-    var bench = try ExportBench { $0.groups += [.init(arena: 64 << 10), .init(arena: 64 << 10)] }
+    var bench = try ExportBench { $0.groups.append(.init(arena: 64 << 10)) }
     let shared = try refusal(&bench, .shared, .copying)
     #expect(shared?.kind == .notExportable)
     // Without a queue of its own.
@@ -33,14 +33,6 @@ import Testing
     #expect(error?.kind == .notExportable && error?.remedy.contains("copies") == true)
     #expect(error?.reason.contains("no queue is its own") == true)
     #expect(try refusal(&bench, homeless, .copying) == nil)
-    // Of a port in zero copy that is gone the strangers remain, until they are zeroed.
-    for export in bench.engine.exports.names { bench.engine.end(export) }
-    let next = FlowGroup(index: 5)
-    expect(bench.engine.exports.arenas.addOpenDoors([9: next, 10: ExportBench.other]))
-    #expect(try refusal(&bench, next, .copying)?.remedy.contains("closed world") == true)
-    expect(bench.engine.clearArena(of: next))
-    #expect(try refusal(&bench, next, .copying) == nil)
-    #expect(try refusal(&bench, ExportBench.other, .init()) != nil)
     // In copy mode strangers never reach the page.
     #expect(try refusal(&bench, ExportBench.flow, .init()) == nil)
   }
@@ -171,11 +163,32 @@ import Testing
     let (export, consumer) = try bench.export()
     for _ in 0..<3 { expect(try bench.engine.wait(timeout: .zero)) }
     expect(bench.engine.receive(from: port) == nil)
-    expect(!kernel.deliver(packet(1)))
+    expect(!kernel.deliver(packet(1)) && bench.engine.unstocked.isEmpty)
     bench.engine.stock(port.index)
     expect(kernel.deliver(packet(1)))
     expect(bench.engine.deliver(from: port, to: export) == 1)
     #expect(consumer.take() == [packet(1)])
+    bench.check()
+  }
+
+  @Test("A port that was kept empty gets what comes once the world is declared to be closed")
+  func closedWorld() throws {
+    var bench = try ExportBench()
+    let rings = MemoryRings(.init(all: 64))
+    let memory = SimulatedMemory(of: bench.umem)
+    let port = bench.engine.bind(
+      inMemory: rings.takeApplicationEnds(), group: ExportBench.flow, isEmpty: true)
+    _ = bench.engine.exports.arenas.addDoors([
+      port.index: .init(group: ExportBench.flow, isOpen: false)
+    ])
+    let kernel = SimulatedKernel(rings: rings, memory: memory) { $0.isUnaligned = false }
+    let (export, consumer) = try bench.export()
+    expect(try bench.engine.wait(timeout: .zero))
+    bench.engine.end(export)
+    expect(consumer.reader.isOver && !kernel.deliver(packet(1)))
+    _ = try bench.export { $0.isClosedWorld = true }
+    expect(try bench.engine.wait(timeout: .zero))
+    expect(kernel.deliver(packet(1)))
     bench.check()
   }
 

@@ -100,8 +100,9 @@ struct RuleTextTests {
       "line 1, column 9: `prot` stands where `net` or `host` or `port` should; did you mean `port`?"
     ),
     (
-      String(repeating: "x", count: 61) + " -> drop",
-      "line 1, column 1: `" + String(repeating: "x", count: 60) + "…` is no field"
+      // One letter with marks.
+      "x" + String(repeating: "\u{301}", count: 60) + " -> drop",
+      "line 1, column 1: `x" + String(repeating: "\u{301}", count: 59) + "…` is no field"
     ),
     ("arp -> dorp", "line 1, column 8: `dorp` is no action; did you mean `drop`?"),
     ("arp", "line 1, column 4: `->` is missing"),

@@ -132,14 +132,6 @@ extension ArenaBook {
     }
   }
 
-  /// Forgets by which ports strangers came into an arena that was zeroed and that none receives
-  /// into.
-  func removeDoors(of group: FlowGroup) {
-    contents.withLock { contents in
-      contents.doors = contents.doors.filter { $0.value.group != group }
-    }
-  }
-
   /// Notes that no stranger has come by a port, and that none can.
   func shutDoor(_ port: Int) {
     contents.withLock { $0.doors[port]?.isOpen = false }

@@ -82,7 +82,6 @@ extension Engine {
   /// writing the arena costs.
   public mutating func clearArena(of group: FlowGroup) -> Bool {
     guard let addresses = arenaAddresses(of: group),
-      !control.steering.shared.with({ $0.hasPort(of: group) }),
       let claim = exports.arenas.takeToClear(group)
     else { return false }
     // No engine gives it away meanwhile.
@@ -94,7 +93,6 @@ extension Engine {
     allocator.withdraw(group)
     guard let arena = allocator.closeArena(of: group) else { return false }
     memory.zero(arena.addresses)
-    exports.arenas.removeDoors(of: group)
     return allocator.returnZeroed(arena)
   }
 
@@ -158,6 +156,10 @@ extension Engine {
     try exports.peers?.add(socket, number: index)
     exports.lastSerial += 1
     exports.count += 1
+    // Strangers may be welcome now.
+    for index in ports.indices where terms.isClosedWorld && ports[index].isEmpty {
+      unstocked.insert(index)
+    }
     allocator.export(group)
     let name = FlowExport(index: index, serial: exports.lastSerial)
     exports.endings[index] = nil
