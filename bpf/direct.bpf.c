@@ -5,6 +5,7 @@
 // A packet's fields are read once, as FlowKey reads them, and looked up by each shape.
 #include "kernel.h"
 #include "direct.h"
+#include "protocols.h"
 
 /* enum bpf_map_type */
 #define HASH 1
@@ -43,33 +44,10 @@ struct {
   MAP_TYPE(value, struct director);
 } directors SECTION(".maps");
 
-#define TAGS 4       /* of VLANs, as many as are read */
-#define EXTENSIONS 8 /* of IPv6, as many as are followed */
-
-enum protocol { TCP = 6, UDP = 17, DCCP = 33, SCTP = 132, UDP_LITE = 136 };
-enum extension {
-  HOP_BY_HOP = 0,
-  ROUTING = 43,
-  FRAGMENT = 44,
-  AUTHENTICATION = 51,
-  OPTIONS = 60,
-  MOBILITY = 135,
-  HOST_IDENTITY = 139,
-  SHIM6 = 140,
-};
+#define TAGS 4 /* of VLANs, as many as are read */
 
 INLINE int is_tag(u16 type) {
   return type == swap16(0x8100) || type == swap16(0x88a8) || type == swap16(0x9100);
-}
-
-INLINE int is_extension(u8 next) {
-  return next == HOP_BY_HOP || next == ROUTING || next == FRAGMENT || next == AUTHENTICATION ||
-         next == OPTIONS || next == MOBILITY || next == HOST_IDENTITY || next == SHIM6;
-}
-
-INLINE int has_ports(u8 protocol) {
-  return protocol == TCP || protocol == UDP || protocol == DCCP || protocol == SCTP ||
-         protocol == UDP_LITE;
 }
 
 /* The ports at `at`, if `left` bytes have them. */

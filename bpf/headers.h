@@ -2,6 +2,7 @@
 /* Reads a packet's headers into its key. Only a packet's first fragment is ever read. */
 #pragma once
 #include "kernel.h"
+#include "protocols.h"
 #include "rules.h"
 
 struct ipv4_header {
@@ -47,18 +48,6 @@ struct ipv6_extension {
   u32 identification;
 } __attribute__((packed, aligned(2)));
 
-enum extension {
-  HOP_BY_HOP = 0,
-  ROUTING = 43,
-  FRAGMENT = 44,
-  AUTHENTICATION = 51,
-  OPTIONS = 60,
-  MOBILITY = 135,
-  HOST_IDENTITY = 139,
-  SHIM6 = 140,
-};
-enum protocol { TCP = 6, UDP = 17, DCCP = 33, SCTP = 132, UDP_LITE = 136 };
-
 #define ETHERNET_HEADER 14
 #define VLAN_TAG 4
 #define VLAN_IDENTIFIER swap16(0x0fff)
@@ -66,7 +55,6 @@ enum protocol { TCP = 6, UDP = 17, DCCP = 33, SCTP = 132, UDP_LITE = 136 };
 #define TYPE_IPV6 swap16(0x86dd)
 #define TYPE_ARP swap16(0x0806)
 #define SMALLEST_ETHER_TYPE 0x600 /* below it is the length of an LLC frame */
-#define EXTENSIONS 8              /* of IPv6, as many as are followed */
 
 /* No header is looked for beyond this offset: the verifier wants a bound. */
 #define FARTHEST 4096
@@ -138,11 +126,6 @@ GLOBAL int read_arp(struct xdp_md *context, struct packet_key *key, u32 at) {
   __builtin_memcpy(key->source, arp->sender_address, 4);
   __builtin_memcpy(key->destination, arp->target_address, 4);
   return 0;
-}
-
-INLINE int is_extension(u32 next) {
-  return next == HOP_BY_HOP || next == ROUTING || next == FRAGMENT || next == AUTHENTICATION ||
-         next == OPTIONS || next == MOBILITY || next == HOST_IDENTITY || next == SHIM6;
 }
 
 /* Of the extension header at `at`: the next header (bits 0...7), whether this is a fragment (bit 8)

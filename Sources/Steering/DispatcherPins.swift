@@ -41,17 +41,6 @@ enum DispatcherPins {
 
   /// What is in a folder, without itself and its parent.
   private static func entries(_ path: String) -> [String] {
-    // A C string for the length of the call.
-    guard let folder = unsafe opendir(path) else { return [] }
-    defer { unsafe closedir(folder) }
-    var names: [String] = []
-    // An entry is valid until the next call.
-    while let entry = unsafe readdir(folder) {
-      let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-        unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-      }
-      if name != "." && name != ".." { names.append(name) }
-    }
-    return names
+    FolderListing.names(path).filter { $0 != "." && $0 != ".." }
   }
 }
