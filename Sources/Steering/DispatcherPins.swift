@@ -21,9 +21,9 @@ enum DispatcherPins {
     guard lock >= 0 else { return }
     defer { close(lock) }
     flock(lock, LOCK_EX)
-    for name in entries(place) where name.hasPrefix("dispatch-\(interface)-") {
+    for name in FolderListing.names(place) where name.hasPrefix("dispatch-\(interface)-") {
       let folder = "\(place)/\(name)"
-      let pins = entries(folder).map { "\(folder)/\($0)" }
+      let pins = FolderListing.names(folder).map { "\(folder)/\($0)" }
       guard pins.contains(where: { $0.hasSuffix("-prog") && holds($0, program) }) else { continue }
       for pin in pins { unsafe unlink(pin) }
       unsafe rmdir(folder)
@@ -37,10 +37,5 @@ enum DispatcherPins {
     guard descriptor >= 0 else { return false }
     defer { close(descriptor) }
     return ProgramInformation(of: descriptor)?.identifier == number
-  }
-
-  /// What is in a folder, without itself and its parent.
-  private static func entries(_ path: String) -> [String] {
-    FolderListing.names(path).filter { $0 != "." && $0 != ".." }
   }
 }

@@ -2,8 +2,7 @@ internal import Glibc
 
 /// The names in a folder, such as those of `/proc`.
 package enum FolderListing {
-  /// What is in the folder at `path`, in no order and with "." and ".."; nothing if it cannot be
-  /// read.
+  /// What is in the folder at `path`, in no order; nothing if it cannot be read.
   package static func names(_ path: String) -> [String] {
     // A C string for the length of the call.
     guard let folder = unsafe opendir(path) else { return [] }
@@ -14,7 +13,7 @@ package enum FolderListing {
       let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) { bytes in
         unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
       }
-      names.append(name)
+      if name != "." && name != ".." { names.append(name) }
     }
     return names
   }

@@ -234,10 +234,10 @@ private func flow(of frame: [UInt8]) -> FlowKey? {
 
 /// A cable near - far in the current namespace, and a folder for records.
 struct Cable: Sendable {
-  let folder: Folder
+  let folder: TemporaryFolder
 
   init(queueCount: Int) throws {
-    folder = try Folder()
+    folder = try TemporaryFolder()
     _ = try VethPair("near", "far") { $0.queueCount = queueCount }
   }
 

@@ -62,7 +62,7 @@ import XSK
     try await withNetworkNamespace {
       let far = try NetworkNamespace()
       _ = try VethPair("near", "far") { $0.farNamespace = far }
-      let folder = try Folder()
+      let folder = try TemporaryFolder()
       let near = try Interface(named: "near")
       var steering = try QueueSteering(near, recordFolder: folder.path)
       #expect(steering.ways.isEmpty && steering.refusals.count == 3)

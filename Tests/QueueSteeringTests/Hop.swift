@@ -14,7 +14,7 @@ import XSK
 /// or the same with fd01::1 and fd02::2.
 final class Hop: Sendable {
   let middle: NetworkNamespace
-  let folder: Folder
+  let folder: TemporaryFolder
   private let clientPlace, devicePlace: NetworkNamespace
   private let program: ProgramHolder
   /// Takes datagrams and never reads them: nothing is sent back.
@@ -29,7 +29,7 @@ final class Hop: Sendable {
       NetworkNamespace(ipv6: isVersion6)
     )
     (clientPlace, self.middle, devicePlace) = (client, middle, device)
-    folder = try Folder()
+    folder = try TemporaryFolder()
     // A host of one of the two networks, with the prefix's length if it ends in a slash.
     func net(_ number: Int, _ host: String) -> String {
       let address = isVersion6 ? "fd0\(number)::\(host)" : "10.\(number).0.\(host)"

@@ -38,7 +38,7 @@ import Testing
   }
 
   @Test func writtenReadReplacedAndRemoved() throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     let loopback = try Interface(named: "lo")
     do {
       let record = try SettingsRecord(of: loopback, purpose: "test", folder: folder.path)
@@ -61,7 +61,7 @@ import Testing
   }
 
   @Test func whatIsNotBelieved() throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     let loopback = try Interface(named: "lo")
     let record = try SettingsRecord(of: loopback, purpose: "test", folder: folder.path)
     try record.write(["table 0,1,2,3", "key 00"])
@@ -97,7 +97,7 @@ import Testing
   }
 
   @Test func otherKindsOfFiles() throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     let loopback = try Interface(named: "lo")
     let record = try SettingsRecord(of: loopback, purpose: "test", folder: folder.path)
     func ignored() throws -> String? {
@@ -119,7 +119,7 @@ import Testing
   }
 
   @Test func ofAnotherBootOrInterface() throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     let loopback = try Interface(named: "lo")
     let record = try SettingsRecord(of: loopback, purpose: "test", folder: folder.path)
     try record.write(["a"])
@@ -137,7 +137,7 @@ import Testing
   }
 
   @Test func aLivingHolderIsRespected() throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     let loopback = try Interface(named: "lo")
     let record = try SettingsRecord(of: loopback, purpose: "test", folder: folder.path)
     try record.write(["a"])
@@ -169,7 +169,7 @@ import Testing
   }
 
   @Test func foldersOfOthersAreRefused() throws {
-    let folder = try Folder()
+    let folder = try TemporaryFolder()
     let loopback = try Interface(named: "lo")
     func error(_ path: String) -> XDPError? {
       refusal { () throws(XDPError) in
@@ -187,19 +187,7 @@ import Testing
   }
 }
 
-/// A folder of a test's own, removed with it.
-final class Folder: Sendable {
-  let path: String
-
-  init() throws {
-    var template = Array("/tmp/martlet-records.XXXXXX".utf8CString)
-    // The array ends in a zero, and the call changes six of its characters.
-    guard unsafe mkdtemp(&template) != nil else { throw TestKitError("mkdtemp: errno \(errno)") }
-    path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-  }
-
-  deinit { _ = try? runProgram(["rm", "-r", path]) }
-
+extension TemporaryFolder {
   /// What is in it, hidden files too.
   func names() -> [String?] {
     let listing = (try? runProgram(["ls", "-A", path])) ?? "?"

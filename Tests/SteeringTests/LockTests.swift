@@ -92,7 +92,7 @@ struct LockTests {
 
   /// A child that is being started has copies of all descriptors.
   @Test func aCopyOfTheFilesDescriptorKeepsNothing() throws {
-    let folder = try LockFolder()
+    let folder = try TemporaryFolder()
     var file: LockedFile? = try LockedFile("a", folder.path)
     // A C string for the length of the call.
     let own = unsafe open("\(folder.path)/a", O_RDWR | O_CLOEXEC)
@@ -127,7 +127,7 @@ struct LockTests {
 
   /// Whoever opened the file before its holder removed it would lock one that keeps nobody out.
   @Test func oneAtATimeHasTheFile() throws {
-    let folder = try LockFolder()
+    let folder = try TemporaryFolder()
     let path = folder.path
     let census = Census()
     let threads = (0..<4).map { _ in
@@ -152,7 +152,7 @@ struct LockTests {
   }
 
   @Test func theFileOfTheNextIsLeftAlone() throws {
-    let folder = try LockFolder()
+    let folder = try TemporaryFolder()
     var first: LockedFile? = try LockedFile("a", folder.path)
     // A C string for the length of the call.
     #expect(unsafe unlink("\(folder.path)/a") == 0)
@@ -226,20 +226,6 @@ private final class Census: Sendable {
   }
 
   func leave() { now.subtract(1, ordering: .relaxed) }
-}
-
-/// A folder of a test's own, removed with it.
-private final class LockFolder: Sendable {
-  let path: String
-
-  init() throws {
-    var template = Array("/tmp/martlet-locks.XXXXXX".utf8CString)
-    // The array ends in a zero, and the call changes six of its characters.
-    guard unsafe mkdtemp(&template) != nil else { throw TestKitError("mkdtemp: errno \(errno)") }
-    path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-  }
-
-  deinit { _ = try? runProgram(["rm", "-r", path]) }
 }
 
 private func isThere(_ path: String) -> Bool {

@@ -5,13 +5,11 @@ import XSK
 
 /// A folder that stands for the root of a file system, with files as a test wants them.
 private final class FakeRoot {
-  let path: String
+  private let folder: TemporaryFolder
+  var path: String { folder.path }
 
   init(_ files: [String: String]) throws {
-    var template = Array("/tmp/martlet-XXXXXX".utf8CString)
-    // The template is changed in place and keeps its length.
-    guard unsafe mkdtemp(&template) != nil else { throw TestKitError("mkdtemp: \(errno)") }
-    path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    folder = try TemporaryFolder()
     for (file, text) in files {
       let folder = file.split(separator: "/").dropLast().joined(separator: "/")
       try runProgram(["mkdir", "-p", "\(path)/\(folder)"])
@@ -29,8 +27,6 @@ private final class FakeRoot {
       throw TestKitError("\(path): \(errno)")
     }
   }
-
-  deinit { _ = try? runProgram(["rm", "-r", path]) }
 }
 
 @Suite struct MemoryLimitTests {

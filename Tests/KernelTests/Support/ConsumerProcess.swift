@@ -7,7 +7,7 @@ final class ConsumerProcess {
 
   /// Starts the program `Consumer` as nobody and hands its socket to `give`.
   init(_ mode: [String], _ give: (consuming PeerSocket) throws -> Void) throws {
-    let folder = try Scratch()
+    let folder = try TemporaryFolder()
     try runProgram(["chmod", "755", folder.path])
     let path = folder.path + "/flows"
     let listener = try PeerListener(path: path, mode: 0o660, group: 65534)

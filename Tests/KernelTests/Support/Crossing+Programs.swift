@@ -39,7 +39,7 @@ extension Crossing {
 
   /// Sends `content` from client to server over TCP, as socat does, and answers with what came out.
   func transfer(_ content: [UInt8]) throws -> [UInt8] {
-    let folder = try Scratch()
+    let folder = try TemporaryFolder()
     try folder.write(content, to: "sent")
     let listener = try server.run {
       try ChildProcess([
@@ -109,17 +109,7 @@ func productPath(_ name: String) throws -> String {
   return path[...slash] + name
 }
 
-/// A folder for files, gone with this object.
-final class Scratch {
-  let path: String
-
-  init() throws {
-    var template = Array("/tmp/martlet-XXXXXX".utf8CString)
-    // The template is changed in place and keeps its length.
-    guard unsafe mkdtemp(&template) != nil else { throw TestKitError("mkdtemp: \(errno)") }
-    path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-  }
-
+extension TemporaryFolder {
   func write(_ content: [UInt8], to name: String) throws {
     // A C string, and an array that is only read, for the length of the calls.
     let file = unsafe creat("\(path)/\(name)", 0o600)
@@ -146,6 +136,4 @@ final class Scratch {
       content += part.prefix(count)
     }
   }
-
-  deinit { _ = try? runProgram(["rm", "-r", path]) }
 }
