@@ -343,6 +343,8 @@ extension Engine {
     // What is in flight stands on the transmit ring, in the driver or on the completion ring.
     allocator.reserveFlights(ports[index].ringCapacity)
     control.bindings.append(binding)
+    control.unawaited.insert(index)
+    if ports[index].socket.isZeroCopy { control.zeroCopyPorts.insert(index) }
     // Rings may stand anywhere.
     balance &+= ports[index].takenFrames(with: lanes[index])
     if isEmpty { unstocked.insert(index) } else { stock(index) }

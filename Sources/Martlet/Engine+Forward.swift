@@ -14,11 +14,11 @@ extension Engine {
     ports.check(destination.index)
     let count = beginBurst(source.index)
     guard count != 0 else { return 0 }
-    while !lanes[source.index].receive.isEmpty || openNext(source.index) {
+    repeat {
       if let descriptor = walk(from: source.index, to: destination.index, decide) {
         forwardUnusual(descriptor, from: source, to: destination, decide)
       }
-    }
+    } while !lanes[source.index].receive.isEmpty || openNext(source.index)
     endBurst(source.index)
     return Int(truncatingIfNeeded: count)
   }
@@ -55,15 +55,16 @@ extension Engine {
     from source: Int, to destination: Int, _ decide: (inout Packet) -> Verdict,
     _ find: (SlotMap, Descriptor) -> SlotMap.Received?
   ) -> Descriptor? {
-    // The transmit ring last: a run of it that is open belongs to a port that will be flushed.
-    guard !lanes[source].fill.isEmpty || openFill(source),
-      !lanes[destination].transmit.isEmpty || openTransmit(destination)
-    else { return lanes[source].receive.take() }
-    // In registers rather than in the lanes, until the walk ends.
+    // Runs of its own, in registers: the lanes' are for whoever goes packet by packet.
+    closeFill(source)
+    closeTransmit(destination)
     var receive = lanes[source].receive
-    var transmit = lanes[destination].transmit
-    var fill = lanes[source].fill
+    let room = ports[destination].socket.rings.transmit.openRun(.max)
+    let wanted = ports[source].socket.rings.fill.openRun(ports[source].fillShortage)
+    var transmit = room
+    var fill = wanted
     var left = min(receive.count, transmit.count, fill.count)
+    guard left != 0 else { return lanes[source].receive.take() }
     var bytes = 0
     var droppedBytes = 0
     var unusual: Descriptor?
@@ -88,16 +89,15 @@ extension Engine {
       receive.skip()
       left &-= 1
     }
-    let dropped = fill.distance(from: lanes[source].fill)
-    ports[source].counters.dropVerdict &+= UInt64(truncatingIfNeeded: dropped)
-    let sent = transmit.distance(from: lanes[destination].transmit)
     lanes[source].receive = receive
-    lanes[source].fill = fill
     lanes[source].receivedBytes &+= UInt64(truncatingIfNeeded: bytes)
-    lanes[destination].transmit = transmit
-    // Only a port that will be flushed has an open run.
-    if sent != 0 { dirty.insert(destination) } else { closeTransmitIfClean(destination) }
+    let dropped = fill.distance(from: wanted)
+    ports[source].socket.rings.fill.skip(dropped)
+    ports[source].counters.dropVerdict &+= UInt64(truncatingIfNeeded: dropped)
+    let sent = transmit.distance(from: room)
+    ports[destination].socket.rings.transmit.skip(sent)
     lanes[destination].sentBytes &+= UInt64(truncatingIfNeeded: bytes &- droppedBytes)
+    if sent != 0 { dirty.insert(destination) }
     return unusual
   }
 

@@ -17,15 +17,6 @@ extension Engine {
     ports[index].socket.rings.transmit.close(&lanes[index].transmit)
   }
 
-  /// Closes the transmit ring's run, unless a flush is due, which does: nothing was put into it
-  /// then, so the ring stands where it began.
-  @inlinable @inline(__always)
-  mutating func closeTransmitIfClean(_ index: Int) {
-    guard !dirty.contains(index) else { return }
-    assert(ports[index].inFlight(with: lanes[index]) == ports[index].inFlight, "nobody flushes it")
-    lanes[index].transmit = .closed
-  }
-
   /// Opens the next run of the window, and says whether there is one.
   @inlinable @inline(__always)
   mutating func openReceive(_ index: Int) -> Bool {

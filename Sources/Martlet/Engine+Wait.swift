@@ -19,11 +19,9 @@ extension Engine {
     if exports.count != 0 { serveExports() }
     if !dirty.isEmpty { flush() }
     if !unstocked.isEmpty { stockEmptyPorts() }
-    // First all completions: what one port has sent may be what another needs to receive.
-    for index in ports.indices { drainCompletions(index) }
+    var isPending = takeBack()
     let areSlotsOut = exports.count != 0 && returnSlots()
-    var isPending = giveBackTaken()
-    if !isPending { isPending = topUpAll() }
+    isPending = topUpPorts(all: !isPending) || isPending
     // Of shared memory nobody sees all at once.
     if shared == nil { assertConserved() }
     if control.stop.isRequested { return false }
@@ -43,26 +41,34 @@ extension Engine {
     return !control.stop.isRequested
   }
 
-  /// Gives back every receive ring's entries that were taken, and says whether one has others.
-  private mutating func giveBackTaken() -> Bool {
+  /// Drains every port's completions and gives back the entries that were taken off its receive
+  /// ring; says whether one has others.
+  @inline(__always)
+  private mutating func takeBack() -> Bool {
     var isPending = false
     for index in ports.indices {
+      drainCompletions(index)
       closeReceive(index)
-      // Of a burst that is not at its end too, with frames in their place: nobody knows when it
-      // will be, and a ring that is full takes no packet to wake up for.
-      if ports[index].isBursting { topUp(index) }
       ports[index].socket.rings.receive.release()
-      if ports[index].socket.rings.receive.pending != 0 { isPending = true }
+      if ports[index].socket.rings.receive.hasPending { isPending = true }
     }
     return isPending
   }
 
-  /// Tops up every port's fill ring, and says whether packets have come meanwhile.
-  private mutating func topUpAll() -> Bool {
+  /// Tops up the fill ring of every port, or of those alone where a burst is open; says whether
+  /// packets have come meanwhile.
+  ///
+  /// Where a burst is open also if packets are there: nobody knows when it will be at its end, and a
+  /// port without frames takes no packet to wake up for. Behind all completions: what one port has
+  /// sent may be what another needs to receive.
+  @inline(__always)
+  private mutating func topUpPorts(all: Bool) -> Bool {
     var isPending = false
-    for index in ports.indices {
+    isStarved = false
+    for index in ports.indices where all || ports[index].isBursting {
       topUp(index)
-      if ports[index].socket.rings.receive.pending != 0 { isPending = true }
+      if ports[index].posted == 0, ports[index].fillDepth != 0 { isStarved = true }
+      if ports[index].socket.rings.receive.hasPending { isPending = true }
     }
     return isPending
   }
@@ -72,10 +78,11 @@ extension Engine {
       control.wakes.poll()
       return
     }
-    wakeDrivers()
+    if !control.zeroCopyPorts.isEmpty { wakeDrivers() }
     // What cannot be waited for is looked at every millisecond.
     let retry = Duration.milliseconds(1)
-    control.wakes.wait(timeout: awaitSockets() ? timeout : min(timeout ?? retry, retry))
+    let areAwaited = control.unawaited.isEmpty || awaitSockets()
+    control.wakes.wait(timeout: areAwaited ? timeout : min(timeout ?? retry, retry))
   }
 
   /// Keeps a spinning engine off the rings for a moment while packets come in numbers.
@@ -92,24 +99,20 @@ extension Engine {
   /// Wakes zero-copy drivers that began to sleep since they were looked at: a flag that a driver
   /// sets just then would not be seen, and what is on its rings would lie there.
   private func wakeDrivers() {
-    for index in ports.indices where ports[index].socket.isZeroCopy {
-      ports[index].socket.wakeSleepers()
-    }
+    var rest = control.zeroCopyPorts
+    while let index = rest.popFirst() { ports[index].socket.wakeSleepers() }
   }
 
   /// Lets packets at every port end the sleep, for as long as the port sends little; false if they
   /// cannot for one.
   private mutating func awaitSockets() -> Bool {
-    var areAwaited = true
-    for index in ports.indices where !control.awaited.contains(index) {
-      if ports[index].isRetired { continue }
+    var rest = control.unawaited
+    while let index = rest.popFirst() {
       if control.wakes.add(socket: ports[index].socket.fileDescriptor) {
-        control.awaited.insert(index)
-      } else {
-        areAwaited = false
+        control.unawaited.remove(index)
       }
     }
-    return areAwaited
+    return control.unawaited.isEmpty
   }
 
   /// Takes a port's socket out of what the engine sleeps on, until the next sleep.
@@ -117,9 +120,9 @@ extension Engine {
   /// In copy mode the kernel looks after each packet that was sent who waits for the socket, which
   /// takes some 110 ns if anybody does.
   mutating func ignoreSocket(_ index: Int) {
-    guard control.awaited.contains(index) else { return }
+    guard !control.unawaited.contains(index) else { return }
     control.wakes.remove(ports[index].socket.fileDescriptor)
-    control.awaited.remove(index)
+    control.unawaited.insert(index)
   }
 
   /// Ends the loop: the next `wait` returns false.
@@ -171,20 +174,15 @@ extension Engine {
     if let longest = control.longestSleep { limit = min(limit ?? longest, longest) }
     // Whoever stalls wakes nobody.
     if exports.count != 0, let left = exports.timeToStall { limit = min(limit ?? left, left) }
-    guard !dirty.isEmpty || needsCompletions || areSlotsOut else { return limit }
+    guard !dirty.isEmpty || isStarved && isSending || areSlotsOut else { return limit }
     let retry = Duration.milliseconds(1)
     return min(limit ?? retry, retry)
   }
 
-  /// Whether a port has no frame to receive into while frames are on their way out.
-  private var needsCompletions: Bool {
-    var isStarved = false
-    var isSending = false
-    for index in ports.indices where !ports[index].isRetired {
-      if ports[index].posted == 0, !ports[index].isEmpty { isStarved = true }
-      if ports[index].inFlight != 0 { isSending = true }
-    }
-    return isStarved && isSending
+  /// Whether frames are on their way out at a port.
+  private var isSending: Bool {
+    for index in ports.indices where ports[index].inFlight != 0 { return true }
+    return false
   }
 
   /// Finds out what woke the poll, other than packets.

@@ -45,6 +45,8 @@ public struct Engine: ~Copyable {
   var factsSeal = UInt64.random(in: 1...UInt64.max)
   /// How many packets the last burst had that had any.
   var latestBurst: UInt32 = 0
+  /// Whether a port had no frame to receive into, and none was free, when the last `wait` looked.
+  var isStarved = false
   /// Whether `allocate` gives packed frames rather than slots.
   @usableFromInline var packsFrames: Bool
   /// Frames that the application and fill rings got from the allocator, less those given back.

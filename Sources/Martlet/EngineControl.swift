@@ -14,8 +14,11 @@ struct EngineControl: ~Copyable {
   var links: LinkMonitor?
   /// What wakes `wait`: packets at the ports, and what has a place here.
   var wakes: WakeSet
-  /// The ports whose sockets are in that set.
-  var awaited = PortSet()
+  /// The ports whose sockets are not in that set, as they were new or sending when it was last slept
+  /// on.
+  var unawaited = PortSet()
+  /// The ports in zero copy, whose drivers may sleep when the engine does.
+  var zeroCopyPorts = PortSet()
   /// Per port: what was bound and how.
   var bindings = PortTable<PortBinding>(first: 0, capacity: 0)
   /// The queues whose interrupts are deferred, because ports poll them.

@@ -1,5 +1,6 @@
 import CXDP
 import Glibc
+public import Synchronization
 
 /// One AF_XDP socket: the four rings of one queue of one interface.
 ///
@@ -24,6 +25,8 @@ import Glibc
   public let fileDescriptor: Int32
   /// What the socket is bound through; nil for rings in memory.
   @usableFromInline let umem: UMEM?
+  /// Keeps the socket where it is: one without an atomic would be copied for each call.
+  @usableFromInline let anchor = Atomic(false)
 
   /// A socket without a kernel: `rings` over plain memory, whose other ends someone else plays.
   public init(inMemory rings: consuming QueueRings, named name: String = "memory") {
