@@ -103,7 +103,10 @@ extension Engine {
     submitFill(index)
     var count = ports[index].socket.rings.receive.peek(ports[index].burst)
     if count == 0, isBusyPolling { count = fetch(index) }
-    if count != 0 { latestBurst = count }
+    if count != 0 {
+      latestBurst = count
+      arrivals &+= count
+    }
     lanes[index].receive = ports[index].socket.rings.receive.openRun()
     if readsFacts {
       checkFacts(index)

@@ -3,7 +3,9 @@ extension Engine {
   ///
   /// False only after `stop()`: `while try engine.wait() { ... }` is the loop. Returns at once if
   /// packets are there already, and always in spin mode, there some 2 microseconds later if nothing
-  /// is there after a burst of 32 or more. Completions are drained and taken receive entries given
+  /// is there after a burst of 32 or more; otherwise it lets packets gather where they come in
+  /// numbers (`Configuration.gathers`), for 20 to 80 microseconds and if `timeout` is a millisecond
+  /// or more. Completions are drained and taken receive entries given
   /// back on every port; fill rings are topped up where a burst is open, and if no packet is there
   /// on every port. Where a port's kernel would not take everything, or a port can receive nothing
   /// until something was sent, it returns after a millisecond, and with a heartbeat after half of
@@ -22,11 +24,11 @@ extension Engine {
     var isPending = takeBack()
     let areSlotsOut = exports.count != 0 && returnSlots()
     isPending = topUpPorts(all: !isPending) || isPending
+    if !isPending { isPending = letGather(timeout) }
     // Of shared memory nobody sees all at once.
     if shared == nil { assertConserved() }
     if control.stop.isRequested { return false }
     if isPending || isSpinning {
-      if !isPending { letGather() }
       control.skippedPolls += max(1, ports.count)
       // The file descriptors have their turn also when packets never cease.
       guard control.skippedPolls >= Self.pollInterval, control.isPollDue else { return true }
@@ -58,9 +60,9 @@ extension Engine {
   /// Tops up the fill ring of every port, or of those alone where a burst is open; says whether
   /// packets have come meanwhile.
   ///
-  /// Where a burst is open also if packets are there: nobody knows when it will be at its end, and a
-  /// port without frames takes no packet to wake up for. Behind all completions: what one port has
-  /// sent may be what another needs to receive.
+  /// Where a burst is open also if packets are there: nobody knows when it will be at its end, and
+  /// a port without frames takes no packet to wake up for. Behind all completions: what one port
+  /// has sent may be what another needs to receive.
   @inline(__always)
   private mutating func topUpPorts(all: Bool) -> Bool {
     var isPending = false
@@ -84,17 +86,6 @@ extension Engine {
     let areAwaited = control.unawaited.isEmpty || awaitSockets()
     control.wakes.wait(timeout: areAwaited ? timeout : min(timeout ?? retry, retry))
   }
-
-  /// Keeps a spinning engine off the rings for a moment while packets come in numbers.
-  ///
-  /// Who looks at a ring all the time takes the line of its cursor away from the processor that
-  /// fills it. Where packets come one by one nothing is put off.
-  private func letGather() {
-    if latestBurst >= Self.gatheringBurst, !isBusyPolling { Processor.relax() }
-  }
-
-  /// From how many packets at a time on the next ones are let gather.
-  private static let gatheringBurst: UInt32 = 32
 
   /// Wakes zero-copy drivers that began to sleep since they were looked at: a flag that a driver
   /// sets just then would not be seen, and what is on its rings would lie there.

@@ -14,8 +14,8 @@ struct EngineControl: ~Copyable {
   var links: LinkMonitor?
   /// What wakes `wait`: packets at the ports, and what has a place here.
   var wakes: WakeSet
-  /// The ports whose sockets are not in that set, as they were new or sending when it was last slept
-  /// on.
+  /// The ports whose sockets are not in that set: they are new, or have sent since it was last
+  /// slept on.
   var unawaited = PortSet()
   /// The ports in zero copy, whose drivers may sleep when the engine does.
   var zeroCopyPorts = PortSet()

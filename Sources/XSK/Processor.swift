@@ -13,6 +13,16 @@ public struct Processor: Sendable, Hashable {
   /// Lets some two microseconds pass in which the calling thread looks at no memory.
   package static func relax() { cxdp_relax(relaxRounds) }
 
+  /// Puts the calling thread to sleep for some 20 to 80 microseconds.
+  ///
+  /// nanosleep(2): the kernel wakes a thread late by its timer slack, mostly 50 microseconds, if
+  /// another timer is due by then anyway. A signal ends it.
+  package static func doze() {
+    var moment = timespec(tv_sec: 0, tv_nsec: 20_000)
+    // The kernel reads the time.
+    _ = unsafe nanosleep(&moment, nil)
+  }
+
   /// How long a pause takes differs between processors by several times.
   private static let relaxRounds: UInt32 = 80
 

@@ -33,10 +33,3 @@ func turnDrop(_ engine: inout Engine, _ port: Port, _ count: Int) -> Int {
 func forwarderTurn(_ forwarder: inout Forwarder) -> Int {
   forwarder.turn { _ in .forward }
 }
-
-/// A turn of the loop that finds no packet.
-@inline(never)
-func turnOfNothing(_ engine: inout Engine, _ port: Port) -> Int {
-  guard (try? engine.wait()) == true else { return 0 }
-  return 1 &+ engine.forward(from: port, to: port) { _ in .drop }
-}

@@ -1,7 +1,6 @@
 import Martlet
 import MartletTestKit
 import Reference
-import SystemPackage
 
 // Runs every hot loop over rings in memory, at every burst size. tools/gate runs it under callgrind
 // and reads what that counted; without callgrind it says nothing and only checks that the loops
@@ -10,9 +9,8 @@ import SystemPackage
 typealias Loop = (inout Engine, Port, Int) -> Int
 typealias ReferenceLoop = (OpaquePointer?, UInt32) -> UInt32
 
-func makeEngine(burst: Int, isUnaligned: Bool, spins: Bool = false) throws -> Engine {
+func makeEngine(burst: Int, isUnaligned: Bool) throws -> Engine {
   var configuration = Engine.Configuration()
-  configuration.isSpinning = spins
   configuration.isUnaligned = isUnaligned
   configuration.burst = burst
   let memory = SimulatedMemory(byteCount: configuration.memory)
@@ -65,20 +63,6 @@ func measureReference(
   queue_free(queue)
 }
 
-/// Turns that find nothing, one at a time: of an engine that spins, and of one that sleeps, each time
-/// woken by something that is no packet.
-func measureTurn(_ name: String, spins: Bool) throws {
-  let rings = MemoryRings(MemoryRings.Sizes(all: 2048))
-  var engine = try makeEngine(burst: 64, isUnaligned: false, spins: spins)
-  let port = engine.bind(inMemory: rings.takeApplicationEnds())
-  let pipe = try FileDescriptor.pipe()
-  try pipe.writeEnd.writeAll([0])
-  engine.watch(pipe.readEnd.rawValue)
-  Measurement(burst: 1).count(name, packets: 1) { turnOfNothing(&engine, port) }
-}
-
-try measureTurn("turn/idle", spins: true)
-try measureTurn("turn/sleep", spins: false)
 for burst in [64, 1, 16, 256] {
   try measureEngine("swift/nothing", burst: burst, receives: false, nothing)
   try measureEngine("verdict/forward", burst: burst, verdictForward)
