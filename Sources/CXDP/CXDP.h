@@ -18,6 +18,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -64,6 +65,10 @@ static inline int cxdp_ppoll(void *set, unsigned long count, const void *timeout
 }
 static inline int cxdp_epoll_pwait2(int set, void *events, int count, const void *timeout) {
   return (int)syscall(SYS_epoll_pwait2, set, events, count, timeout, (void *)0, (unsigned long)0);
+}
+// In nanoseconds.
+static inline long cxdp_timer_slack(void) {
+  return syscall(SYS_prctl, PR_GET_TIMERSLACK, 0ul, 0ul, 0ul, 0ul);
 }
 // Lets a moment pass in which the processor asks nothing of memory.
 static inline void cxdp_relax(unsigned rounds) {
@@ -116,7 +121,6 @@ static inline int cxdp_pidfd_open(int process) { return (int)syscall(SYS_pidfd_o
 extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
 
 // prctl(2) of PR_SET_NO_NEW_PRIVS: no program that is run from here on gives privileges.
-#include <sys/prctl.h>
 static inline int cxdp_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 
 // Steering: flags that are macros or newer than the headers.

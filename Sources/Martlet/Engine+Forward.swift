@@ -59,11 +59,12 @@ extension Engine {
     closeFill(source)
     closeTransmit(destination)
     var receive = lanes[source].receive
-    let room = ports[destination].socket.rings.transmit.openRun(.max)
-    let wanted = ports[source].socket.rings.fill.openRun(ports[source].fillShortage)
+    let count = receive.count
+    let room = ports[destination].socket.rings.transmit.openRun(count)
+    let wanted = ports[source].socket.rings.fill.openRun(min(count, ports[source].fillShortage))
     var transmit = room
     var fill = wanted
-    var left = min(receive.count, transmit.count, fill.count)
+    var left = min(transmit.count, fill.count)
     guard left != 0 else { return lanes[source].receive.take() }
     var bytes = 0
     var droppedBytes = 0

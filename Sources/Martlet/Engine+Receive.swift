@@ -105,7 +105,7 @@ extension Engine {
     if count == 0, isBusyPolling { count = fetch(index) }
     if count != 0 {
       latestBurst = count
-      arrivals &+= count
+      gathering.arrivals &+= count
     }
     lanes[index].receive = ports[index].socket.rings.receive.openRun()
     if readsFacts {

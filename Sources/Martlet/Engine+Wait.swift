@@ -3,17 +3,19 @@ extension Engine {
   ///
   /// False only after `stop()`: `while try engine.wait() { ... }` is the loop. Returns at once if
   /// packets are there already, and always in spin mode, there some 2 microseconds later if nothing
-  /// is there after a burst of 32 or more; otherwise it lets packets gather where they come in
-  /// numbers (`Configuration.gathers`), for 20 to 80 microseconds and if `timeout` is a millisecond
-  /// or more. Completions are drained and taken receive entries given
-  /// back on every port; fill rings are topped up where a burst is open, and if no packet is there
-  /// on every port. Where a port's kernel would not take everything, or a port can receive nothing
-  /// until something was sent, it returns after a millisecond, and with a heartbeat after half of
-  /// its limit; it sleeps no longer than until a process that gives no packets back is given up
-  /// (`ExportTerms.stallLimit`). Nil waits for ever. Throws when an interface has vanished, its
-  /// frames having come home, unless the configuration says to go on. Costs what the flush costs,
-  /// and one system call when it sleeps, and one more for each port in zero copy, or in copy mode
-  /// that sent more than a few packets since the last sleep.
+  /// is there after a burst of 32 or more. Otherwise it lets packets gather where they come in
+  /// numbers (`Configuration.gathers`) and `timeout` is a millisecond or more: for some 70
+  /// microseconds, beside the time-out, in which nothing wakes it.
+  ///
+  /// Completions are drained and taken receive entries given back on every port; fill rings are
+  /// topped up where a burst is open, and if no packet is there on every port. Where a port's
+  /// kernel would not take everything, or a port can receive nothing until something was sent, it
+  /// returns after a millisecond, and with a heartbeat after half of its limit; it sleeps no longer
+  /// than until a process that gives no packets back is given up (`ExportTerms.stallLimit`). Nil
+  /// waits for ever. Throws when an interface has vanished, its frames having come home, unless the
+  /// configuration says to go on. Costs what the flush costs, and one system call when it sleeps,
+  /// one when it lets packets gather, and one more for each port in zero copy, or in copy mode that
+  /// sent more than a few packets since the last sleep.
   public mutating func wait(timeout: Duration? = nil) throws(XDPError) -> Bool {
     control.heart?.beat()
     control.isGuestReady = false
@@ -89,7 +91,7 @@ extension Engine {
 
   /// Wakes zero-copy drivers that began to sleep since they were looked at: a flag that a driver
   /// sets just then would not be seen, and what is on its rings would lie there.
-  private func wakeDrivers() {
+  func wakeDrivers() {
     var rest = control.zeroCopyPorts
     while let index = rest.popFirst() { ports[index].socket.wakeSleepers() }
   }
@@ -228,6 +230,8 @@ extension Engine {
     lanes[index].sentBytes &-= ports[index].retire()
     balance &+= ports[index].takenFrames(with: lanes[index])
     ignoreSocket(index)
+    control.unawaited.remove(index)
+    control.zeroCopyPorts.remove(index)
     let interface = control.bindings[index].interface
     control.steering.shared.with { $0.vanish(interface) }
     control.deferrals.remove(index)

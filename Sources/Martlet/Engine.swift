@@ -45,11 +45,10 @@ public struct Engine: ~Copyable {
   var factsSeal = UInt64.random(in: 1...UInt64.max)
   /// How many packets the last burst had that had any.
   var latestBurst: UInt32 = 0
-  /// How many have arrived since `wait` last found none.
-  var arrivals: UInt32 = 0
-  /// How often `wait` let packets gather (`Configuration.gathers`).
-  public internal(set) var gatherings: UInt64 = 0
-  /// Whether a port had no frame to receive into, and none was free, when the last `wait` looked.
+  /// Whether `wait` lets packets gather.
+  var gathering: Gathering
+  /// Whether a port has no frame to receive into, and none is free; of those that `wait` looked at
+  /// last.
   var isStarved = false
   /// Whether `allocate` gives packed frames rather than slots.
   @usableFromInline var packsFrames: Bool
@@ -69,7 +68,6 @@ public struct Engine: ~Copyable {
   /// What other processes were given of the memory.
   var exports: ExportControl
   let isSpinning: Bool
-  let gathers: Bool
   let isBusyPolling: Bool
   /// Keeps the engine where it is.
   ///
@@ -146,7 +144,7 @@ public struct Engine: ~Copyable {
     fillDepth = UInt32(configuration.effectiveFillDepth)
     isSpinning = configuration.isSpinning || configuration.isBusyPolling
     isBusyPolling = configuration.isBusyPolling
-    gathers = configuration.gathers && !isSpinning
+    gathering = Gathering(isWanted: configuration.gathers)
   }
 
   /// Bytes of the longest frame that `allocate` can give.

@@ -13,15 +13,19 @@ public struct Processor: Sendable, Hashable {
   /// Lets some two microseconds pass in which the calling thread looks at no memory.
   package static func relax() { cxdp_relax(relaxRounds) }
 
-  /// Puts the calling thread to sleep for some 20 to 80 microseconds.
+  /// Puts the calling thread to sleep for 20 microseconds and, unless another timer's interrupt
+  /// comes before, its timer slack.
   ///
-  /// nanosleep(2): the kernel wakes a thread late by its timer slack, mostly 50 microseconds, if
-  /// another timer is due by then anyway. A signal ends it.
+  /// One system call, nanosleep(2). A signal ends it.
   package static func doze() {
     var moment = timespec(tv_sec: 0, tv_nsec: 20_000)
     // The kernel reads the time.
     _ = unsafe nanosleep(&moment, nil)
   }
+
+  /// How late the kernel may wake the calling thread when a time is over: 50 microseconds unless
+  /// somebody set it (`PR_SET_TIMERSLACK`), 0 for threads with a real-time policy.
+  package static var timerSlack: Duration { .nanoseconds(cxdp_timer_slack()) }
 
   /// How long a pause takes differs between processors by several times.
   private static let relaxRounds: UInt32 = 80

@@ -1,6 +1,5 @@
 import CXDP
 import Glibc
-public import Synchronization
 
 /// One AF_XDP socket: the four rings of one queue of one interface.
 ///
@@ -25,8 +24,6 @@ public import Synchronization
   public let fileDescriptor: Int32
   /// What the socket is bound through; nil for rings in memory.
   @usableFromInline let umem: UMEM?
-  /// Keeps the socket where it is: one without an atomic would be copied for each call.
-  @usableFromInline let anchor = Atomic(false)
 
   /// A socket without a kernel: `rings` over plain memory, whose other ends someone else plays.
   public init(inMemory rings: consuming QueueRings, named name: String = "memory") {
@@ -70,10 +67,12 @@ extension Socket {
   /// kick until `rings.transmit.pending` is 0, with a bound. A full completion ring also answers
   /// `.again`: drain it first.
   @inlinable public func kick() -> Kick {
-    fileDescriptor < 0 ? .done : sendNothing()
+    fileDescriptor < 0 ? .done : Self.sendNothing(through: fileDescriptor)
   }
 
-  @usableFromInline @inline(never) func sendNothing() -> Kick {
+  /// The type's: of a socket itself a copy would be made for the call.
+  @usableFromInline @inline(never)
+  static func sendNothing(through fileDescriptor: Int32) -> Kick {
     guard sendto(fileDescriptor, nil, 0, Int32(MSG_DONTWAIT), nil, 0) < 0 else {
       return .done
     }

@@ -166,4 +166,18 @@ import Testing
     expectEqual(bench.report().untrusted, 0)
     bench.check()
   }
+
+  @Test("What is dropped behind a packet that ends just where its chunk does finds its place too")
+  func dropsBehindLongest() throws {
+    var bench = try Bench { $0.configuration.burst = 8 }
+    for length in [60, 1792, 60, 60] {
+      expect(bench.kernels[0].deliver(packet(0, byteCount: length)))
+    }
+    expectEqual(bench.engine.forward(from: bench.ports[0], to: bench.ports[0]) { _ in .drop }, 4)
+    bench.check()
+    expectEqual(bench.report().dropped.verdict, 4)
+    bench.arrive(0..<8)
+    expectEqual(bench.takeAll(), packets(0..<8))
+    bench.check()
+  }
 }
