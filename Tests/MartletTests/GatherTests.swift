@@ -1,5 +1,4 @@
 import Expectations
-import Glibc
 import MartletTestKit
 import Synchronization
 import SystemPackage
@@ -152,7 +151,8 @@ import Testing
   func slack() throws {
     for (slack, count) in [(100_000, 1), (100_001, 0)] as [(Int, UInt64)] {
       let thread = TestThread {
-        let path = FilePath("/proc/\(gettid())/timerslack_ns")
+        let number = TextFile.read("/proc/thread-self/stat")?.prefix { $0 != " " } ?? ""
+        let path = FilePath("/proc/\(number)/timerslack_ns")
         let file = try FileDescriptor.open(path, .writeOnly)
         try file.closeAfter { _ = try file.writeAll("\(slack)".utf8) }
         return try Self.gatherings(Self.bench(), behind: 32)
