@@ -24,7 +24,8 @@ extension Engine {
     for index in ports.indices where ports[index].fillDepth != 0 {
       guard ports[index].posted / Self.margin >= arrivals else { return false }
     }
-    // No sleep may follow that would.
+    // As before a sleep, which may not come for long: where dozes bring packets they follow each
+    // other.
     if !control.zeroCopyPorts.isEmpty { wakeDrivers() }
     gathering.begin()
     Processor.doze()

@@ -53,6 +53,8 @@ struct InterfaceTests {
       expectSame(try tap.collect(100), numbered(100))
       try engine.waitForCompletions()
       engine.expectConserved()
+      // The port that is gone has no frames, and stands in no one's way.
+      expect(try engine.gathers(from: ports[1], tap))
     }
   }
 
@@ -171,6 +173,25 @@ extension Engine {
       preconditionFailure("no port on \(name)")
     }
     return port
+  }
+
+  /// Whether packets that come to a port in numbers are let gather, sooner or later: the engine may
+  /// have found out before that it does not pay.
+  fileprivate mutating func gathers(from port: Port, _ tap: PacketTap) throws -> Bool {
+    let before = gatherings
+    for _ in 0..<300 where gatherings == before {
+      try tap.send(numbered(40))
+      let end = ContinuousClock.now + patience
+      var count = 0
+      while count < 40, ContinuousClock.now < end {
+        while let frame = receive(from: port) {
+          release(frame)
+          count += 1
+        }
+      }
+      expect(try wait(timeout: .milliseconds(1)))
+    }
+    return gatherings != before
   }
 
   /// Waits until the engine knows that the port's interface is in `state`.
