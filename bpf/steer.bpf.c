@@ -15,7 +15,24 @@ struct {
   MAP_TYPE(value, struct counters);
 } counters SECTION(".maps");
 
-SECTION("xdp") int martlet_steer(struct xdp_md *context) {
+/* Whether every packet goes to a socket and nothing is asked before: no rules are on their way, none
+   wait to be confirmed, and no heart has to beat. */
+INLINE int is_plain(void) {
+  u32 word = *(volatile u32 *)&settings.rules;
+  u64 deadline = *(volatile u64 *)&settings.deadline;
+  u32 beat_limit = *(volatile u32 *)&settings.beat_limit;
+  return IS_PLAIN(word, TO_SOCKET) && !deadline && !beat_limit;
+}
+
+/* The socket of a port that is known beforehand, so that nothing has to be computed. */
+INLINE int to_socket_of(struct xdp_md *context, u32 number) {
+  u32 key = number; /* in memory, as it has an address */
+  struct counters *count = map_lookup(&counters, &key);
+  return count ? to_own_socket(context, count, &settings.ports[number]) : XDP_PASS;
+}
+
+/* Whatever port it is, and whatever is asked. */
+GLOBAL int steer(struct xdp_md *context) {
   struct place place;
   if (!find_place(context, &place))
     return XDP_PASS;
@@ -29,6 +46,18 @@ SECTION("xdp") int martlet_steer(struct xdp_md *context) {
   if (ASKS_RULES(place.word)) /* the other program is on its way */
     return XDP_PASS;
   return act_unseen(context, count, place.port, DEFAULT_OF(place.word));
+}
+
+/* Mostly nothing is asked, and there are one or two ports. These have a way of their own: in a flood
+   of packets every instruction shows. */
+SECTION("xdp") int martlet_steer(struct xdp_md *context) {
+  if (is_plain()) {
+    if (settings.ports[0].interface == context->ingress_ifindex)
+      return to_socket_of(context, 0);
+    if (settings.ports[1].interface == context->ingress_ifindex)
+      return to_socket_of(context, 1);
+  }
+  return steer(context);
 }
 
 const char terms[] SECTION("license") = "Dual BSD/GPL";

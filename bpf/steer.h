@@ -45,6 +45,8 @@ enum flags {
 #define ASKS_RULES(word) ((word) & 1)
 #define SET_OF(word) ((word) >> 1 & (SETS - 1))
 #define DEFAULT_OF(word) ((word) >> 4 & 15)
+/* No rules to ask, and this action for all. */
+#define IS_PLAIN(word, action) (((word)&255) == (action) << 4)
 
 struct settings {
   u32 rules;

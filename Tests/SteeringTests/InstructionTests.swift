@@ -47,6 +47,22 @@ struct InstructionTests {
     }
   }
 
+  /// Mostly there is one port and nothing is asked, which has a way of its own.
+  @Test func withoutRules() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench(queueCount: 1)
+      try bench.program.setRules([Rule(Match(), .socket)])
+      let interpreter = try Interpreter(bench.program, ActionTests.udp, bench.near)
+      #expect(try interpreter.run() == 4)
+      let plain = interpreter.executed
+      try bench.program.setHeartbeat(.seconds(60))
+      #expect(try interpreter.run() == 4)
+      print("instructions, without rules: \(plain), with a heartbeat \(interpreter.executed)")
+      #expect(plain <= 43)
+      #expect(interpreter.executed > plain)
+    }
+  }
+
   /// With all that forwarding may change.
   @Test func forwarded() async throws {
     try await withNetworkNamespace {

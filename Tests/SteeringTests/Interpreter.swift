@@ -31,10 +31,10 @@ import XSK
   private static let lookup = 6
 
   init(_ program: borrowing SteeringProgram, _ packet: [UInt8], _ interface: Interface) throws {
-    guard let engine = unsafe program.engine?.programObject() else {
-      throw TestKitError("no rules")
-    }
-    guard let named = unsafe bpf_object__find_program_by_name(engine, "martlet_rules"),
+    let engine = unsafe program.engine?.programObject()
+    let object = unsafe engine ?? program.object.object
+    let name = unsafe engine == nil ? ProgramObject.programName : "martlet_rules"
+    guard let named = unsafe bpf_object__find_program_by_name(object, name),
       let first = unsafe bpf_program__insns(named)
     else { throw TestKitError("no instructions") }
     unsafe code = first
@@ -43,10 +43,10 @@ import XSK
     self.interface = interface.index
     unsafe self.packet = .allocate(byteCount: packet.count, alignment: 16)
     unsafe self.packet.copyMemory(from: packet, byteCount: packet.count)
-    var map = unsafe bpf_object__next_map(engine, nil)
+    var map = unsafe bpf_object__next_map(object, nil)
     while let found = unsafe map {
       try unsafe add(found)
-      unsafe map = unsafe bpf_object__next_map(engine, found)
+      unsafe map = unsafe bpf_object__next_map(object, found)
     }
   }
 

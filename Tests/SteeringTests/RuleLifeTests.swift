@@ -137,6 +137,22 @@ struct RuleLifeTests {
     }
   }
 
+  @Test("The same where no packet is looked at, neither before nor after")
+  func whatIsNotConfirmedIsUndoneWithoutRulesToAsk() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench()
+      try bench.program.setRules([Rule(Match(), .drop)])
+      try bench.program.apply(
+        RuleChange([.removeAll, .add(Rule(Match(), .socket))], confirmWithin: .seconds(1)))
+      #expect(try Deadline(seconds: 5).wait { try bench.trial(Self.arp) == .drop })
+      // Confirmed in time it stays.
+      try bench.program.apply(
+        RuleChange([.removeAll, .add(Rule(Match(), .socket))], confirmWithin: .seconds(60)))
+      try bench.program.confirm()
+      #expect(try bench.trial(Self.arp) == .socket)
+    }
+  }
+
   @Test("A time to confirm may be as long as one likes")
   func longestTrial() async throws {
     try await withNetworkNamespace {
