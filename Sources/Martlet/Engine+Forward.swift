@@ -68,10 +68,11 @@ extension Engine {
     guard left != 0 else { return lanes[source].receive.take() }
     var bytes = 0
     var droppedBytes = 0
+    let slots = allocator.slots
     var unusual: Descriptor?
     while left != 0 {
       let descriptor = receive.first
-      guard let found = find(allocator.slots, descriptor) else {
+      guard let found = find(slots, descriptor) else {
         unusual = receive.take()
         break
       }
@@ -81,10 +82,10 @@ extension Engine {
         memory.packet(at: found.address, count: byteCount), byteCount: byteCount,
         fragmentCount: 1, seal: packetSeal)
       if decide(&packet) == .forward {
-        allocator.slots.move(found.place, from: .fill(source), to: .transmit(destination))
+        slots.move(found.place, from: .fill(source), to: .transmit(destination))
         transmit.put(Descriptor(address: found.address, extent: descriptor.extent))
       } else {
-        fill.put(allocator.slots.base(of: found.place, with: found.address))
+        fill.put(slots.base(of: found.place, with: found.address))
         droppedBytes &+= byteCount
       }
       receive.skip()
