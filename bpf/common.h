@@ -90,7 +90,7 @@ INLINE int to_socket(struct counters *count, u32 socket) {
     return XDP_REDIRECT;
   }
   count->no_socket++;
-  asm volatile(""); /* or the compiler counts both in one place, whose address waits for the answer */
+  asm volatile(""); /* or both are counted in one place, whose address waits for the answer */
   return XDP_PASS;
 }
 

@@ -15,8 +15,8 @@ struct {
   MAP_TYPE(value, struct counters);
 } counters SECTION(".maps");
 
-/* Whether every packet goes to a socket and nothing is asked before: no rules are on their way, none
-   wait to be confirmed, and no heart has to beat. */
+/* Whether every packet is meant for a socket and nothing is asked before: no rules are on their
+   way, none wait to be confirmed, and no heart has to beat. */
 INLINE int is_plain(void) {
   u32 word = *(volatile u32 *)&settings.rules;
   u64 deadline = *(volatile u64 *)&settings.deadline;
@@ -48,8 +48,8 @@ GLOBAL int steer(struct xdp_md *context) {
   return act_unseen(context, count, place.port, DEFAULT_OF(place.word));
 }
 
-/* Mostly nothing is asked, and there are one or two ports. These have a way of their own: in a flood
-   of packets every instruction shows. */
+/* Mostly nothing is asked, and there are one or two ports, which are those with the lowest numbers.
+   Each has a way of its own: in a flood of packets every instruction shows. */
 SECTION("xdp") int martlet_steer(struct xdp_md *context) {
   if (is_plain()) {
     if (settings.ports[0].interface == context->ingress_ifindex)

@@ -73,13 +73,13 @@ extension Engine {
   }
 }
 
-// What one use gives back to the next. A function of its own for each kind of memory, so that what
-// it needs fits the registers.
+// What one use gives back to the next. A function of its own for each kind of memory but the most
+// common one, so that what it needs fits the registers.
 extension Engine {
   /// Moves completions to the recipient's fill ring until it wants no more, either ring goes round
   /// its end, or a completion names no slot that the port was sending and may have back; returns
   /// how many it moved.
-  @inline(never)
+  @inline(__always)
   private mutating func recycle(_ index: Int, to recipient: Int) -> UInt32 {
     let slots = allocator.slots
     guard !slots.isUnaligned else { return recycleAnywhere(index, to: recipient) }

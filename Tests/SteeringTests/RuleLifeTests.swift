@@ -141,13 +141,16 @@ struct RuleLifeTests {
   func whatIsNotConfirmedIsUndoneWithoutRulesToAsk() async throws {
     try await withNetworkNamespace {
       var bench = try Bench()
-      try bench.program.setRules([Rule(Match(), .drop)])
-      try bench.program.apply(
-        RuleChange([.removeAll, .add(Rule(Match(), .socket))], confirmWithin: .seconds(1)))
+      try bench.program.setRules([Rule(.everything, .drop)])
+      let steps: [RuleChange.Step] = [.removeAll, .add(Rule(.everything, .socket))]
+      let start = ContinuousClock.now
+      try bench.program.apply(RuleChange(steps, confirmWithin: .seconds(1)))
+      let verdict = try bench.trial(Self.arp)
+      if ContinuousClock.now - start < .milliseconds(900) { #expect(verdict == .socket) }
       #expect(try Deadline(seconds: 5).wait { try bench.trial(Self.arp) == .drop })
       // Confirmed in time it stays.
-      try bench.program.apply(
-        RuleChange([.removeAll, .add(Rule(Match(), .socket))], confirmWithin: .seconds(60)))
+      try bench.program.apply(RuleChange(steps, confirmWithin: .seconds(60)))
+      #expect(try bench.trial(Self.arp) == .socket)
       try bench.program.confirm()
       #expect(try bench.trial(Self.arp) == .socket)
     }
@@ -252,31 +255,34 @@ struct RuleLifeTests {
   }
 
   /// Unless this thread itself had to wait for so long that the heart counts as stopped.
-  private static func expectDropAfterBeat(_ bench: borrowing Bench) throws {
+  private static func expect(_ action: Action, afterABeatOf bench: borrowing Bench) throws {
     let start = ContinuousClock.now
     bench.program.beat()
     let verdict = try bench.trial(arp)
-    if ContinuousClock.now - start < .milliseconds(40) { #expect(verdict == .drop) }
+    if ContinuousClock.now - start < .milliseconds(40) { #expect(verdict == action) }
   }
 
   /// With rules and without: everything goes to the kernel until the heart beats again.
-  @Test(arguments: [false, true]) func withoutAHeartbeatTheKernelHasIt(_ asks: Bool) async throws {
+  @Test(arguments: [
+    Rule(.arp, .drop), Rule(.everything, .drop), Rule(.everything, .socket),
+  ])
+  func withoutAHeartbeatTheKernelHasIt(_ rule: Rule) async throws {
     try await withNetworkNamespace {
       var bench = try Bench()
-      try bench.program.setRules([Rule(asks ? .arp : .everything, .drop)])
+      try bench.program.setRules([rule])
       try bench.program.setHeartbeat(.milliseconds(60))
       #expect(bench.program.longestSleep == .milliseconds(30))
       for _ in 0..<2 {
         let start = ContinuousClock.now
-        try Self.expectDropAfterBeat(bench)
+        try Self.expect(rule.action, afterABeatOf: bench)
         #expect(try Deadline(seconds: 5).wait { try bench.trial(Self.arp) == .kernel })
         #expect(ContinuousClock.now - start > .milliseconds(40))
       }
       let end = ContinuousClock.now + .milliseconds(300)
-      while ContinuousClock.now < end { try Self.expectDropAfterBeat(bench) }
+      while ContinuousClock.now < end { try Self.expect(rule.action, afterABeatOf: bench) }
       #expect(try bench.program.counters(of: bench.near).hung >= 2)
       try bench.program.setHeartbeat(nil)
-      #expect(try bench.trial(Self.arp) == .drop)
+      #expect(try bench.trial(Self.arp) == rule.action)
     }
   }
 }
