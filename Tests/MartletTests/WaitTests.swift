@@ -142,5 +142,12 @@ import Testing
     expect(try bench.engine.wait(timeout: .zero))
     expectEqual(bench.rings(0).fill.pending, 4)
     bench.check()
+    // With frames to receive into, what is on its way out shortens no sleep.
+    bench.arrive(4..<5)
+    bench.engine.forward(from: bench.ports[0], to: bench.ports[1]) { _ in .forward }
+    expectEqual(bench.kernels[1].transmitAll(), packets(4..<5))
+    let sleep = clock.now
+    expect(try bench.engine.wait(timeout: .milliseconds(50)))
+    expect(clock.now - sleep >= .milliseconds(50))
   }
 }
