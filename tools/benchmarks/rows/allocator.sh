@@ -2,7 +2,6 @@
 # The row "allocator": no interface, no root, two processors for the foreign releases.
 
 run_row() {
-  local program
-  program=$(bench_program) || return
-  "$program" allocator "$@"
+  build MartletBench || return
+  "$programs/MartletBench" allocator "$@"
 }

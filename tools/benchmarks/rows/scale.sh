@@ -2,7 +2,6 @@
 # The row "scale": cost per packet by ports, flow groups, memory and workers. No interface, no root.
 
 run_row() {
-  local program
-  program=$(bench_program) || return
-  "$program" scale "$@"
+  build MartletBench || return
+  "$programs/MartletBench" scale "$@"
 }
