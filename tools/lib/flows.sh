@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # tools/demo sets and reads them
 # `tools/demo flows`: flow groups in pages of their own, read in place by processes that are nobody.
 # Sourced by tools/demo, whose functions it uses.
 

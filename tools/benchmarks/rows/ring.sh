@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # tools/bench sets what is not set here
 # The row "ring": instructions per packet of the loops over rings in memory, and nanoseconds beside.
 # No interface, no root; the counts are those of tools/gate.
 
