@@ -15,24 +15,8 @@ struct {
   MAP_TYPE(value, struct counters);
 } counters SECTION(".maps");
 
-/* Whether every packet is meant for a socket and nothing is asked before: no rules are on their
-   way, none wait to be confirmed, and no heart has to beat. */
-INLINE int is_plain(void) {
-  u32 word = *(volatile u32 *)&settings.rules;
-  u64 deadline = *(volatile u64 *)&settings.deadline;
-  u32 beat_limit = *(volatile u32 *)&settings.beat_limit;
-  return IS_PLAIN(word, TO_SOCKET) && !deadline && !beat_limit;
-}
-
-/* The socket of a port that is known beforehand, so that nothing has to be computed. */
-INLINE int to_socket_of(struct xdp_md *context, u32 number) {
-  u32 key = number; /* in memory, as it has an address */
-  struct counters *count = map_lookup(&counters, &key);
-  return count ? to_own_socket(context, count, &settings.ports[number]) : XDP_PASS;
-}
-
 /* Whatever port it is, and whatever is asked. */
-GLOBAL int steer(struct xdp_md *context) {
+APART int steer(struct xdp_md *context) {
   struct place place;
   if (!find_place(context, &place))
     return XDP_PASS;
@@ -48,15 +32,34 @@ GLOBAL int steer(struct xdp_md *context) {
   return act_unseen(context, count, place.port, DEFAULT_OF(place.word));
 }
 
-/* Mostly nothing is asked, and there are one or two ports, which are those with the lowest numbers.
-   Each has a way of its own: in a flood of packets every instruction shows. */
-SECTION("xdp") int martlet_steer(struct xdp_md *context) {
-  if (is_plain()) {
-    if (settings.ports[0].interface == context->ingress_ifindex)
-      return to_socket_of(context, 0);
-    if (settings.ports[1].interface == context->ingress_ifindex)
-      return to_socket_of(context, 1);
+/* A packet of a port that is known beforehand goes to its socket. What has to be counted is looked
+   up behind the redirection: nothing is kept in a register across a call, so none is saved. */
+INLINE int redirect_at_once(struct xdp_md *context, u32 number) {
+  const struct port *port = &settings.ports[number];
+  u32 queue = context->rx_queue_index;
+  u32 key = number; /* in memory, as it has an address */
+  struct counters *count;
+  if (queue < port->queue_count &&
+      redirect_map(&sockets, port->first_socket + queue, XDP_PASS) == XDP_REDIRECT) {
+    count = map_lookup(&counters, &key);
+    if (count)
+      count->socket++;
+    return XDP_REDIRECT;
   }
+  count = map_lookup(&counters, &key);
+  if (count)
+    count->no_socket++;
+  return XDP_PASS;
+}
+
+/* The fast path is for what is mostly so: one port or two, and nothing asked. In a flood of packets
+   every instruction shows. */
+SECTION("xdp") int martlet_steer(struct xdp_md *context) {
+  u32 interface = context->ingress_ifindex;
+  if (settings.fast_interfaces[0] == interface)
+    return redirect_at_once(context, 0);
+  if (settings.fast_interfaces[1] == interface)
+    return redirect_at_once(context, 1);
   return steer(context);
 }
 

@@ -5,7 +5,8 @@ import XSK
 
 /// `struct settings` of bpf/steer.h, mapped: what the program reads for every packet.
 ///
-/// Any thread may write: each store is one that is whole.
+/// Any thread may read and let its heart beat; all else is said by whoever has the program. Each
+/// store is one that is whole.
 @safe struct SettingsPage: ~Copyable, @unchecked Sendable {
   /// Interfaces that one program serves: `PORTS` of bpf/steer.h.
   static let portCount = 16
@@ -16,9 +17,14 @@ import XSK
 
   private let words: UnsafeMutablePointer<Atomic<UInt32>>
   private static let byteCount = 4096
-  /// Where the parts begin, in words: the ports, of four each, the beats, of two, and the owners,
-  /// of a byte.
-  private static let firstPort = 8
+  /// Ports with a fast path: `FAST_PORTS` of bpf/steer.h.
+  private static let fastPortCount = 2
+  /// Where the parts begin, in words: what is asked besides rules, the interfaces with a fast path,
+  /// the ports, of four each, the beats, of two, and the owners, of a byte.
+  private static let beatLimit = 3
+  private static let deadline = 4
+  private static let firstFast = 8
+  private static let firstPort = firstFast + fastPortCount
   private static let firstBeat = firstPort + 4 * portCount
   private static let firstOwner = firstBeat + 2 * workerCount
 
@@ -37,22 +43,33 @@ import XSK
   }
 
   /// Puts rules in force: packets see those before or these.
-  func setRules(_ word: SteeringWord) { store(word.rawValue, at: 0) }
+  func setRules(_ word: SteeringWord) {
+    store(word.rawValue, at: 0)
+    setFastPath()
+  }
 
   /// Lets other rules take over once the counter of ticks is beyond `deadline`; 0: never.
   func setFallback(_ word: SteeringWord, deadline: UInt64) {
     store(word.rawValue, at: 1)
-    store64(deadline, at: 4)
+    setDeadline(deadline)
   }
 
   /// Nobody has to confirm anything any more.
-  func clearDeadline() { store64(0, at: 4) }
+  func clearDeadline() { setDeadline(0) }
+
+  private func setDeadline(_ tick: UInt64) {
+    store64(tick, at: Self.deadline)
+    setFastPath()
+  }
 
   /// What the program does besides: `enum flags` of bpf/steer.h.
   func setFlags(_ flags: UInt32) { store(flags, at: 2) }
 
   /// After how many ticks without a beat everything goes to the kernel; 0: never.
-  func setBeatLimit(_ ticks: UInt32) { store(ticks, at: 3) }
+  func setBeatLimit(_ ticks: UInt32) {
+    store(ticks, at: Self.beatLimit)
+    setFastPath()
+  }
 
   /// A worker was alive at this tick.
   func beat(_ tick: UInt64, worker: Int) { store64(tick, at: Self.firstBeat + 2 * worker) }
@@ -75,8 +92,7 @@ import XSK
   /// Who has seen the packet on its ring sees this too.
   func isBare(_ number: Int) -> Bool {
     precondition((0..<Self.portCount).contains(number), "no port")
-    // In bounds by the line above; the page is mapped as long as this lives.
-    return unsafe words[Self.firstPort + 4 * number + 3].load(ordering: .relaxed) != 0
+    return load(Self.firstPort + 4 * number + 3) != 0
   }
 
   /// Tells the program of an interface, or with `interface` 0 that the port is nobody's.
@@ -87,6 +103,23 @@ import XSK
     store(UInt32(queueCount), at: word + 2)
     store(0, at: word + 3)
     store(interface, at: word)
+    setFastPath()
+  }
+
+  /// Lets packets of the first ports take the fast path, or no more, after a change of what decides
+  /// that: only while all go to sockets and nothing is asked.
+  private func setFastPath() {
+    let deadline = load(Self.deadline) | load(Self.deadline + 1)
+    let isFast = SteeringWord(rawValue: load(0)).isToSocket && deadline | load(Self.beatLimit) == 0
+    for number in 0..<Self.fastPortCount {
+      store(isFast ? load(Self.firstPort + 4 * number) : 0, at: Self.firstFast + number)
+    }
+  }
+
+  private func load(_ index: Int) -> UInt32 {
+    precondition(index < Self.firstBeat, "beyond the settings")
+    // In bounds by the line above; the page is mapped as long as this lives.
+    return unsafe words[index].load(ordering: .relaxed)
   }
 
   private func store(_ value: UInt32, at index: Int) {
@@ -111,6 +144,8 @@ struct SteeringWord: Hashable {
   /// The highest number.
   static let lastNumber: UInt32 = 0xFF_FFFF
 
+  init(rawValue: UInt32) { self.rawValue = rawValue }
+
   /// - Parameter set: which of the sets to ask; nil for none.
   /// - Parameter number: one that no other set has had; its lowest 24 bits count.
   init(set: Int?, defaultAction: UInt32, number: UInt32) {
@@ -119,6 +154,8 @@ struct SteeringWord: Hashable {
   }
 
   var asksRules: Bool { rawValue & 1 != 0 }
+  /// Whether every packet goes to a socket, without a rule that is asked.
+  var isToSocket: Bool { rawValue & 0xFF == RuleTarget.Action.socket.rawValue << 4 }
   /// The set it asks, if it asks one.
   var set: Int { Int(rawValue >> 1) & (RuleCapacity.sets - 1) }
 }
