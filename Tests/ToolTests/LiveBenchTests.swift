@@ -40,8 +40,10 @@ struct LiveBenchTests {
   @Test("An echo takes microseconds, and one that sleeps no processor")
   func latency() throws {
     let lines = try Self.run("latency")
-    let rivals = ["kernel-udp-spin", "c", "kernel-udp-block", "c"]
+    let rivals = ["kernel-udp-spin", "c", "kernel-udp-spin", "kernel-udp-block", "c"]
     #expect(lines.map { $0["b"] } == rivals.map { .string($0) })
+    let modes = ["spin", "spin", "spin, generic", "wait", "wait"]
+    #expect(lines.map { $0["mode"] } == modes.map { .string($0) })
     for line in lines {
       #expect(line["quantity"] == .string("p50_us"))
       try Self.expectRatio(line["ratio"])

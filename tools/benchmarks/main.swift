@@ -22,9 +22,9 @@ let rows = [
 
 let arguments = CommandLine.arguments.dropFirst()
 // What a row starts as a process of its own.
-if arguments.first == "echo", arguments.count == 3 {
+if arguments.first == "echo", arguments.count == 4, let mode = ModeRequest(rawValue: arguments[4]) {
   do throws(XDPError) {
-    try EchoRole.run(arguments[2], spins: arguments[3] == "--spin")
+    try EchoRole.run(arguments[2], spins: arguments[3] == "--spin", mode: mode)
     exit(0)
   } catch {
     progress("\(error)")

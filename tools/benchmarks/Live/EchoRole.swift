@@ -4,10 +4,10 @@ import SystemPackage
 /// What the latency row measures of Martlet: an echo of UDP by the front door's loop.
 enum EchoRole {
   /// Answers all that is UDP over IPv4 on an interface, until SIGINT or SIGTERM.
-  static func run(_ interface: String, spins: Bool) throws(XDPError) {
+  static func run(_ interface: String, spins: Bool, mode: ModeRequest) throws(XDPError) {
     var configuration = Engine.Configuration.transparent
     configuration.isSpinning = spins
-    var forwarder = try Forwarder(interface, configuration: configuration)
+    var forwarder = try Forwarder(interface, mode: mode, configuration: configuration)
     try forwarder.engine.stopOnSignals()
     progress("echoing on \(interface)")
     try forwarder.run { packet in

@@ -8,29 +8,27 @@ extension LiveRows {
   /// The asker spins, on the generator's processor.
   static func latency(_ options: Options) throws -> any Findings {
     try Contest.run("latency", options) { contest in
-      for spins in [true, false] { try latency(&contest, spins: spins) }
+      for manner in Echo.Manner.allCases { try latency(&contest, manner) }
       try wakeUps(&contest)
     }
   }
 
-  private static func latency(_ contest: inout Contest, spins: Bool) throws {
+  private static func latency(_ contest: inout Contest, _ manner: Echo.Manner) throws {
     let rounds = contest.options.slicePairs ?? (contest.options.isQuick ? 10 : 30)
     let lanes = contest.stage.lanes
-    let mode = spins ? "spin" : "wait"
-    try contest.with(Echo.martlet(contest, lanes[0], spins: spins)) { martlet in
-      let equals = try contest.with(Echo.martlet(contest, lanes[1], spins: spins)) {
+    try contest.with(Echo.martlet(contest, lanes[0], manner)) { martlet in
+      let equals = try contest.with(Echo.martlet(contest, lanes[1], manner)) {
         try ping(contest, martlet, $0, rounds: rounds)
       }
-      let targets = spins ? 0.7 : 1.0
-      let others = [
-        (Echo.kernel, targets as Double?, "kernel-udp-\(spins ? "spin" : "block")"),
-        (Echo.c, nil, "c"),
-      ]
+      let kernel = "kernel-udp-\(manner.spins ? "spin" : "block")"
+      var others = [(Echo.kernel, (manner.spins ? 0.7 : 1.0) as Double?, kernel)]
+      // It has native mode alone.
+      if manner.mode == .auto { others.append((Echo.c, nil, "c")) }
       for (make, target, name) in others {
-        try contest.with(try make(contest, lanes[1], spins)) { other in
+        try contest.with(try make(contest, lanes[1], manner.spins)) { other in
           let times = try ping(contest, martlet, other, rounds: rounds)
           var line = LiveReport.Line(
-            row: "latency", mode: mode, rival: name, quantity: .median,
+            row: "latency", mode: manner.rawValue, rival: name, quantity: .median,
             ratio: Estimate(of: times.map { $0.a.median / $0.b.median }), target: target,
             equals: Estimate(of: equals.map { $0.a.median / $0.b.median }))
           line.more = [
@@ -47,7 +45,7 @@ extension LiveRows {
   private static func wakeUps(_ contest: inout Contest) throws {
     let idle = contest.options.isQuick ? Duration.seconds(1) : .seconds(3)
     let lane = contest.stage.lanes[0]
-    try contest.with(Echo.martlet(contest, lane, spins: false)) { echo in
+    try contest.with(Echo.martlet(contest, lane, .wait)) { echo in
       echo.resume()
       rest(.milliseconds(100))
       let before = try contest.stage.standstill { echo.nanoseconds }
@@ -94,6 +92,17 @@ extension LiveRows {
 
 /// Echoes of UDP on a lane's input, and who asks them.
 private enum Echo {
+  /// How Martlet's echo waits for a question, and gets it.
+  enum Manner: String, CaseIterable {
+    case spin
+    /// Generic mode: what veth does for the native one takes longer than it, packet by packet.
+    case generic = "spin, generic"
+    case wait
+
+    var spins: Bool { self != .wait }
+    var mode: ModeRequest { self == .generic ? .generic : .auto }
+  }
+
   /// Microseconds from question to answer.
   struct Times {
     var median: Double
@@ -106,9 +115,10 @@ private enum Echo {
     "10.7.\(lane.number).\(host)"
   }
 
-  static func martlet(_ contest: Contest, _ lane: Stage.Lane, spins: Bool) throws -> Rival {
+  static func martlet(_ contest: Contest, _ lane: Stage.Lane, _ manner: Manner) throws -> Rival {
     let program = [
-      try builtProgram("MartletBench"), "echo", lane.input, spins ? "--spin" : "--wait",
+      try builtProgram("MartletBench"), "echo", lane.input, manner.spins ? "--spin" : "--wait",
+      manner.mode.rawValue,
     ]
     return try echo("martlet", contest, lane, program, "echoing")
   }
