@@ -60,6 +60,27 @@ struct BindErrorTests {
     }
   }
 
+  @Test("As many ports as an engine can have, and not one more")
+  func portLimit() async throws {
+    try await withNetworkNamespace {
+      _ = try VethPair("near", "far") { $0.queueCount = Engine.portLimit + 1 }
+      var settings = Engine.Configuration()
+      settings.ringSize = 64
+      var engine = try Engine(settings)
+      let queues = (0...Engine.portLimit).map { QueueName("near", queue: $0) }
+      func expectRefused(_ queues: [QueueName]) throws {
+        let error = try #require(throws: XDPError.self) { try engine.bind(queues) }
+        #expect(error.kind == .configuration)
+        #expect(error.description.contains("1 to \(Engine.portLimit) ports"), "\(error)")
+      }
+      try expectRefused(queues)
+      try expectRefused([])
+      #expect(try engine.bind(Array(queues.dropLast())).count == Engine.portLimit)
+      try expectRefused([queues[Engine.portLimit]])
+      engine.expectConserved()
+    }
+  }
+
   @Test("Queue busy: who holds it")
   func queueBusy() async throws {
     try await withNetworkNamespace {
