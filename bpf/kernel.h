@@ -17,7 +17,8 @@ typedef unsigned long long u64;
    without them the ways through the program multiply, and loading takes seconds instead of
    milliseconds. */
 #define GLOBAL __attribute__((noinline))
-/* A function whose registers are its own matter: who does not come to it saves none for it. */
+/* A function with one caller that saves the registers it needs by itself: a path that does not call
+   it pays nothing. */
 #define APART static __attribute__((noinline))
 
 /* How libbpf reads a map's definition from the type information. */

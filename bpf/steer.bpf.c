@@ -15,7 +15,7 @@ struct {
   MAP_TYPE(value, struct counters);
 } counters SECTION(".maps");
 
-/* Whatever port it is, and whatever is asked. */
+/* The general way: any port, and anything asked. */
 APART int steer(struct xdp_md *context) {
   struct place place;
   if (!find_place(context, &place))
@@ -32,9 +32,9 @@ APART int steer(struct xdp_md *context) {
   return act_unseen(context, count, place.port, DEFAULT_OF(place.word));
 }
 
-/* A packet of a port that is known beforehand goes to its socket. What has to be counted is looked
-   up behind the redirection: nothing is kept in a register across a call, so none is saved. */
-INLINE int redirect_at_once(struct xdp_md *context, u32 number) {
+/* The socket of the queue it arrived on, of a port whose number is known. The counters are looked
+   up after the redirection: nothing is kept in a register across a call, so none is saved. */
+INLINE int to_own_socket_fast(struct xdp_md *context, u32 number) {
   const struct port *port = &settings.ports[number];
   u32 queue = context->rx_queue_index;
   u32 key = number; /* in memory, as it has an address */
@@ -52,14 +52,18 @@ INLINE int redirect_at_once(struct xdp_md *context, u32 number) {
   return XDP_PASS;
 }
 
-/* The fast path is for what is mostly so: one port or two, and nothing asked. In a flood of packets
+INLINE u32 fast_interface(u32 number) {
+  return *(volatile u32 *)&settings.fast_interfaces[number];
+}
+
+/* The fast path is for the usual case: one port or two, and nothing asked. In a flood of packets
    every instruction shows. */
 SECTION("xdp") int martlet_steer(struct xdp_md *context) {
   u32 interface = context->ingress_ifindex;
-  if (settings.fast_interfaces[0] == interface)
-    return redirect_at_once(context, 0);
-  if (settings.fast_interfaces[1] == interface)
-    return redirect_at_once(context, 1);
+  if (fast_interface(0) == interface)
+    return to_own_socket_fast(context, 0);
+  if (fast_interface(1) == interface)
+    return to_own_socket_fast(context, 1);
   return steer(context);
 }
 

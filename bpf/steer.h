@@ -7,7 +7,8 @@
 
 /* Interfaces of one program: attaching a further one is cheap, a further program is not. */
 #define PORTS 16
-/* Those of them, from the first on, that have a fast path where nothing is asked. */
+/* Those of them, from the first on, that have a fast path where nothing is asked: an even number,
+   or what follows them in the settings is not aligned. */
 #define FAST_PORTS 2
 /* Threads whose hearts beat apart, and places among the sockets whose thread is known. */
 #define WORKERS 32
@@ -54,11 +55,12 @@ struct settings {
   u32 flags;
   u32 beat_limit; /* jiffies; 0: no heartbeat is asked for */
   u64 deadline;   /* until when the rules have to be confirmed, in jiffies; 0: they need not be */
-  u64 seal;       /* of the facts: a number that nobody else knows */
-  /* The interfaces of the first ports, for as long as every packet is meant for a socket and nothing
-     is asked before: no rules, no deadline, no heartbeat. Else 0. */
+  /* The interfaces of the first ports, for as long as every packet is meant for a socket and
+     nothing is asked before: no rules, no deadline, no heartbeat. Else 0, which no interface has.
+     With those two ports in one cache line. */
   u32 fast_interfaces[FAST_PORTS];
   struct port ports[PORTS];
+  u64 seal;                 /* of the facts: a number that nobody else knows */
   u64 beats[WORKERS];       /* when each worker was last known to be alive, in jiffies */
   u8 owners[OWNED_SOCKETS]; /* the worker that serves each socket; further ones are the first's */
 };

@@ -5,11 +5,13 @@ import XSK
 
 /// `struct settings` of bpf/steer.h, mapped: what the program reads for every packet.
 ///
-/// Any thread may read and let its heart beat; all else is said by whoever has the program. Each
-/// store is one that is whole.
+/// Any thread may read and let its heart beat. Only the owner of the program changes anything else,
+/// as the fast path is set by what is read here. Each store is one that is whole.
 @safe struct SettingsPage: ~Copyable, @unchecked Sendable {
   /// Interfaces that one program serves: `PORTS` of bpf/steer.h.
   static let portCount = 16
+  /// Those of them that have a fast path, from the first on: `FAST_PORTS` of bpf/steer.h.
+  private static let fastPortCount = 2
   /// Workers with a heart of their own: `WORKERS` of bpf/steer.h.
   static let workerCount = 32
   /// Places among the sockets whose worker is known: `OWNED_SOCKETS` of bpf/steer.h.
@@ -17,15 +19,14 @@ import XSK
 
   private let words: UnsafeMutablePointer<Atomic<UInt32>>
   private static let byteCount = 4096
-  /// Ports with a fast path: `FAST_PORTS` of bpf/steer.h.
-  private static let fastPortCount = 2
   /// Where the parts begin, in words: what is asked besides rules, the interfaces with a fast path,
-  /// the ports, of four each, the beats, of two, and the owners, of a byte.
+  /// the ports, of four each, the seal, the beats, of two, and the owners, of a byte.
   private static let beatLimit = 3
   private static let deadline = 4
-  private static let firstFast = 8
+  private static let firstFast = 6
   private static let firstPort = firstFast + fastPortCount
-  private static let firstBeat = firstPort + 4 * portCount
+  private static let seal = firstPort + 4 * portCount
+  private static let firstBeat = seal + 2
   private static let firstOwner = firstBeat + 2 * workerCount
 
   /// Maps the settings; `map` may be closed afterwards.
@@ -42,7 +43,8 @@ import XSK
     _ = unsafe munmap(words, Self.byteCount)
   }
 
-  /// Puts rules in force: packets see those before or these.
+  /// Puts rules in force: packets see those before or these, those of a port with a fast path a
+  /// store later than others.
   func setRules(_ word: SteeringWord) {
     store(word.rawValue, at: 0)
     setFastPath()
@@ -85,7 +87,7 @@ import XSK
   }
 
   /// What facts in front of packets begin with.
-  func setSeal(_ seal: UInt64) { store64(seal, at: 6) }
+  func setSeal(_ seal: UInt64) { store64(seal, at: Self.seal) }
 
   /// Whether a packet of the port went to a socket without the facts that it should have had.
   ///
@@ -95,8 +97,8 @@ import XSK
     return load(Self.firstPort + 4 * number + 3) != 0
   }
 
-  /// Tells the program of an interface, or with `interface` 0 that the port is nobody's.
-  func setPort(_ number: Int, interface: UInt32, firstSocket: Int = 0, queueCount: Int = 0) {
+  /// Tells the program of an interface.
+  func setPort(_ number: Int, interface: UInt32, firstSocket: Int, queueCount: Int) {
     // The interface last, as it makes the rest count.
     let word = Self.firstPort + 4 * number
     store(UInt32(firstSocket), at: word + 1)
@@ -106,8 +108,18 @@ import XSK
     setFastPath()
   }
 
-  /// Lets packets of the first ports take the fast path, or no more, after a change of what decides
-  /// that: only while all go to sockets and nothing is asked.
+  /// A port is nobody's any more.
+  ///
+  /// What else is known of it stays until another has its number: a packet may be on its way.
+  func clearPort(_ number: Int) {
+    store(0, at: Self.firstPort + 4 * number)
+    setFastPath()
+  }
+
+  /// Opens or closes the fast path of the first ports, after each change of what decides that: it
+  /// is open while all packets go to sockets and nothing is asked.
+  ///
+  /// A deadline that has passed asks until it is cleared.
   private func setFastPath() {
     let deadline = load(Self.deadline) | load(Self.deadline + 1)
     let isFast = SteeringWord(rawValue: load(0)).isToSocket && deadline | load(Self.beatLimit) == 0

@@ -55,7 +55,7 @@ extension SteeringProgram {
     for name in groups.keys {
       groups[name]?.members.removeAll { $0.interface.index == interface.index }
     }
-    object.settings.setPort(port.number, interface: 0)
+    object.settings.clearPort(port.number)
     askNobody()
   }
 
@@ -106,7 +106,7 @@ extension SteeringProgram {
       guard usesDispatcher else { return .link(try attachByLink(interface, mode)) }
       return try attachUnderDispatcher(interface, mode)
     } catch {
-      object.settings.setPort(number, interface: 0)
+      object.settings.clearPort(number)
       throw error
     }
   }

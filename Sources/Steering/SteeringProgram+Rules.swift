@@ -100,6 +100,7 @@ extension SteeringProgram {
   /// Undoes the change that waits to be confirmed; nothing happens if none does.
   public mutating func rollBack() {
     guard let before = unconfirmed else { return }
+    // In this order: without a deadline what is undone would be in force for a moment.
     object.settings.setRules(before.word)
     object.settings.clearDeadline()
     leave(word)
@@ -145,6 +146,7 @@ extension SteeringProgram {
     if let confirmWithin, let clock {
       let deadline = clock.ticks &+ clock.ticks(in: confirmWithin)
       unconfirmed = Unconfirmed(book: book, word: word, deadline: deadline)
+      // Before the rules: they are in force no moment without it.
       object.settings.setFallback(word, deadline: deadline)
     }
     object.settings.setRules(following)

@@ -88,6 +88,6 @@ public struct SteeringProgram: ~Copyable {
 
   // What it owns is let go by the owners: ports detach before the object closes.
   deinit {
-    for port in ports { object.settings.setPort(port.number, interface: 0) }
+    for port in ports { object.settings.clearPort(port.number) }
   }
 }

@@ -71,67 +71,6 @@ struct InstructionTests {
     }
   }
 
-  /// What asks leaves the fast path, and comes back to it when it asks no more.
-  @Test func theFastPathIsLeftAndTakenAgain() async throws {
-    try await withNetworkNamespace {
-      var bench = try Bench(queueCount: 1)
-      let far = try Interface(named: "far")
-      try bench.program.setRules([Rule(.everything, .socket)])
-      try bench.program.attach(to: far, mode: .native)
-      let ports = try [bench.near, far].map {
-        try Interpreter(bench.program, ActionTests.udp, $0)
-      }
-      func expect(isFast: Bool, _ change: String) throws {
-        for port in ports {
-          #expect(try port.run() == 4, "\(change)")
-          #expect((port.executed <= 36) == isFast, "\(change)")
-        }
-      }
-      try expect(isFast: true, "an interface that comes when the rules are there")
-      try bench.program.setHeartbeat(.seconds(60))
-      try expect(isFast: false, "a heartbeat")
-      try bench.program.setHeartbeat(nil)
-      try expect(isFast: true, "a heartbeat no more")
-      let again = RuleChange(
-        [.removeAll, .add(Rule(.everything, .socket))], confirmWithin: .seconds(60))
-      try bench.program.apply(again)
-      try expect(isFast: false, "a change that is not confirmed")
-      try bench.program.confirm()
-      try expect(isFast: true, "a change that is confirmed")
-      try bench.program.apply(again)
-      bench.program.rollBack()
-      try expect(isFast: true, "a change that is undone")
-      bench.program.object.settings.setFallback(bench.program.word, deadline: 1 << 62)
-      try expect(isFast: false, "a deadline with nothing in its lower half")
-      bench.program.object.settings.clearDeadline()
-      for action in [Action.kernel, .drop] {
-        try bench.program.setRules([Rule(.everything, action)])
-        for port in ports { #expect(try port.run() == (action == .drop ? 1 : 2)) }
-      }
-      try bench.program.setRules([Rule(.everything, .socket)])
-      try expect(isFast: true, "other rules before")
-    }
-  }
-
-  /// A port's number and its fast path are the next interface's.
-  @Test func theFastPathIsTheInterfaces() async throws {
-    try await withNetworkNamespace {
-      var bench = try Bench(queueCount: 1)
-      _ = try VethPair("third", "peer")
-      let (far, third) = (try Interface(named: "far"), try Interface(named: "third"))
-      try bench.program.setRules([Rule(.everything, .socket)])
-      try bench.program.attach(to: far, mode: .native)
-      let old = try Interpreter(bench.program, ActionTests.udp, far)
-      #expect(try old.run() == 4 && old.executed <= 36)
-      bench.program.detach(from: far)
-      #expect(try old.run() == 2)
-      try bench.program.attach(to: third, mode: .native)
-      let new = try Interpreter(bench.program, ActionTests.udp, third)
-      #expect(try new.run() == 4 && new.executed <= 36)
-      #expect(try old.run() == 2)
-    }
-  }
-
   /// With all that forwarding may change.
   @Test func forwarded() async throws {
     try await withNetworkNamespace {

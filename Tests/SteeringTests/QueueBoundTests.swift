@@ -30,6 +30,8 @@ struct QueueBoundTests {
       #expect(try program.trial(of: Self.udp, interface: near, queue: 1) == .kernel)
       let counters = try program.counters(of: near)
       #expect(counters.noSocket == 1 && counters.socket == 0)
+      let others = try program.counters(of: other)
+      #expect(others.noSocket == 0 && others.socket == 1)
     }
   }
 

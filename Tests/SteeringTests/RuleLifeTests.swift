@@ -234,6 +234,23 @@ struct RuleLifeTests {
     }
   }
 
+  @Test func aHeartbeatGoesOnWithLinks() async throws {
+    try await withNetworkNamespace {
+      let pair = try VethPair("near", "far")
+      let near = try Interface(named: "near")
+      var program = try SteeringProgram(socketCapacity: 8)
+      try program.setRules([Rule(.everything, .drop)])
+      try program.setHeartbeat(.milliseconds(1))
+      try program.useLinks()
+      try program.attach(to: near, mode: .native)
+      #expect(
+        try Deadline(seconds: 5).wait {
+          try program.trial(of: Self.arp, interface: near) == .kernel
+        })
+      _ = pair
+    }
+  }
+
   @Test func whatIsConfirmedStays() async throws {
     try await withNetworkNamespace {
       var bench = try Bench()

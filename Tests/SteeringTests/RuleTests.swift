@@ -192,6 +192,8 @@ struct RuleTests {
       // The same places among the sockets.
       try bench.program.attach(to: other, mode: .generic)
       #expect(try bench.program.trial(of: Self.udp, interface: other) == .kernel)
+      let counters = try bench.program.counters(of: other)
+      #expect(counters.noSocket == 1 && counters.socket == 0)
     }
   }
 

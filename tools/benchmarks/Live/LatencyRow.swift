@@ -22,7 +22,7 @@ extension LiveRows {
       }
       let kernel = "kernel-udp-\(manner.spins ? "spin" : "block")"
       var others = [(Echo.kernel, (manner.spins ? 0.7 : 1.0) as Double?, kernel)]
-      // It has native mode alone.
+      // The reference in C has native mode only.
       if manner.mode == .auto { others.append((Echo.c, nil, "c")) }
       for (make, target, name) in others {
         try contest.with(try make(contest, lanes[1], manner.spins)) { other in
@@ -92,10 +92,10 @@ extension LiveRows {
 
 /// Echoes of UDP on a lane's input, and who asks them.
 private enum Echo {
-  /// How Martlet's echo waits for a question, and gets it.
+  /// How Martlet's echo waits for a question, and in which mode of the driver it gets it.
   enum Manner: String, CaseIterable {
     case spin
-    /// Generic mode: what veth does for the native one takes longer than it, packet by packet.
+    /// Generic mode, which for single packets is faster than veth's native mode.
     case generic = "spin, generic"
     case wait
 
