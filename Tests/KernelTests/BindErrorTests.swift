@@ -90,7 +90,8 @@ struct BindErrorTests {
       var engine = try Engine()
       let error = try #require(refusal(&engine, "near"))
       #expect(error.kind == .queueBusy)
-      #expect(error.description.contains("process \(getpid())"))
+      let name = try runProgram(["cat", "/proc/\(getpid())/comm"]).dropLast()
+      #expect(error.description.contains("\(name) (process \(getpid()))"))
       // The holder was not disturbed.
       try holder.steer(.everything)
       let tap = try PacketTap("far")
