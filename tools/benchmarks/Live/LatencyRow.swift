@@ -8,18 +8,27 @@ extension LiveRows {
   /// The asker spins, on the generator's processor.
   static func latency(_ options: Options) throws -> any Findings {
     try Contest.run("latency", options) { contest in
-      for manner in Echo.Manner.allCases { try latency(&contest, manner) }
+      var known: Estimate?
+      for manner in Echo.Manner.allCases {
+        // A quick run looks once how far two equals are apart.
+        known = try latency(&contest, manner, contest.options.isQuick ? known : nil)
+      }
       try wakeUps(&contest)
     }
   }
 
-  private static func latency(_ contest: inout Contest, _ manner: Echo.Manner) throws {
+  /// Adds the lines of one manner; returns how far two equals are apart, unless that is `known`.
+  private static func latency(
+    _ contest: inout Contest, _ manner: Echo.Manner, _ known: Estimate?
+  ) throws -> Estimate {
     let rounds = contest.options.slicePairs ?? (contest.options.isQuick ? 10 : 30)
     let lanes = contest.stage.lanes
-    try contest.with(Echo.martlet(contest, lanes[0], manner)) { martlet in
-      let equals = try contest.with(Echo.martlet(contest, lanes[1], manner)) {
-        try ping(contest, martlet, $0, rounds: rounds)
-      }
+    return try contest.with(Echo.martlet(contest, lanes[0], manner)) { martlet in
+      let equals =
+        try known
+        ?? contest.with(Echo.martlet(contest, lanes[1], manner)) {
+          Estimate(of: try ping(contest, martlet, $0, rounds: rounds).map(ratio))
+        }
       let kernel = "kernel-udp-\(manner.spins ? "spin" : "block")"
       var others = [(Echo.kernel, (manner.spins ? 0.7 : 1.0) as Double?, kernel)]
       // The reference in C has native mode only.
@@ -29,8 +38,7 @@ extension LiveRows {
           let times = try ping(contest, martlet, other, rounds: rounds)
           var line = LiveReport.Line(
             row: "latency", mode: manner.rawValue, rival: name, quantity: .median,
-            ratio: Estimate(of: times.map { $0.a.median / $0.b.median }), target: target,
-            equals: Estimate(of: equals.map { $0.a.median / $0.b.median }))
+            ratio: Estimate(of: times.map(ratio)), target: target, equals: equals)
           line.more = [
             both("p50_us", times.map { ($0.a.median, $0.b.median) }),
             both("p99_us", times.map { ($0.a.late, $0.b.late) }),
@@ -38,7 +46,12 @@ extension LiveRows {
           contest.report.lines.append(line)
         }
       }
+      return equals
     }
+  }
+
+  private static func ratio(_ times: (a: Echo.Times, b: Echo.Times)) -> Double {
+    times.a.median / times.b.median
   }
 
   /// An echo that has slept for a while, and how much processor it takes while nothing comes.
