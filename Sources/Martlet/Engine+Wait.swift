@@ -202,12 +202,15 @@ extension Engine {
     for index in ports.indices {
       let binding = control.bindings[index]
       guard binding.state != .gone, binding.interface.index != 0 else { continue }
-      let state = binding.interface.state()
-      control.bindings[index].state = state
+      // Where the kernel says nothing it is as it was.
+      guard let state = control.links?.state(of: binding.interface) else { continue }
       if state == .gone {
+        // Only then the kernel is done with the port's frames.
+        guard control.links?.awaitRemovals() == true else { continue }
         bringHome(index)
         lost = binding.interface
       }
+      control.bindings[index].state = state
     }
     guard let lost, control.configuration.endsWhenInterfaceGoes else { return }
     throw XDPError(
@@ -217,10 +220,9 @@ extension Engine {
   }
 
   /// Calls every frame home from a port whose interface is gone, and takes the port out of service.
+  ///
+  /// The kernel has unbound its socket.
   private mutating func bringHome(_ index: Int) {
-    // The kernel takes the interface off its lists and unbinds the socket under one lock (RTNL),
-    // which asking for the queues by rtnetlink takes too: after that it is done with the memory.
-    _ = try? control.bindings[index].interface.queueCounts()
     drainCompletions(index)
     closeReceive(index)
     closeFill(index)

@@ -30,14 +30,13 @@ struct BindRequest {
   ///
   /// Answers with the interface's present name.
   func check() throws(XDPError) -> String {
-    guard let name = interface.currentName() else {
-      throw interface.gone(operation, .noSuchAddressOrDevice)
+    let name: String
+    do {
+      name = try interface.currentName()
+    } catch {
+      throw interface.unanswered(operation, error)
     }
-    switch interface.state() {
-    case .up: break
-    case .down: throw down(nil)
-    case .gone: throw interface.gone(operation, .noSuchAddressOrDevice)
-    }
+    if interface.state() == .down { throw down(nil) }
     // A socket on a queue that only sends would get no packets, and the kernel would not say so.
     let count = try interface.queueCounts().receive
     guard queue >= 0, queue < count else {

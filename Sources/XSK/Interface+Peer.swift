@@ -31,9 +31,9 @@ extension Interface {
         if Int(type) == Int(IFLA_LINK_NETNSID) { isElsewhere = true }
       }
     }
-    if let failure { throw gone("find the other end of \(name)", failure) }
+    if let failure { throw unanswered("find the other end of \(name)", failure) }
     guard let peer, !isElsewhere else { return .elsewhere }
-    let named = Interface(name: "", index: peer).currentName()
+    let named = try? Interface(name: "", index: peer).currentName()
     return named.map { .here(Interface(name: $0, index: peer)) } ?? .elsewhere
   }
 

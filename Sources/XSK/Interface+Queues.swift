@@ -37,7 +37,7 @@ extension Interface {
         if Int(type) == Int(IFLA_NUM_TX_QUEUES) { counts.transmit = number }
       }
     }
-    if let failure { throw gone("count the queues of \(name)", failure) }
+    if let failure { throw unanswered("count the queues of \(name)", failure) }
     return counts
   }
 }

@@ -22,12 +22,13 @@ public struct Interface: Sendable, Hashable {
   public init(named name: String) throws(XDPError) {
     // A C string for the length of the call.
     let index = unsafe if_nametoindex(name)
-    guard index != 0 else {
-      throw XDPError(
-        .noSuchInterface, operation: "use \(name)", reason: "there is no such interface here",
-        remedy: Interface.remedyListingNames(), errno: Errno(rawValue: errno))
-    }
     self.init(name: name, index: index)
+    guard index == 0 else { return }
+    let errno = Errno(rawValue: errno)
+    guard Interface.isMissing(errno) else { throw unanswered("use \(name)", errno) }
+    throw XDPError(
+      .noSuchInterface, operation: "use \(name)", reason: "there is no such interface here",
+      remedy: Interface.remedyListingNames(), errno: errno)
   }
 
   /// The names of all interfaces of the calling thread's network namespace, in the kernel's order.
@@ -63,38 +64,48 @@ public enum LinkState: Sendable, Hashable {
 }
 
 extension Interface {
-  /// Whether the interface is up, down or gone.
+  /// Whether the interface is up, down or gone; nil if the kernel cannot be asked, as without a free
+  /// file descriptor.
   ///
   /// A few system calls.
-  public func state() -> LinkState {
-    guard case .success(let flags) = control(SIOCGIFFLAGS) else { return .gone }
-    return Int(flags.native(UInt16.self, at: 0)) & Int(IFF_UP) != 0 ? .up : .down
+  public func state() -> LinkState? {
+    guard let socket = try? Interface.makeSocket() else { return nil }
+    return state(by: socket)
+  }
+
+  /// The same by a socket of the interface's network namespace: nothing it takes can be lacking.
+  func state(by socket: borrowing OwnedDescriptor) -> LinkState? {
+    do {
+      return Interface.has(IFF_UP, in: try control(SIOCGIFFLAGS, by: socket)) ? .up : .down
+    } catch {
+      return Interface.isMissing(error) ? .gone : nil
+    }
   }
 
   /// Whether packets can leave now: the interface is up and its cable is in (`IFF_RUNNING`).
   ///
   /// Some drivers begin anew when a program is attached or taken away, and then are without for one
-  /// to three seconds. One system call.
+  /// to three seconds. A few system calls.
   public var hasCarrier: Bool {
-    guard case .success(let flags) = control(SIOCGIFFLAGS) else { return false }
-    return Int(flags.native(UInt16.self, at: 0)) & Int(IFF_RUNNING) != 0
+    guard let flags = try? control(SIOCGIFFLAGS) else { return false }
+    return Interface.has(IFF_RUNNING, in: flags)
   }
 
   /// Bytes of the largest packet the interface carries, without the Ethernet header.
   ///
   /// Throws `.interfaceGone` if it vanished.
   public func mtu() throws(XDPError) -> Int {
-    switch control(SIOCGIFMTU) {
-    case .success(let mtu): return Int(mtu.native(Int32.self, at: 0))
-    case .failure(let errno): throw gone("read the MTU of \(name)", errno)
+    do {
+      return Int(try control(SIOCGIFMTU).native(Int32.self, at: 0))
+    } catch {
+      throw unanswered("read the MTU of \(name)", error)
     }
   }
 
   /// The six bytes of the interface's Ethernet address; nil if it has none or vanished.
   public var hardwareAddress: [UInt8]? {
     // A `struct sockaddr`: the family, 1 for Ethernet (`ARPHRD_ETHER`), then the bytes.
-    guard case .success(let address) = control(SIOCGIFHWADDR),
-      address.native(UInt16.self, at: 0) == 1
+    guard let address = try? control(SIOCGIFHWADDR), address.native(UInt16.self, at: 0) == 1
     else { return nil }
     return [UInt8](address.dropFirst(2).prefix(6))
   }
@@ -114,36 +125,77 @@ extension Interface {
       .interfaceGone, operation: operation, reason: "the interface is gone",
       remedy: "look it up again by name once it is back", errno: errno)
   }
+
+  /// The error for an interface of which the kernel said nothing but `errno`: it is gone, or nobody
+  /// could ask.
+  package func unanswered(_ operation: String, _ errno: Errno) -> XDPError {
+    guard !Interface.isMissing(errno) else { return gone(operation, errno) }
+    return XDPError(
+      .system, operation: operation, reason: "the kernel cannot be asked about it (\(errno))",
+      remedy: "look at the limits (ulimit -a)", errno: errno)
+  }
+
+  /// Whether `errno` says that there is no such interface, and not that nobody could ask.
+  private static func isMissing(_ errno: Errno) -> Bool {
+    errno == .operationNotSupportedByDevice || errno == .noSuchAddressOrDevice
+  }
+
+  private static func has(_ flag: some BinaryInteger, in flags: ArraySlice<UInt8>) -> Bool {
+    Int(flags.native(UInt16.self, at: 0)) & Int(flag) != 0
+  }
 }
 
 extension Interface {
   /// The interface's present name: the ioctls and libxdp want names, and a name may change.
-  func currentName() -> String? {
-    var space = [CChar](repeating: 0, count: Int(IF_NAMESIZE))
-    // IF_NAMESIZE bytes, as if_indextoname(3) wants, with a zero at the end.
-    guard unsafe if_indextoname(index, &space) != nil else { return nil }
-    return String(decoding: space.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  ///
+  /// Throws ENODEV if it is gone.
+  func currentName() throws(Errno) -> String {
+    try currentName(by: try Interface.makeSocket())
   }
 
-  /// Runs one interface ioctl and answers with what the kernel put behind the name.
-  ///
-  /// Laid out as `struct ifreq`: the name in 16 bytes (`IFNAMSIZ`), then a union of 24 bytes.
-  func control(_ code: Int32, argument: UInt = 0) -> Result<ArraySlice<UInt8>, Errno> {
-    guard let name = currentName() else { return .failure(.noSuchAddressOrDevice) }
+  private func currentName(by socket: borrowing OwnedDescriptor) throws(Errno) -> String {
+    let answer = try Interface.request(
+      SIOCGIFNAME, of: "", argument: UInt(index), by: socket)
+    return String(decoding: answer.prefix(16).prefix { $0 != 0 }, as: UTF8.self)
+  }
+
+  /// Runs one interface ioctl and answers with what the kernel put behind the name: 24 bytes.
+  private func control(_ code: Int32, argument: UInt = 0) throws(Errno) -> ArraySlice<UInt8> {
+    try control(code, argument: argument, by: try Interface.makeSocket())
+  }
+
+  private func control(
+    _ code: Int32, argument: UInt = 0, by socket: borrowing OwnedDescriptor
+  ) throws(Errno) -> ArraySlice<UInt8> {
+    let name = try currentName(by: socket)
+    return try Interface.request(code, of: name, argument: argument, by: socket)[16...]
+  }
+
+  /// Any socket will do, and asks about the interfaces of the namespace it was made in.
+  private static func makeSocket() throws(Errno) -> OwnedDescriptor {
     let kind = Int32(SOCK_DGRAM.rawValue) | O_CLOEXEC
     guard let socket = OwnedDescriptor(socket(AF_INET, kind, 0)) else {
-      return .failure(Errno(rawValue: errno))
+      throw Errno(rawValue: errno)
     }
+    return socket
+  }
+
+  /// One interface ioctl, laid out as `struct ifreq`: the name in 16 bytes (`IFNAMSIZ`), then a
+  /// union of 24 bytes.
+  private static func request(
+    _ code: Int32, of name: String, argument: UInt, by socket: borrowing OwnedDescriptor
+  ) throws(Errno) -> [UInt8] {
     var request = [UInt8](name.utf8.prefix(15))
     request += [UInt8](repeating: 0, count: 16 - request.count)
     request += [UInt8](native: argument)
     // Only the size of the type is used.
     request += [UInt8](repeating: 0, count: unsafe MemoryLayout<ifreq>.size - request.count)
-    // The request has the size of a `struct ifreq` and outlives the call.
-    guard unsafe ioctl(socket.value, UInt(code), &request) == 0 else {
-      return .failure(Errno(rawValue: errno))
+    // The request has the size of a `struct ifreq` and outlives the call. Some commands of ethtool
+    // answer with more than 0 (`ETHTOOL_F_WISH`).
+    guard unsafe ioctl(socket.value, UInt(code), &request) >= 0 else {
+      throw Errno(rawValue: errno)
     }
-    return .success(request[16...])
+    return request
   }
 
   /// Runs the ethtool command at the start of `command`, which has room for the whole answer.
@@ -152,9 +204,11 @@ extension Interface {
   package func ethtool(_ command: inout [UInt8]) -> Errno? {
     // The array stays put for the length of the call, and every caller sizes it for the answer.
     unsafe command.withUnsafeMutableBytes { bytes in
-      switch control(SIOCETHTOOL, argument: UInt(bitPattern: bytes.baseAddress)) {
-      case .success: nil
-      case .failure(let errno): errno
+      do throws(Errno) {
+        _ = try control(SIOCETHTOOL, argument: UInt(bitPattern: bytes.baseAddress))
+        return nil
+      } catch {
+        return error
       }
     }
   }

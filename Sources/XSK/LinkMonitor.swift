@@ -5,7 +5,7 @@ import SystemPackage
 /// Says by event that some interface of the network namespace changed: came, went, up or down.
 ///
 /// Put `fileDescriptor` into a poll set; when it is readable, `drain` it and look at the interfaces
-/// that matter (`Interface.state()`). Needs no privileges.
+/// that matter (`state(of:)`). Needs no privileges.
 public struct LinkMonitor: ~Copyable {
   private let socket: OwnedDescriptor
 
@@ -48,6 +48,23 @@ public struct LinkMonitor: ~Copyable {
         return changed
       }
     }
+  }
+
+  /// Whether an interface of the namespace is up, down or gone; nil if the kernel does not say.
+  ///
+  /// Two system calls, and no file descriptor that could be lacking.
+  package func state(of interface: Interface) -> LinkState? { interface.state(by: socket) }
+
+  /// Waits until the kernel is done with every interface that it is taking away.
+  ///
+  /// It takes one off its lists and unbinds its sockets under one lock (RTNL), which any question by
+  /// rtnetlink takes too. The answer is an event more to `drain`. False if nothing could be asked.
+  package func awaitRemovals() -> Bool {
+    // About interface 0 (struct ifinfomsg), which is none.
+    let question = Netlink.request(
+      type: Int32(RTM_GETLINK), flags: 0, payload: [UInt8](repeating: 0, count: 16))
+    // The array stays put for the length of the call, in which the kernel answers.
+    return unsafe send(socket.value, question, question.count, 0) == question.count
   }
 
   private static func refused(_ errno: Errno) -> XDPError {

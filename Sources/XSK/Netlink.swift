@@ -15,12 +15,7 @@ package enum Netlink {
     guard let socket = OwnedDescriptor(socket(AF_NETLINK, kind, number)) else {
       return Errno(rawValue: errno)
     }
-    let length = UInt32(header + payload.count)
-    var request = [UInt8](native: length)
-    request += [UInt8](native: UInt16(type))
-    request += [UInt8](native: UInt16(NLM_F_REQUEST | flags))
-    request += [UInt8](native: UInt64(1))  // sequence number and port
-    request += payload
+    let request = request(type: type, flags: flags, payload: payload)
     // Both arrays stay put for the length of the calls.
     guard unsafe send(socket.value, request, request.count, 0) == request.count else {
       return Errno(rawValue: errno)
@@ -32,6 +27,15 @@ package enum Netlink {
       if let end = walk(space[..<count], each) { return end == 0 ? nil : Errno(rawValue: end) }
       if flags & NLM_F_DUMP == 0 { return nil }
     }
+  }
+
+  /// A request, as the kernel wants it.
+  static func request(type: Int32, flags: Int32, payload: [UInt8]) -> [UInt8] {
+    var request = [UInt8](native: UInt32(header + payload.count))
+    request += [UInt8](native: UInt16(type))
+    request += [UInt8](native: UInt16(NLM_F_REQUEST | flags))
+    request += [UInt8](native: UInt64(1))  // sequence number and port
+    return request + payload
   }
 
   /// Bytes of `struct nlmsghdr`.

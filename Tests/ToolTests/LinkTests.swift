@@ -24,6 +24,24 @@ struct LinkTests {
     }
   }
 
+  @Test("Without a free file descriptor no interface is taken for gone")
+  func looksWithoutDescriptors() async throws {
+    try await withNetworkNamespace {
+      let wires = try Wires()
+      let tool = try Tool.started("forward", "left", "right", "--json")
+      let limit = ["prlimit", "--pid", "\(tool.process.identifier)"]
+      try runProgram(limit + ["--nofile=3:"])
+      // The change of any interface makes it look at its own.
+      _ = try VethPair("other", "far-other")
+      for frame in numberedFrames(20) {
+        try wires.left.send(frame)
+        #expect(try wires.right.receive(timeout: .seconds(5)) == frame)
+      }
+      try runProgram(limit + ["--nofile=1024:"])
+      #expect(try tool.stop().packets(0, "received") == 20)
+    }
+  }
+
   @Test("An interface goes down and comes back: a line each, and traffic goes on")
   func goesDownAndUp() async throws {
     try await withNetworkNamespace {
