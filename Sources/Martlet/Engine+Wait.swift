@@ -24,7 +24,7 @@ extension Engine {
     if !dirty.isEmpty { flush() }
     if !unstocked.isEmpty { stockEmptyPorts() }
     var isPending = takeBack()
-    let areSlotsOut = exports.count != 0 && returnSlots()
+    let mustRetry = exports.count != 0 && returnSlots()
     isPending = topUpPorts(all: !isPending) || isPending
     if !isPending { isPending = letGather(timeout) }
     // Of shared memory nobody sees all at once.
@@ -37,7 +37,7 @@ extension Engine {
     }
     control.skippedPolls = 0
     let sleeps = !isPending && !isSpinning && timeout.map({ $0 <= .zero }) != true
-    if sleeps { sleep(sleepLimit(timeout, areSlotsOut)) } else { control.wakes.poll() }
+    if sleeps { sleep(sleepLimit(timeout, mustRetry)) } else { control.wakes.poll() }
     // Mostly it is a socket, which the loop looks at.
     if control.wakes.isAnyReady { try look() }
     if exports.count != 0 { wakeExports(havingSlept: sleeps) }
@@ -162,12 +162,12 @@ extension Engine {
 
   /// What is stuck in a transmit ring has no event, and no completion has one: it is tried again
   /// after a millisecond.
-  private func sleepLimit(_ timeout: Duration?, _ areSlotsOut: Bool) -> Duration? {
+  private func sleepLimit(_ timeout: Duration?, _ mustRetry: Bool) -> Duration? {
     var limit = timeout
     if let longest = control.longestSleep { limit = min(limit ?? longest, longest) }
     // Whoever stalls wakes nobody.
     if exports.count != 0, let left = exports.timeToStall { limit = min(limit ?? left, left) }
-    guard !dirty.isEmpty || isStarved && isSending || areSlotsOut else { return limit }
+    guard !dirty.isEmpty || isStarved && isSending || mustRetry else { return limit }
     let retry = Duration.milliseconds(1)
     return min(limit ?? retry, retry)
   }

@@ -60,6 +60,13 @@ struct ExportBench: ~Copyable {
     return (export, Consumer(try FlowReader(connectedTo: pair.far)))
   }
 
+  /// Ends all exports.
+  mutating func endExports() {
+    for index in engine.exports.states.indices {
+      if let export = engine.exports.name(at: index) { engine.end(export) }
+    }
+  }
+
   /// Lets packets number `numbers` arrive at a port and shows those of the flow to the consumer.
   mutating func arrive(_ numbers: Range<Int>, to export: FlowExport, byteCount: Int = 60) {
     for number in numbers {

@@ -37,6 +37,22 @@ import Testing
     #expect(try refusal(&bench, ExportBench.flow, .init()) == nil)
   }
 
+  @Test("Terms that name what the engine does not have, or no packet at all")
+  func terms() throws {
+    var bench = try ExportBench()
+    let foreign = Port(index: 7)
+    for terms in [ExportTerms(forwardPort: foreign), ExportTerms(kernelPort: foreign)] {
+      let error = try refusal(&bench, ExportBench.flow, terms)
+      #expect(error?.kind == .configuration && error?.reason.contains("another engine") == true)
+    }
+    for limit in [0, -5] {
+      var terms = ExportTerms()
+      terms.packetLimit = limit
+      let error = try refusal(&bench, ExportBench.flow, terms)
+      #expect(error?.kind == .configuration && error?.reason.contains("\(limit) packets") == true)
+    }
+  }
+
   @Test("What the NIC writes strangers into needs a closed world")
   func doors() throws {
     var bench = try ExportBench()
@@ -50,7 +66,7 @@ import Testing
     arenas.shutDoor(0)
     #expect(try refusal(&bench, flow, .init())?.kind == .notExportable)
     #expect(try refusal(&bench, flow, .closed) == nil)
-    for export in bench.engine.exports.names { bench.engine.end(export) }
+    bench.endExports()
     arenas.shutDoor(7)
     #expect(try refusal(&bench, flow, .init()) == nil)
     #expect(arenas.openDoor(7) == .barred && arenas.openDoor(1) == .wasOpen)
@@ -88,7 +104,7 @@ import Testing
     // Until the world is declared to be closed.
     #expect(try refusal(&bench, flow, .closed) == nil)
     #expect(arenas.openDoor(0) == .wasShut)
-    for export in bench.engine.exports.names { bench.engine.end(export) }
+    bench.endExports()
     #expect(try refusal(&bench, flow, .init())?.kind == .notExportable)
   }
 
@@ -181,7 +197,7 @@ import Testing
     }
     // The same user's next process is welcome.
     #expect(try refusal(&bench, flow, .init()) == nil)
-    for export in bench.engine.exports.names { bench.engine.end(export) }
+    bench.endExports()
     for user in [4711, nil] as [UInt32?] {
       bench.engine.exports.arenas.noteSeen(flow, by: user, barsStrangers: true)
       let error = try refusal(&bench, flow, .init())

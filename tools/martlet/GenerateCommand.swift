@@ -52,7 +52,9 @@ struct GenerateCommand: ParsableCommand {
   @OptionGroup var options: CommonOptions
 
   func validate() throws {
-    guard rate >= 0 else { throw ValidationError("--rate counts packets, from 0.") }
+    guard (0...1_000_000_000).contains(rate) else {
+      throw ValidationError("--rate takes 0 to 1000000000 packets per second.")
+    }
     guard (Datagram.headerByteCount...9014).contains(size) else {
       throw ValidationError("--size takes \(Datagram.headerByteCount) to 9014 bytes.")
     }

@@ -15,6 +15,16 @@ extension Engine {
   ) throws(XDPError) -> FlowExport {
     let arena = try arena(of: group, isWritable: false)
     try admit(group, terms)
+    for case let port? in [terms.forwardPort, terms.kernelPort] {
+      guard ports.indices.contains(port.index) else {
+        throw refusal(
+          group, .configuration, "a port of its terms is another engine's", "name this one's ports")
+      }
+    }
+    if let limit = terms.packetLimit, limit < 1 {
+      throw refusal(
+        group, .configuration, "a consumer cannot do with \(limit) packets", "give it 1 or more")
+    }
     let slots = arena.count / allocator.chunkSize
     let limit = max(1, min(terms.packetLimit ?? slots / 2, 1 << 16))
     let verdicts = terms.verdicts ?? terms.possibleVerdicts

@@ -19,7 +19,7 @@ extension Engine {
       exports.countLate(count, for: export)
       return count
     }
-    takeVerdicts(&state)
+    if state.role == .consumer { takeVerdicts(&state) }
     while let frame = receive(from: port) {
       lend(frame, &state)
       count &+= 1
@@ -60,33 +60,37 @@ extension Engine {
 
   /// Serves every export, for `wait`; ends those whose process stalls.
   mutating func serveExports() {
-    for name in exports.names {
+    for index in exports.states.indices {
+      guard let name = exports.name(at: index) else { continue }
       serve(name)
       checkStall(name)
     }
   }
 
-  /// Gives tenants the slots that were sent, for `wait`; says whether some are still on their way.
+  /// Gives tenants the slots that were sent, for `wait`; says whether some are still on their way,
+  /// or packets wait for room, neither of which has an event.
   mutating func returnSlots() -> Bool {
-    var areOut = false
+    var mustRetry = false
     for index in exports.states.indices {
       guard var state = exports.states[index].take() else { continue }
       if state.role == .tenant, state.slots.missing > 0 {
         giveSlots(&state)
         if state.isDirty { publish(&state) }
-        if state.slots.missing > 0 { areOut = true }
+        if state.slots.missing > 0 { mustRetry = true }
       }
+      if state.waiting > 0 { mustRetry = true }
       exports.put(state)
     }
-    return areOut
+    return mustRetry
   }
 
-  /// Says to every process that the engine is going to sleep; false if one has published something.
+  /// Says to every process that the engine is going to sleep; false if one has published something
+  /// since it was served.
   mutating func sleepExports() -> Bool {
     var maySleep = true
     for index in exports.states.indices {
       guard var state = exports.states[index].take() else { continue }
-      if !state.channel.prepareToSleep() { maySleep = false }
+      if !state.channel.prepareToSleep(for: state.waiting + 1) { maySleep = false }
       exports.put(state)
     }
     return maySleep
@@ -260,7 +264,7 @@ extension Engine {
     }
     // Words that give nothing back are no sign of life.
     if state.loans.count != outstanding { state.lastSign = nil }
-    return Int(count)
+    return Int(count - state.channel.receiver.remaining)
   }
 
   /// Most packets that go back to the stack each time verdicts are taken: what a consumer may cost
@@ -284,10 +288,15 @@ extension Engine {
   }
 
   /// Sends what a tenant submitted, as far as the port has room: the rest waits in its channel.
+  ///
+  /// For a port whose interface is gone nothing waits: `send` drops it and counts it.
   private mutating func takeSubmissions(_ state: inout ExportState) -> Int {
     guard let port = state.forwardPort else { return 0 }
-    var left = min(Int(state.channel.receiver.peek()), sendRoom(of: port))
+    let submitted = state.channel.receiver.peek()
+    let room = ports[port.index].isRetired ? Int(submitted) : sendRoom(of: port)
+    var left = min(Int(submitted), room)
     let count = left
+    state.waiting = submitted - UInt32(count)
     while left > 0 {
       left -= 1
       let word = PacketWord(bits: state.channel.receiver.take().first)

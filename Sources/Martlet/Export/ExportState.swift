@@ -20,6 +20,8 @@ struct ExportState: ~Copyable {
   var loans: LoanBook
   /// A tenant's slots.
   var slots: TenantBook
+  /// A tenant's packets that wait in the channel for room on the port's transmit ring.
+  var waiting: UInt32 = 0
   var report: ExportReport
   /// Whether something was put into the channel and not published.
   var isDirty = false
@@ -82,15 +84,7 @@ struct ExportControl: ~Copyable {
   /// No exports yet, of arenas that `arenas` is about.
   init(_ arenas: ArenaBook) { self.arenas = arenas }
 
-  /// The names of all exports that go on.
-  var names: [FlowExport] {
-    var names: [FlowExport] = []
-    for index in states.indices {
-      if let name = name(at: index) { names.append(name) }
-    }
-    return names
-  }
-
+  /// The name of the export at a place, if one goes on there.
   func name(at index: Int) -> FlowExport? {
     switch states[index] {
     case .some(let state): state.name

@@ -37,7 +37,8 @@ public struct ExportTerms: Sendable, Hashable {
   ///
   /// Nil is all that there are ports for.
   public var verdicts: Set<FlowVerdict>?
-  /// Most packets that the consumer can have at a time; further ones are dropped and counted.
+  /// Most packets that the consumer can have at a time, 1 or more; further ones are dropped and
+  /// counted.
   ///
   /// Nil is half of what the arena holds, so that the other half can receive.
   public var packetLimit: Int?

@@ -15,6 +15,8 @@ public struct TextChannel: ~Copyable {
   /// More than 4,096 rules take.
   private static let limit = 4 << 20
   private static let part = 16_384
+  /// Messages that are taken at a time: whoever sends without end does not keep the receiver.
+  private static let burst = 64
 
   /// What came.
   public enum Arrival: Sendable, Hashable {
@@ -32,22 +34,25 @@ public struct TextChannel: ~Copyable {
   /// Whether a part of a text waits until the other end has read what was sent before.
   public var isSending: Bool { sent < outbox.count }
 
-  /// Takes what has come.
+  /// Takes what has come, or some of it: the socket is readable while there is more.
   public mutating func receive() -> Arrival {
     var message = [UInt8](repeating: 0, count: Self.part + 1)
-    while true {
+    for _ in 0..<Self.burst {
       // The kernel writes at most as much as the array holds, and drops descriptors.
       let length = unsafe recv(socket.fileDescriptor, &message, message.count, Int32(MSG_DONTWAIT))
       // Who hangs up on a text that was not read says so once, before what was sent until then.
       if length < 0, errno == EINTR || errno == ECONNRESET { continue }
       if length < 0, errno == EAGAIN { return .nothing }
-      guard length > 0, inbox.count + length <= Self.limit else { return .end }
+      // Parts with nothing in them would never come to the limit.
+      guard length > 1 || length == 1 && message[0] == 0, inbox.count + length <= Self.limit
+      else { return .end }
       inbox += message[1..<length]
       guard message[0] == 0 else { continue }
       let text = String(validating: inbox, as: UTF8.self)
       inbox = []
       return text.map { .text($0) } ?? .end
     }
+    return .nothing
   }
 
   /// Sends a text, or as much of it as there is room for; `flush` sends the rest.
