@@ -21,6 +21,8 @@ public struct Crew: ~Copyable {
   let mates: [Mate]
   /// The mates' threads, while they run.
   private var threads: RigidArray<WorkerThread>
+  /// What ended the first worker that threw.
+  private let trouble: Trouble
   /// Every port, in the order of the interfaces and of their queues.
   let ports: [Port]
   private let processors: [Processor]
@@ -58,16 +60,18 @@ public struct Crew: ~Copyable {
     }
     let bound = try duty.bind(&engines, mode: mode)
     let restRule = try engines[0].takeRest(leavingToKernel: leavingToKernel, rules: rules)
+    let trouble = Trouble()
     var mates: [Mate] = []
     while engines.count > 1 {
       let number = engines.count - 1
       let (left, right) = bound[number]
       let forwarder = Forwarder(engines.removeLast(), from: left, to: right, restRule: restRule)
-      mates.insert(Mate(forwarder, number: number), at: 0)
+      mates.insert(Mate(forwarder, number: number, trouble: trouble), at: 0)
     }
     first = Forwarder(
       engines.removeLast(), from: bound[0].left, to: bound[0].right, restRule: restRule)
     self.mates = mates
+    self.trouble = trouble
     threads = RigidArray(capacity: mates.count)
     ports = duty.inOrder(bound)
     self.processors = processors
@@ -88,16 +92,14 @@ public struct Crew: ~Copyable {
     // Before the threads start, so that a signal goes to none of them.
     try first.engine.stopOnSignals()
     try start(work)
-    var failure: XDPError?
     do throws(XDPError) {
       try work(&first)
     } catch {
-      failure = error
+      trouble.note(error)
     }
     stop()
     first.engine.drain(timeout: Mate.drainTime)
     try join()
-    if let failure { throw failure }
   }
 
   /// Starts the threads of all workers but the first, which is the caller's to run.
@@ -134,13 +136,11 @@ public struct Crew: ~Copyable {
 
   /// Stops the threads and waits for them, and for what they sent to be on its way.
   ///
-  /// Throws what the first that threw did.
+  /// Throws what the first of them that threw did.
   public mutating func join() throws(XDPError) {
     for mate in mates { mate.stop.request() }
     // Letting go of a thread waits for it.
     threads.removeAll()
-    for mate in mates {
-      if let failure = mate.failure { throw failure }
-    }
+    if let failure = trouble.first { throw failure }
   }
 }

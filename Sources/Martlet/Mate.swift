@@ -1,4 +1,3 @@
-internal import Synchronization
 internal import XSK
 
 /// A worker of a crew with a thread of its own.
@@ -8,19 +7,17 @@ final class Mate: Sendable {
   /// Ends its loop.
   let stop: StopSignal
   private let forwarder: Berth<Forwarder>
-  private let trouble = Mutex<XDPError?>(nil)
+  private let trouble: Trouble
 
   /// How long what was sent may take to come home at the end.
   static let drainTime = Duration.milliseconds(20)
 
-  init(_ forwarder: consuming Forwarder, number: Int) {
+  init(_ forwarder: consuming Forwarder, number: Int, trouble: Trouble) {
     self.number = number
+    self.trouble = trouble
     stop = forwarder.engine.stopSignal
     self.forwarder = Berth(forwarder)
   }
-
-  /// What ended it, if it was that.
-  var failure: XDPError? { trouble.withLock { $0 } }
 
   /// Works on the calling thread; nobody has the forwarder meanwhile.
   func run(
@@ -30,7 +27,7 @@ final class Mate: Sendable {
       try processor?.pinThread()
       try forwarder.with { forwarder throws(XDPError) in try work(&forwarder) }
     } catch {
-      trouble.withLock { $0 = error }
+      trouble.note(error)
     }
     forwarder.with { forwarder in
       forwarder.engine.drain(timeout: Self.drainTime)

@@ -130,6 +130,25 @@ struct CrewTests {
     }
   }
 
+  @Test("What the first that threw did is thrown, whichever of them it was", arguments: 0..<3)
+  func firstFailure(_ first: Int) async throws {
+    try await withNetworkNamespace {
+      _ = try VethPair("near", "far") { $0.queueCount = 3 }
+      var crew = try Crew("near", workers: 3, configuration: Self.little)
+      do throws(XDPError) {
+        try crew.run { forwarder throws(XDPError) in
+          let worker = forwarder.engine.allPorts[0].index / (Engine.portLimit / 3)
+          if worker != first { while try forwarder.engine.wait() {} }
+          throw XDPError(
+            .system, operation: "work", reason: "worker \(worker) had enough", remedy: "rest")
+        }
+        Issue.record("nothing was thrown")
+      } catch {
+        #expect(error.reason == "worker \(first) had enough")
+      }
+    }
+  }
+
   @Test("Workers run on the processors that were named, in turn")
   func processors() async throws {
     try await withNetworkNamespace {
