@@ -54,19 +54,20 @@ public final class SharedMemory: Sendable {
     umem = nil
   }
 
-  /// The number of the next engine.
-  func claim() throws(XDPError) -> Int {
-    let number = made.withLock { made in
+  /// The next engine's control, which knows its number; one that cannot be made uses none up.
+  func makeControl() throws(XDPError) -> EngineControl {
+    try made.withLock { made throws(XDPError) in
+      guard made < workers else {
+        throw XDPError(
+          .configuration, operation: "make an engine",
+          reason: "the memory was made for \(workers) engines, and that many there are",
+          remedy: "make the memory for more")
+      }
+      let control = try EngineControl(
+        umem: umem, configuration: configuration, steering: steering, worker: made)
       made += 1
-      return made - 1
+      return control
     }
-    guard number < workers else {
-      throw XDPError(
-        .configuration, operation: "make an engine",
-        reason: "the memory was made for \(workers) engines, and that many there are",
-        remedy: "make the memory for more")
-    }
-    return number
   }
 
   /// Ports that each engine may have.
@@ -84,9 +85,8 @@ extension Engine {
         reason: "the shared memory is not known to the kernel",
         remedy: "make the engine with a view of that memory")
     }
-    let worker = try shared.claim()
-    let control = try EngineControl(
-      umem: umem, configuration: shared.configuration, steering: shared.steering, worker: worker)
+    let control = try shared.makeControl()
+    let worker = control.steering.worker
     self.init(
       shared.configuration, memory: umem.memory(), control: control,
       allocator: shared.pool.makeAllocator(worker: worker), shared: shared, worker: worker)
@@ -96,9 +96,8 @@ extension Engine {
   public init(
     sharing shared: SharedMemory, memory: consuming PacketMemory
   ) throws(XDPError) {
-    let worker = try shared.claim()
-    let control = try EngineControl(
-      umem: nil, configuration: shared.configuration, steering: shared.steering, worker: worker)
+    let control = try shared.makeControl()
+    let worker = control.steering.worker
     self.init(
       shared.configuration, memory: memory, control: control,
       allocator: shared.pool.makeAllocator(worker: worker), shared: shared, worker: worker)

@@ -1,4 +1,5 @@
 import Expectations
+import Glibc
 import MartletTestKit
 import Synchronization
 import Testing
@@ -85,6 +86,33 @@ private struct Pair: ~Copyable {
     let ledger = pair.left.ledger()
     expectEqual([ledger.received, ledger.held, ledger.transmit], [0, 0, 0])
     expectEqual(ledger.fill, 16 * 32)
+  }
+
+  @Test("An engine that could not be made leaves its place to the next")
+  func noDescriptors() async {
+    await #expect(processExitsWith: .success) {
+      var configuration = Engine.Configuration()
+      configuration.memory = 64 * 2048
+      let memory = SimulatedMemory(byteCount: configuration.memory)
+      let shared = try SharedMemory(inMemory: configuration, workers: 2)
+      var limit = rlimit()
+      // The structure outlives the calls.
+      precondition(unsafe getrlimit(Int32(RLIMIT_NOFILE.rawValue), &limit) == 0)
+      var none = rlimit(rlim_cur: 0, rlim_max: limit.rlim_max)
+      precondition(unsafe setrlimit(Int32(RLIMIT_NOFILE.rawValue), &none) == 0)
+      for _ in 0..<3 {
+        do throws(XDPError) {
+          _ = try Engine(sharing: shared, memory: memory.packetMemory())
+          preconditionFailure("an engine without descriptors was made")
+        } catch {
+          precondition(!error.reason.contains("that many there are"), "\(error)")
+        }
+      }
+      precondition(unsafe setrlimit(Int32(RLIMIT_NOFILE.rawValue), &limit) == 0)
+      let first = try Engine(sharing: shared, memory: memory.packetMemory())
+      let second = try Engine(sharing: shared, memory: memory.packetMemory())
+      precondition(first.ports.first == 0 && second.ports.first == 60)
+    }
   }
 
   @Test(
