@@ -95,7 +95,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "KernelTests",
-      dependencies: ["Consumer", "Expectations", "Martlet", "MartletTestKit", "CXDP", system],
+      dependencies: [
+        "Consumer", "Expectations", "Martlet", "MartletTestKit", "Steering", "CXDP", system,
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "MartletTestKitTests", dependencies: ["MartletTestKit", "XSK"], swiftSettings: strict),

@@ -274,12 +274,15 @@ extension Engine {
     }
     let configuration = control.configuration
     let worker = control.steering.worker
-    let attachments = try control.steering.shared.with { state throws(XDPError) in
+    let adoption = try control.steering.shared.with { state throws(XDPError) in
       try state.adopt(places, of: worker, on: rung, because: reason, configuration)
     }
-    try control.renewHeart()
-    if readsFacts { factsSeal = try control.takeWitness() }
     // Nothing fails from here on.
+    control.takeHeart(adoption.heart)
+    if let witness = adoption.witness {
+      control.witness = witness
+      factsSeal = witness.seal
+    }
     share(among: ports.count + wanted.count)
     let depths = wanted.map { wish in
       share(of: wish.group, with: wanted.count { $0.group == wish.group })
@@ -288,7 +291,7 @@ extension Engine {
     for ((interface, queue, group), depth) in zip(wanted, depths) {
       let binding = PortBinding(
         interface: interface, queue: queue, mode: rung, reason: reason,
-        attachment: attachments[interface], capabilities: try? interface.capabilities(),
+        attachment: adoption.attachments[interface], capabilities: try? interface.capabilities(),
         polling: isBusyPolling ? .unnamed : .off)
       let isEmpty = doors[ports.nextIndex]?.isOpen == false
       added.append(add(sockets.remove(at: 0), binding, group, depth, isEmpty: isEmpty))

@@ -31,20 +31,14 @@ extension EngineControl {
   /// Takes up the heartbeat as it is now, and beats.
   mutating func renewHeart() throws(XDPError) {
     let worker = steering.worker
-    let found = try steering.shared.with { state throws(XDPError) in
-      try state.heart(of: worker)
-    }
+    takeHeart(
+      try steering.shared.with { state throws(XDPError) in try state.heart(of: worker) })
+  }
+
+  /// Lets a heart beat from here on, and begins.
+  mutating func takeHeart(_ found: (heart: Heart, limit: Duration)?) {
     heart = found?.heart
     longestSleep = found.map { $0.limit / 2 }
     heart?.beat()
-  }
-
-  /// Takes up the witness of facts as it is now, and returns what facts begin with.
-  mutating func takeWitness() throws(XDPError) -> UInt64 {
-    let found = try steering.shared.with { state throws(XDPError) in
-      try state.withProgram("read facts") { program throws(XDPError) in try program.makeWitness() }
-    }
-    witness = found
-    return found.seal
   }
 }

@@ -163,14 +163,22 @@ extension SteeringState {
         : "hand that engine what is to be sent there, or bind another queue")
   }
 
+  /// What an engine needs for ports that are steered to.
+  struct Adoption: Sendable {
+    let attachments: [Interface: Attachment]
+    let heart: (heart: Heart, limit: Duration)?
+    /// Nil unless the engine reads facts.
+    let witness: FactsWitness?
+  }
+
   /// Makes the interfaces transparent if asked, attaches the steering program where it is not yet,
-  /// and lets it steer to the sockets.
+  /// lets it steer to the sockets, and gets what the engine needs for that.
   ///
   /// All or nothing: where something fails, what this call did is undone.
   mutating func adopt(
     _ places: [SocketPlace], of worker: Int, on rung: BindMode, because reason: String,
     _ configuration: Engine.Configuration
-  ) throws(XDPError) -> [Interface: Attachment] {
+  ) throws(XDPError) -> Adoption {
     var fresh: [Interface] = []
     var transparent: [Interface] = []
     do throws(XDPError) {
@@ -190,7 +198,9 @@ extension SteeringState {
           worker: worker, interface: place.interface, queue: place.queue, group: place.group,
           mode: rung, reason: reason)
       }
-      return attachments
+      return Adoption(
+        attachments: attachments, heart: try heart(of: worker),
+        witness: configuration.readsFacts ? try program?.makeWitness() : nil)
     } catch {
       for place in places {
         seats[place.port] = nil

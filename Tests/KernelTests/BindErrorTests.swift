@@ -1,9 +1,11 @@
 import CXDP
 import Expectations
 import Glibc
-import Martlet
 import MartletTestKit
 import Testing
+
+@testable import Martlet
+@testable import Steering
 
 private let sockets = KernelFeature.sockets
 
@@ -148,6 +150,33 @@ struct BindErrorTests {
       #expect(error?.description.contains(name) == true, "\(error as Any)")
       try expectNothingAttached(to: "near")
       _ = try whileBusy { () throws(XDPError) in try engine.bind("near", queue: 0) }
+    }
+  }
+
+  @Test(
+    "What an engine needs for a port cannot be had after all else: nothing is left behind",
+    arguments: [false, true])
+  func unmapped(readsFacts: Bool) async throws {
+    try await withNetworkNamespace {
+      _ = try VethPair("near", "far") { $0.queueCount = 2 }
+      var configuration = Engine.Configuration()
+      configuration.readsFacts = readsFacts
+      var engine = try Engine(configuration)
+      _ = try whileBusy { () throws(XDPError) in try engine.bind("near", queue: 0) }
+      if !readsFacts { try engine.setHeartbeat(.seconds(60)) }
+      let settings = try engine.steering("look") { $0.object.settingsMap }
+      // For as long as they cannot be mapped.
+      let kept = dup(settings)
+      // A C string.
+      let null = unsafe open("/dev/null", O_RDWR)
+      #expect(dup2(null, settings) == settings)
+      let error = refusal(&engine, "near", queue: 1)
+      #expect(dup2(kept, settings) == settings)
+      close(kept)
+      close(null)
+      #expect(error?.kind != .queueBusy, "\(error as Any)")
+      _ = try whileBusy { () throws(XDPError) in try engine.bind("near", queue: 1) }
+      expectEqual(engine.allPorts.count, 2)
     }
   }
 
