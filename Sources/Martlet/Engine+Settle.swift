@@ -50,8 +50,9 @@ extension Engine {
   /// Keeps a received packet in pages of `group`: copies it there and releases its frame.
   ///
   /// Nil if the group may have no more (its quota) or memory is short: the packet is dropped and
-  /// counted (`quota`) at the port it came from. A consumer that is stuck thus starves its own
-  /// group only. A jumbo packet of several fragments is dropped too: the kernel sends no frame that
+  /// counted, at the port it came from (`PortReport.Drops.quota`), or if it comes from none of this
+  /// engine's, in `portlessDrops`. A consumer that is stuck thus starves its own group only. A
+  /// jumbo packet of several fragments is dropped and counted too: the kernel sends no frame that
   /// is longer than a chunk. A packet that was settled there before stays as it is.
   public mutating func settle(_ frame: consuming Frame, in group: FlowGroup) -> Frame? {
     let facts = frame.lifted
@@ -63,6 +64,8 @@ extension Engine {
     guard fits, let packed = pack(remains, in: group) else {
       if ports.indices.contains(remains.origin) {
         ports[remains.origin].counters.dropQuota &+= 1
+      } else {
+        portlessDrops &+= 1
       }
       releaseUnusual(remains)
       return nil

@@ -69,6 +69,9 @@ public struct Engine: ~Copyable {
   var exports: ExportControl
   let isSpinning: Bool
   let isBusyPolling: Bool
+  /// Packets that `settle(_:in:)` dropped, and that no port of this engine can be asked for: those
+  /// that were settled before, the application's own, and what another engine received.
+  public internal(set) var portlessDrops: UInt64 = 0
   /// Keeps the engine where it is.
   ///
   /// A type with an atomic in it is passed by its address always. Without, a method that borrows

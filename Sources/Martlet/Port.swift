@@ -188,7 +188,7 @@ extension PortState {
   @usableFromInline var dropTransmitFull: UInt64 = 0
   /// Packets of several fragments that were incomplete, or that nobody asked for.
   @usableFromInline var dropBroken: UInt64 = 0
-  /// Packets that a flow group had no room to keep.
+  /// Packets that a flow group had no frame to keep in.
   @usableFromInline var dropQuota: UInt64 = 0
   /// Descriptors and completions that named no frame of this port.
   @usableFromInline var untrusted: UInt64 = 0

@@ -25,7 +25,8 @@ public struct PortReport: Sendable, Hashable {
     public var tooLong: UInt64 = 0
     /// A forwarder's closure said so.
     public var verdict: UInt64 = 0
-    /// The flow group that was to keep the packet had no room for it.
+    /// The flow group that was to keep the packet had no frame for it: by its quota, for want of
+    /// memory, or because the packet has several fragments.
     public var quota: UInt64 = 0
     /// A packet of several fragments was incomplete, or nobody asked for such packets.
     public var broken: UInt64 = 0

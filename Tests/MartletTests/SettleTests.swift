@@ -193,6 +193,23 @@ import Testing
     }
   }
 
+  @Test("A packet that comes from no port of the engine is counted when a group has no room for it")
+  func portless() throws {
+    var bench = try makeBench(isUnaligned: true, groups: [.init(), .init(quota: 0)])
+    let group = FlowGroup(index: 1)
+    expect(bench.kernels[0].deliver(packet(1, byteCount: 640)))
+    guard let received = receive(&bench), let made = bench.engine.allocate(byteCount: 100)
+    else { return expect(false) }
+    let settled = bench.engine.settle(received)
+    let kept = [
+      bench.engine.settle(settled, in: group) != nil, bench.engine.settle(made, in: group) != nil,
+    ]
+    expectEqual(kept, [false, false])
+    expectEqual(bench.engine.portlessDrops, 2)
+    expectEqual(bench.report().dropped.quota, 0)
+    bench.check()
+  }
+
   @Test("Compacting moves a packet into a fuller page, bytes and all")
   func compact() throws {
     var bench = try makeBench(isUnaligned: true, chunks: 16)
