@@ -22,8 +22,10 @@ extension Engine {
   }
 
   /// Undoes the change that waits to be confirmed; nothing happens if none does.
-  public mutating func rollBackRules() {
-    try? steering("roll the rules back") { $0.rollBack() }
+  ///
+  /// Throws if nothing is bound yet.
+  public mutating func rollBackRules() throws(XDPError) {
+    try steering("roll the rules back") { $0.rollBack() }
   }
 
   /// The rules in force, in the order in which they were added.

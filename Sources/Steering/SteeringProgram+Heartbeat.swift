@@ -9,14 +9,17 @@ extension SteeringProgram {
   /// kernel with it. The program compares ticks of the kernel (1 to 10 ms), so that a limit below
   /// some ticks is not to be had: it is rounded up.
   public mutating func setHeartbeat(_ limit: Duration?) throws(XDPError) {
-    heartbeat = limit
-    guard let limit else { return object.settings.setBeatLimit(0) }
+    guard let limit else {
+      heartbeat = nil
+      return object.settings.setBeatLimit(0)
+    }
     try startClock()
     let now = clock?.ticks ?? 0
     // Who did not know of it has as long as the others to begin.
     for worker in 0..<SettingsPage.workerCount { object.settings.beat(now, worker: worker) }
     let ticks = clock?.ticks(in: limit) ?? 0
     object.settings.setBeatLimit(UInt32(clamping: max(2, ticks)))
+    heartbeat = limit
   }
 
   /// The longest that the application may sleep without a beat: half of the heartbeat's limit.

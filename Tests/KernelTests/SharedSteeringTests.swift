@@ -124,7 +124,7 @@ struct SharedSteeringTests {
       expectEqual(pair.right.rules.map(\.id), ids)
       try pair.right.apply(RuleChange([.remove(ids[0])], confirmWithin: .seconds(60)))
       expectEqual(pair.left.rules.map(\.id), [ids[1]])
-      pair.left.rollBackRules()
+      try pair.left.rollBackRules()
       expectEqual(pair.right.rules.map(\.id), ids)
       let confirmed = try pair.left.apply(
         RuleChange([.add(Rule(.arp, .drop))], confirmWithin: .seconds(60)))
@@ -142,6 +142,19 @@ struct SharedSteeringTests {
       try pair.left.apply(try RuleText.parseChange("priority 9 udp -> group all"))
       try pair.tap.send(Pair.packets)
       #expect(try pair.collect(64).joined().count == 64)
+    }
+  }
+
+  @Test("Rules are confirmed and rolled back where something is bound")
+  func nothingBound() throws {
+    var engine = try Engine()
+    for confirms in [true, false] {
+      do throws(XDPError) {
+        if confirms { try engine.confirmRules() } else { try engine.rollBackRules() }
+        Issue.record("there are rules without a port")
+      } catch {
+        #expect(error.kind == .configuration && error.remedy == "bind a port first")
+      }
     }
   }
 

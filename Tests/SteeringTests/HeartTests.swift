@@ -1,3 +1,4 @@
+import Glibc
 import MartletTestKit
 import Testing
 import XSK
@@ -19,6 +20,27 @@ struct HeartTests {
       try bench.program.setRules([Rule(.everything, .socket)])
       try bench.program.setHeartbeat(.seconds(60))
       #expect(try bench.trial(Self.arp) == .socket)
+    }
+  }
+
+  /// The clock is asked by a program, for which there is no descriptor.
+  @Test func noHeartbeatIsLeftWithoutAClock() async throws {
+    let namespace = try NetworkNamespace()
+    await #expect(processExitsWith: .success) { [path = namespace.path as String] in
+      try NetworkNamespace.join(path)
+      var bench = try Bench()
+      var limit = rlimit()
+      // The structure outlives the calls.
+      precondition(unsafe getrlimit(Int32(RLIMIT_NOFILE.rawValue), &limit) == 0)
+      var none = rlimit(rlim_cur: 0, rlim_max: limit.rlim_max)
+      precondition(unsafe setrlimit(Int32(RLIMIT_NOFILE.rawValue), &none) == 0)
+      let error = refusal { () throws(XDPError) in
+        try bench.program.setHeartbeat(.seconds(60))
+      }
+      precondition(unsafe setrlimit(Int32(RLIMIT_NOFILE.rawValue), &limit) == 0)
+      precondition(error != nil && bench.program.longestSleep == nil, "\(error as Any)")
+      try bench.program.setHeartbeat(.seconds(60))
+      precondition(bench.program.longestSleep == .seconds(30))
     }
   }
 

@@ -38,7 +38,7 @@ struct RuleDesk {
       try engine.confirmRules()
       return ""
     case .rollBack:
-      engine.rollBackRules()
+      try engine.rollBackRules()
       return ""
     case .explain(let packet, let queue):
       return try explain(packet, queue, at: ports, of: engine)
