@@ -38,9 +38,9 @@ extension FrameAllocator {
       return
     }
     var larger = Flights(capacity: capacity, memory: memory)
-    for place in 0...flights.mask where flights.places[place] != 0 {
-      let found = flights.places[place]
-      _ = larger.insert(Int(found >> 8) - 1, holder: Int(found & 0x7F))
+    for granule in flights.granules() {
+      guard let holder = flights.holder(of: granule) else { continue }
+      _ = larger.insert(granule, holder: holder)
     }
     flights = larger
   }

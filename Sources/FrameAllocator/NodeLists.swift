@@ -5,7 +5,7 @@
 /// are in no list.
 @usableFromInline struct NodeLists {
   private let pages: PageMap
-  /// First node of each list; `NodeLink.none` plus nothing is stored as 0, node n as n + 1.
+  /// First node of each list: node n as n + 1, none as 0, which fresh tables are.
   private let heads: Table<UInt32>
   /// A bit per list that is not empty, and a bit per such word that is not 0, where there are more
   /// than two.

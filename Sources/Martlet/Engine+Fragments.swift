@@ -198,7 +198,8 @@ extension Engine {
     balance &-= 1
   }
 
-  /// Frees every fragment of a frame that cannot be sent.
+  /// Gives up a frame that cannot be sent: of several fragments each goes back to its port's fill
+  /// ring if that wants it, all else to the allocator.
   private mutating func discard(_ frame: Frame.Remains) {
     forEachFragment(of: frame) { engine, fragment, _ in
       if frame.layout.furtherFragments > 0 {

@@ -34,11 +34,11 @@ public struct Match: Sendable, Hashable {
   public var destination: Condition<AddressPrefix>?
   /// The protocol above IP.
   ///
-  /// Of IPv6 the one behind the extension headers, at most six of which are followed.
+  /// Of IPv6 the one behind the extension headers, at most eight of which are followed.
   public var upperProtocol: Condition<IPProtocol>?
-  /// The sender's port: UDP, TCP or SCTP.
+  /// The sender's port: TCP, UDP, SCTP, DCCP or UDP-Lite.
   public var sourcePorts: Condition<ClosedRange<UInt16>>?
-  /// The receiver's port: UDP, TCP or SCTP.
+  /// The receiver's port: TCP, UDP, SCTP, DCCP or UDP-Lite.
   public var destinationPorts: Condition<ClosedRange<UInt16>>?
   /// The flags of a TCP header.
   public var tcpFlags: Condition<TCPFlagMatch>?
