@@ -29,7 +29,11 @@ extension FlowGroup {
     public var guarantee: Int
     /// Whether each of its frames has pages of its own, which change hands whole.
     public var isIsolated: Bool
-    /// Whether its memory can be mapped by another process: it then has arenas of its own.
+    /// Whether its memory can be mapped by another process, which is given whole arenas: the one
+    /// of its own (`arena`), or of those that such groups take whole from what all share
+    /// (`FrameAllocator.Configuration.arenaSize`).
+    ///
+    /// An engine has none to take: there a group is exportable that has an `arena`.
     public var isExportable: Bool
     /// Bytes of an arena at the end of the memory that is the group's for good: it has its frames
     /// there and nowhere else, and nobody else has any there.

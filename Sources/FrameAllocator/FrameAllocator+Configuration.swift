@@ -25,9 +25,14 @@ extension FrameAllocator {
     public var groups: [FlowGroup.Configuration]
     /// How many allocators, one per thread, share the memory.
     public var workers = 1
-    /// Bytes of an arena, the unit that can be mapped by another process; nil where none maps any.
+    /// Bytes of the arenas that exportable groups without one of their own take whole from what all
+    /// share; nil where there is no such group.
+    ///
+    /// What was exported stays with its group, and is zeroed before it serves another.
     public var arenaSize: Int?
     /// Frames of each length that are kept ready, 0 to 128; 0 keeps none.
+    ///
+    /// Of aligned slots four times as many are.
     public var magazineDepth = Magazines.capacity
     /// Whether a release of what the caller does not have traps in debug builds.
     ///
@@ -81,11 +86,10 @@ extension FrameAllocator.Configuration {
 
   /// Nodes of an arena, where groups share `count` of them.
   ///
-  /// Where no other process maps any, each worker has one to begin in: of whole cache lines of
+  /// Where no group takes whole ones, each worker has one to begin in: of whole cache lines of
   /// every table, two by two as processors fetch them, the smallest of which has a byte per page.
   func arenaNodes(of count: Int) -> Int {
     if let arenaSize { return arenaSize / nodeSize }
-    guard !groups.contains(where: { $0.isExportable && $0.arena == nil }) else { return count }
     let unit = max(1, 128 * 4096 / nodeSize)
     return min(count, (count + workers * unit - 1) / (workers * unit) * unit)
   }
@@ -127,12 +131,15 @@ extension FrameAllocator.Configuration {
       throw .magazineDepth(magazineDepth, limit: Magazines.capacity)
     }
     if let arenaSize {
-      guard arenaSize > 0, arenaSize % nodeSize == 0 else {
+      guard arenaSize > 0, arenaSize % nodeSize == 0, arenaSize <= byteCount else {
         throw .arenaSize(arenaSize, nodeSize: nodeSize)
       }
     }
-    for group in groups {
-      guard let arena = group.arena else { continue }
+    for (index, group) in groups.enumerated() {
+      guard let arena = group.arena else {
+        guard !group.isExportable || arenaSize != nil else { throw .noArena(group: index) }
+        continue
+      }
       guard arena > 0, arena % nodeSize == 0, arena <= byteCount else {
         throw .arenaSize(arena, nodeSize: nodeSize)
       }

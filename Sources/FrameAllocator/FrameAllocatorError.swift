@@ -19,8 +19,10 @@ public enum FrameAllocatorError: Error, Sendable, Hashable {
   case groups(count: Int, limit: Int)
   /// More workers than can be told apart, or none.
   case workers(count: Int, limit: Int)
-  /// An arena is not a number of nodes.
+  /// An arena is not a number of nodes, or larger than the memory.
   case arenaSize(Int, nodeSize: Int)
+  /// A group can be exported, and there are no arenas that it could have.
+  case noArena(group: Int)
   /// Magazines deeper than they can be.
   case magazineDepth(Int, limit: Int)
 }
@@ -50,7 +52,10 @@ extension FrameAllocatorError: CustomStringConvertible {
     case .workers(let count, let limit):
       "\(count) workers: there must be 1 to \(limit)"
     case .arenaSize(let size, let nodeSize):
-      "arenas of \(size) bytes: they must be a multiple of the node size, \(nodeSize)"
+      "arenas of \(size) bytes: they must be a multiple of the node size, \(nodeSize), and fit "
+        + "into the memory"
+    case .noArena(let group):
+      "group \(group) is exportable and there is no arena for it: give it one of its own"
     case .magazineDepth(let depth, let limit):
       "magazines of \(depth) frames: there must be 0 to \(limit)"
     }

@@ -27,7 +27,7 @@ extension FramePool {
 
   /// Notes that the last process that had the group's arenas mapped is gone.
   ///
-  /// They serve others once they are empty and were zeroed.
+  /// They serve others once they are empty and were zeroed, unless they are the group's for good.
   public func withdraw(_ group: FlowGroup) {
     state.withLock { state in
       for index in state.arenas.indices
@@ -38,7 +38,8 @@ extension FramePool {
     }
   }
 
-  /// An arena that was exported, is not any more, is empty, and must be zeroed; nil if none is.
+  /// An arena that was exported, is not any more, is empty, and must be zeroed before it serves
+  /// another group; nil if none is.
   ///
   /// Zero its bytes, then call `returnZeroed`. Nobody gets a frame of it meanwhile.
   public func nextArenaToZero() -> Arena? {

@@ -17,7 +17,8 @@ extension FramePool {
     var head = NodeLink.none
     var freeCount = 0
     var nodes: Range<Int>
-    /// The exportable group whose arena this is; nil if it is open to the others.
+    /// The exportable group whose arena this is, for good or until it is empty; nil if it is open
+    /// to the others.
     var group: Int?
     /// Whether another process may have it mapped.
     var isExported = false
@@ -67,8 +68,8 @@ extension FramePool {
       for first in stride(from: 0, to: sharedNodes, by: arenaNodes) {
         arenas.append(ArenaState(nodes: first..<min(first + arenaNodes, sharedNodes)))
       }
-      // Arenas that other processes may map are filled one after the other: some stay empty for the
-      // groups that were promised whole ones.
+      // Arenas that groups take whole are filled one after the other: some stay empty for those
+      // that were promised them.
       let spread = configuration.arenaSize == nil ? arenas.count : 0
       cursors = (0..<configuration.workers).map { $0 * spread / configuration.workers }
       for (group, addresses) in configuration.arenas {
@@ -148,7 +149,8 @@ extension FramePool.State {
     return pop(index)
   }
 
-  /// An exportable group takes nodes of its own arenas, and whole arenas where those are full.
+  /// An exportable group without a home takes nodes of the arenas it has, and where those are full
+  /// an arena that is wholly free.
   private mutating func takeOwn(
     for group: Int, _ permission: Permission, _ worker: Int
   ) -> Int? {

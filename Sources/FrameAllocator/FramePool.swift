@@ -5,9 +5,10 @@ internal import Synchronization
 /// Nodes change hands here, under a lock, each a hundred frames and more at a time. Frames are
 /// given and taken by the allocators, one per thread, which own the nodes they have alone.
 ///
-/// Vocabulary. *Arena*: a stretch of nodes that is mapped by other processes as one, or where none
-/// is, that a worker begins in. *Open*: not an exportable group's. *Owed*: nodes that groups are
-/// guaranteed and have not taken yet.
+/// Vocabulary. *Arena*: a stretch of nodes that other processes map as one. A group has it for good
+/// (*home*), or takes it whole from what all share (`arenaSize`). Where no group does the latter,
+/// what all share is divided into stretches of the same kind all the same, for workers to begin in.
+/// *Open*: no exportable group's. *Owed*: nodes that groups are guaranteed and have not taken yet.
 ///
 /// Invariants, checked by `audit()`:
 /// - every node is in its arena's list of free nodes or belongs to a heap of a worker;

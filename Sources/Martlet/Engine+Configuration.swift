@@ -165,11 +165,7 @@ extension Engine.Configuration {
       throw refusal("chunks of \(chunkSize) bytes are not possible", "choose 2048 or 4096")
     }
     try chunks.validate(byteCount: memory)
-    guard byteCount == memory || memory % (4096 << nodeOrder) == 0 else {
-      throw refusal(
-        "\(memory) bytes of memory do not end where an arena can begin",
-        "choose a multiple of \(4096 << nodeOrder)")
-    }
+    try validateArenas()
     guard pages == .small || !groups.contains(where: \.isWritable) else {
       throw refusal(
         "a tenant could make a hole in a huge page that this process then cannot fill",
@@ -194,6 +190,31 @@ extension Engine.Configuration {
       guard fillDepth > 0, fillDepth <= most else {
         throw refusal("a fill depth of \(fillDepth) is not possible", "choose 1 to \(most)")
       }
+    }
+  }
+
+  /// What follows divides by the size of a node and adds up the memory.
+  private func validateArenas() throws(XDPError) {
+    guard (0...3).contains(nodeOrder) || nodeOrder == 9 else {
+      throw refusal(
+        "nodes of 2^\(nodeOrder) pages are not possible", "choose an order of 0 to 3, or 9")
+    }
+    let nodeSize = 4096 << nodeOrder
+    var sum = memory
+    for group in groups {
+      guard let arena = group.arena else { continue }
+      guard memory % nodeSize == 0 else {
+        throw refusal(
+          "\(memory) bytes of memory do not end where an arena can begin",
+          "choose a multiple of \(nodeSize)")
+      }
+      let (next, overflows) = sum.addingReportingOverflow(arena)
+      guard arena > 0, arena % nodeSize == 0, !overflows else {
+        throw refusal(
+          "an arena of \(arena) bytes beside \(sum) bytes of memory is not possible",
+          "choose a multiple of \(nodeSize) that the machine can have")
+      }
+      sum = next
     }
   }
 

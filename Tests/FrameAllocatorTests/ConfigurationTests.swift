@@ -44,6 +44,8 @@ import Testing
       ("1025 flow groups", { $0.groups = Array(repeating: .init(), count: 1025) }),
       ("0 workers", { $0.workers = 0 }), ("32 workers", { $0.workers = 32 }),
       ("arenas of 5000 bytes", { $0.arenaSize = 5000 }),
+      ("arenas of \(1 << 50) bytes", { $0.arenaSize = 1 << 50 }),
+      ("group 1 is exportable", { $0.groups = [.init(), .init(isExportable: true)] }),
       ("magazines of 129 frames", { $0.magazineDepth = 129 }),
     ]
     for (wanted, change) in cases {

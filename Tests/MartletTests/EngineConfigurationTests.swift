@@ -95,8 +95,34 @@ import Testing
       $0.reserve = 1 << 20 | 1
     }
     expectRefusal(of: "0 flow groups", "change") { $0.groups = [] }
+    expectRefusal(of: "group 1 is exportable and there is no arena for it", "change") {
+      $0.groups = [.init(), .init(isExportable: true)]
+    }
     let error = refusal(memory: 1 << 19) { _ in }
     expectEqual(error?.reason, "the memory has 524288 bytes, not 1048576")
+  }
+
+  @Test("Arenas that no memory can have are refused, whatever the size of a node")
+  func impossibleArenas() {
+    for order in [60, 64, 4, -1, -13] {
+      expectRefusal(of: "nodes of 2^\(order) pages", "0 to 3, or 9") {
+        $0.nodeOrder = order
+        $0.groups = [.init(), .init(arena: 1 << 20)]
+      }
+    }
+    expectRefusal(of: "1048576 bytes of memory do not end where", "multiple of 2097152") {
+      $0.nodeOrder = 9
+      $0.groups = [.init(), .init(arena: 2 << 20)]
+    }
+    for arena in [0, -4096, 5000] {
+      expectRefusal(of: "an arena of \(arena) bytes", "multiple of 4096") {
+        $0.groups = [.init(), .init(arena: arena)]
+      }
+    }
+    let most = Int.max - 4095
+    expectRefusal(of: "an arena of \(most) bytes", "multiple of 4096") {
+      $0.groups = [.init(), .init(arena: most), .init(arena: most)]
+    }
   }
 
   @Test("Three quarters of the memory go to the fill rings of two ports by default")
