@@ -222,7 +222,7 @@ extension Engine {
   /// Calls every frame home from a port whose interface is gone, and takes the port out of service.
   ///
   /// The kernel has unbound its socket.
-  private mutating func bringHome(_ index: Int) {
+  mutating func bringHome(_ index: Int) {
     drainCompletions(index)
     closeReceive(index)
     closeFill(index)

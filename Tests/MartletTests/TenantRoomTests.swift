@@ -63,7 +63,7 @@ import Testing
     var bench = try ExportBench()
     let tenant = try lease(&bench)
     let port = bench.outPort
-    _ = bench.engine.ports[port.index].retire()
+    bench.engine.bringHome(port.index)
     for round in 1...3 {
       for number in 0..<16 { expect(tenant.submit(packet(number))) }
       tenant.writer.flush()
