@@ -127,10 +127,25 @@ extension Engine {
       throw XDPError(
         .configuration, operation: "bind \(queues.count) queues",
         reason: "an engine has 1 to \(portLimit) ports, this one has \(ports.count)",
-        remedy: "use a further engine on a thread of its own")
+        remedy: "bind fewer (ethtool -L), or use a further engine on a thread of its own")
     }
     for name in queues { try admit(name.group) }
+    try checkMemory(for: queues)
     return try resolve(queues)
+  }
+
+  /// Throws unless there are two frames for each port that has none of an arena's: one to receive
+  /// into, and one that is on its way meanwhile.
+  private func checkMemory(for queues: [QueueName]) throws(XDPError) {
+    let configuration = control.configuration
+    let groups = queues.map(\.group) + ports.indices.map { ports[$0].group }
+    let needy = groups.count { configuration.groups[$0.index].arena == nil }
+    let wanted = 2 * needy * (shared?.workers ?? 1) * configuration.chunkSize
+    guard configuration.memory < wanted else { return }
+    throw XDPError(
+      .configuration, operation: "bind \(queues.count) queues",
+      reason: "\(configuration.memory) bytes of memory are too little for so many ports",
+      remedy: "give the engine \(wanted) bytes or more")
   }
 
   private func resolve(_ queues: [QueueName]) throws(XDPError) -> [Wanted] {

@@ -166,6 +166,10 @@ extension Engine.Configuration {
     }
     try chunks.validate(byteCount: memory)
     try validateArenas()
+    guard memory >= 4096 << nodeOrder else {
+      throw refusal(
+        "\(memory) bytes of memory are less than a node", "give it \(4096 << nodeOrder) or more")
+    }
     guard pages == .small || !groups.contains(where: \.isWritable) else {
       throw refusal(
         "a tenant could make a hole in a huge page that this process then cannot fill",

@@ -214,7 +214,7 @@ extension Engine {
     }
     guard let lost, control.configuration.endsWhenInterfaceGoes else { return }
     throw XDPError(
-      .interfaceGone, operation: "forward on \(lost.name)",
+      .interfaceGone, operation: "use \(lost.name)",
       reason: "the interface vanished; its frames came home",
       remedy: "start again when it is back")
   }

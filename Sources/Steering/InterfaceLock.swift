@@ -93,7 +93,7 @@ struct InterfaceLock: ~Copyable {
   private static func isOutOfReach(_ error: XDPError) -> Bool {
     switch error.errno {
     case nil, .permissionDenied, .notPermitted, .readOnlyFileSystem, .noSuchFileOrDirectory,
-      .notDirectory, .tooManySymbolicLinkLevels:
+      .notDirectory, .tooManySymbolicLinkLevels, .noSpace:
       true
     default: false
     }

@@ -102,6 +102,10 @@ extension SteeringProgram {
   }
 
   /// Whether what the kernel forwards to an interface will arrive.
+  ///
+  /// A driver that takes no frames of other interfaces' programs loses them without a count. Since
+  /// Linux 6.3 the kernel says which takes them, of a veth also where its peer cannot be seen. In
+  /// generic mode the stack sends, as it sends everything.
   private func checkForwarding(to name: InterfaceName) throws(XDPError) {
     let operation = "forward to \(name.name)"
     let interface = try Interface(named: name.name)
@@ -110,14 +114,28 @@ extension SteeringProgram {
         .interfaceDown, operation: operation, reason: "the interface is down",
         remedy: "ip link set \(name.name) up")
     }
-    // A veth hands frames over only to a peer that polls, and drops them without a count otherwise.
-    guard interface.driver() == "veth", let peer = interface.peer else { return }
-    if peer.hasGRO { return }
-    if let present = try PresentProgram(on: peer), present.mode == .native { return }
+    guard ports.isEmpty || ports.contains(where: { $0.mode == .native }) else { return }
+    let features = (try? interface.capabilities())?.features
+    if features?.contains(.redirectTarget) == true { return }
+    guard interface.driver() == "veth" else {
+      guard features != nil else { return }
+      throw XDPError(
+        .configuration, operation: operation,
+        reason: "its driver takes no frames of other interfaces' XDP programs, and would lose all",
+        remedy: "attach an XDP program to it, which some drivers want, or use generic mode")
+    }
+    let peer = interface.peer
+    // One whose peer has more queues says nothing of itself, nor do older kernels.
+    if features?.contains(.basic) != true {
+      guard let peer, !peer.hasGRO else { return }
+      if let present = try PresentProgram(on: peer), present.mode == .native { return }
+    }
+    // It hands frames over only to a peer that polls.
+    let name = peer.map { "its peer \($0.name)" } ?? "its peer in another network namespace"
     throw XDPError(
       .configuration, operation: operation,
-      reason: "its peer \(peer.name) has neither a native XDP program nor GRO, and would lose all",
-      remedy: "ethtool -K \(peer.name) gro on")
+      reason: "\(name) has neither a native XDP program nor GRO, and would lose all",
+      remedy: peer.map { "ethtool -K \($0.name) gro on" } ?? "turn GRO on there (ethtool -K)")
   }
 
   /// Whether what rules send back from an interface will arrive.

@@ -144,7 +144,8 @@ extension BindRequest {
     case .notPermitted, .permissionDenied:
       error(
         .notPermitted, "an AF_XDP socket takes the capability CAP_NET_RAW",
-        "run as root or grant it, e.g. setcap cap_net_raw,cap_net_admin,cap_bpf+ep PROGRAM", errno)
+        "run as root or grant all it takes: "
+          + "setcap cap_net_raw,cap_net_admin,cap_bpf,cap_perfmon+ep PROGRAM", errno)
     case .addressFamilyNotSupported, .protocolNotSupported:
       error(
         .unsupported, "this kernel has no AF_XDP sockets", "use one with CONFIG_XDP_SOCKETS=y",

@@ -176,7 +176,8 @@ extension Registration {
       preconditionFailure("socket \(descriptor) is closed twice")
     }
     let member = members.remove(at: index)
-    if anchored == descriptor, let heir = members.first { anchor(heir) }
+    // If it cannot be, the old anchor's file stays open until the memory goes, and its queue busy.
+    if anchored == descriptor, let heir = members.first { try? anchor(heir) }
     // The rings' owner is at its end; libxdp unmaps all four, and closes what is not the anchor.
     unsafe xsk_socket__delete(member.socket)
     if member.isDuplicate { _ = Glibc.close(descriptor) }
@@ -189,13 +190,14 @@ extension Registration {
     guard let heir = members.first(where: { Registration.isBound($0.descriptor) }) else {
       throw .noSuchAddressOrDevice
     }
-    anchor(heir)
+    try anchor(heir)
   }
 
-  private mutating func anchor(_ heir: Member) {
+  /// Throws EBADF if the process may have fewer descriptors now than it has.
+  private mutating func anchor(_ heir: Member) throws(Errno) {
     // Both descriptors are this registration's own; dup3 puts one file in the place of another.
     let result = unsafe cxdp_dup3(heir.descriptor, xsk_umem__fd(umem), O_CLOEXEC)
-    precondition(result >= 0, "dup3 between two open descriptors cannot fail")
+    guard result >= 0 else { throw Errno(rawValue: errno) }
     anchored = heir.descriptor
   }
 

@@ -47,6 +47,13 @@ struct SealedMemory: ~Copyable, Sendable {
     guard let file = OwnedDescriptor(makeFile(isHuge: isHuge)) else {
       throw refused(operation, "memfd_create", Errno(rawValue: errno))
     }
+    // A file beyond the limit would end the process (SIGXFSZ).
+    guard part.byteCount <= Self.fileLimit else {
+      throw XDPError(
+        .memoryLimit, operation: operation,
+        reason: "the process may have files of \(Self.fileLimit) bytes only",
+        remedy: "raise the limit (ulimit -f), or ask for less memory")
+    }
     guard ftruncate(file.value, part.byteCount) == 0 else {
       throw refused(operation, "ftruncate", Errno(rawValue: errno))
     }
@@ -56,6 +63,14 @@ struct SealedMemory: ~Copyable, Sendable {
       throw refused(operation, "mmap", failure)
     }
     return PartFile(file, part, at: offset)
+  }
+
+  /// Bytes of the longest file that the process may have (`RLIMIT_FSIZE`).
+  private static var fileLimit: Int {
+    var limit = rlimit()
+    // The structure outlives the call.
+    guard unsafe getrlimit(Int32(RLIMIT_FSIZE.rawValue), &limit) == 0 else { return .max }
+    return Int(clamping: limit.rlim_cur)
   }
 
   static func makeFile(isHuge: Bool) -> Int32 {

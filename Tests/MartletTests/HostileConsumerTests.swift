@@ -43,6 +43,25 @@ import Testing
     bench.expectOthersUnharmed()
   }
 
+  @Test("A consumer that keeps naming tickets that are not out loses its export")
+  func manyTickets() throws {
+    var bench = try ExportBench()
+    let (export, consumer) = try bench.export()
+    bench.arrive(0..<4, to: export)
+    var said = 0
+    while bench.engine.isOpen(export) {
+      for _ in 0..<8 { say(consumer, .max, 0) }
+      said += 8
+      consumer.reader.flush()
+      expect(try bench.engine.wait(timeout: .zero))
+      try #require(said < 1000)
+    }
+    #expect(said == 264)
+    let report = try unwrap(bench.engine.report(of: export))
+    #expect(report.ending == .broken && report.refused == 264 && report.broughtHome == 4)
+    bench.expectOthersUnharmed()
+  }
+
   @Test("A ticket of a packet that another consumer has is not believed")
   func othersTickets() throws {
     var bench = try ExportBench()

@@ -36,6 +36,46 @@ struct ForwardingTests {
     }
   }
 
+  @Test func whatTakesNoFrames() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench(queueCount: 1)
+      try runProgram(["ip", "link", "add", "bridge", "type", "bridge"])
+      try runProgram(["ip", "link", "set", "dev", "bridge", "up"])
+      let rule = Rule(.everything, .forward(Forwarding(to: "bridge")))
+      let error = refusal { () throws(XDPError) in try bench.program.setRules([rule]) }
+      #expect(error?.kind == .configuration && error?.reason.contains("takes no frames") == true)
+      #expect(bench.program.rules.isEmpty)
+    }
+  }
+
+  /// The kernel says it of the near end.
+  @Test func aPeerInAnotherNamespace() async throws {
+    let elsewhere = try NetworkNamespace()
+    try await withNetworkNamespace {
+      var bench = try Bench(queueCount: 1)
+      _ = try VethPair("out", "next") { $0.farNamespace = elsewhere }
+      let error = refusal { () throws(XDPError) in try bench.program.setRules([Self.rule]) }
+      #expect(error?.kind == .configuration)
+      #expect(error?.reason.contains("its peer in another network namespace has neither") == true)
+      try elsewhere.run { try runProgram(["ethtool", "-K", "next", "gro", "on"]) }
+      try bench.program.setRules([Self.rule])
+    }
+  }
+
+  /// The stack sends what generic programs forward.
+  @Test func genericModeNeedsNothing() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench(queueCount: 1, mode: .generic)
+      _ = try VethPair("out", "next")
+      try bench.program.setRules([Self.rule])
+      let next = try PacketTap("next")
+      var builder = PacketBuilder()
+      try PacketTap(bench.pair.far).send(builder.udp())
+      builder.timeToLive -= 1
+      #expect(try next.receive(timeout: .seconds(5)) == builder.udp())
+    }
+  }
+
   /// Sums on both sides of the carry: 0xFEFF becomes 0, as the kernel writes it, and not 0xFFFF.
   @Test func theChecksumCarries() async throws {
     try await withNetworkNamespace {

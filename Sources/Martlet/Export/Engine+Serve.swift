@@ -52,11 +52,15 @@ extension Engine {
     let count = state.role == .consumer ? takeVerdicts(&state) : takeSubmissions(&state)
     if state.role == .tenant { giveSlots(&state) }
     if count > 0 || state.isDirty { publish(&state) }
-    let isBroken = state.channel.isBroken
+    let isBroken = state.channel.isBroken || state.nonsense > Self.nonsenseLimit
     exports.put(state)
     if isBroken { end(export, .broken) }
     return count
   }
+
+  /// Entries that name nothing the process has, which no honest one says: each takes the engine's
+  /// time, and there could be a ring full of them at every turn.
+  private static let nonsenseLimit = 256
 
   /// Serves every export, for `wait`; ends those whose process stalls.
   mutating func serveExports() {
@@ -240,6 +244,7 @@ extension Engine {
       let entry = state.channel.receiver.take()
       guard let remains = state.loans.takeBack(entry.first) else {
         state.report.refused &+= 1
+        state.nonsense += 1
         continue
       }
       let frame = Frame(remains, memory: memory.identity)
@@ -302,6 +307,7 @@ extension Engine {
       let word = PacketWord(bits: state.channel.receiver.take().first)
       guard let slot = state.slots.take(word.offset, count: word.count) else {
         state.report.refused &+= 1
+        state.nonsense += 1
         continue
       }
       state.report.packets &+= 1

@@ -10,8 +10,8 @@ public struct ExportReport: Sendable, Hashable {
     case peerGone
     /// The process had packets and gave none back for as long as the terms say.
     case stalled
-    /// The process wrote what no honest one does into the channel's cursors, or kept waking the
-    /// engine for nothing.
+    /// The process wrote what no honest one does into the channel's cursors, kept naming what it
+    /// does not have, or kept waking the engine for nothing.
     case broken
   }
 

@@ -23,6 +23,8 @@ struct ExportState: ~Copyable {
   /// A tenant's packets that wait in the channel for room on the port's transmit ring.
   var waiting: UInt32 = 0
   var report: ExportReport
+  /// Entries of the process that named nothing it has.
+  var nonsense = 0
   /// Whether something was put into the channel and not published.
   var isDirty = false
   /// When the process was first found to have packets after the last verdict that gave one back,
