@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * What the director and the library agree on. DirectorTable.swift writes the same layout by hand.
- * Numbers are in host order, addresses in network order.
+ * What the director and the library agree on. DirectorMatch.swift and DirectorObject.swift write
+ * the same layout by hand. Numbers are in host order, addresses in network order.
  */
 #pragma once
 

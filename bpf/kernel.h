@@ -53,7 +53,6 @@ struct xdp_md {
 /* Helpers by the numbers of enum bpf_func_id. */
 static void *(*const map_lookup)(void *map, const void *key) = (void *)1;
 static u64 (*const nanoseconds)(void) = (void *)5;
-static u32 (*const random)(void) = (void *)7;
 static u32 (*const processor)(void) = (void *)8;
 static long (*const redirect)(u32 interface, u64 flags) = (void *)23;
 static long (*const redirect_map)(void *map, u64 key, u64 flags) = (void *)51;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * How the rules lie in the maps. The library writes all of it (RuleTables.swift); the program only
- * reads, but for the flow cache and the counters. Numbers are in host order, packet fields in
- * network order.
+ * How the rules lie in the maps. The library writes all of it (RuleMemory.swift, RuleEngine.swift);
+ * the program only reads, but for the flow cache and the counters. Numbers are in host order,
+ * packet fields in network order.
  */
 #pragma once
 

@@ -1,5 +1,6 @@
 // The C that Martlet stands on: libxdp, libbpf and the kernel's if_xdp, with what Debian 12's
-// headers (Linux 6.1) do not know yet. Shims only, no logic.
+// headers (Linux 6.1) do not know yet. Shims, and two programs of two and three instructions: one
+// that passes everything, and one that reads the kernel's clock.
 #pragma once
 
 #include <bpf/bpf.h>
