@@ -1,5 +1,6 @@
 import CXDP
 import Glibc
+import SystemPackage
 import XSK
 
 /// An interface that the program is attached to, and what it takes to let go of it.
@@ -36,8 +37,24 @@ final class AttachedPort {
     attachment = if case .link = hold { .link } else { .dispatcher }
   }
 
-  /// Another of our programs holds it from now on.
-  func change(to hold: Hold) { self.hold = hold }
+  /// Puts another of our programs in the place of the one that it has, by the program's descriptor
+  /// or, under the dispatcher, libxdp's handle; nil is success.
+  func exchange(for program: Int32, _ handle: DispatchedProgram?) -> Errno? {
+    switch hold {
+    case .link(let link):
+      // The kernel changes one pointer.
+      let result = bpf_link_update(link, program, nil)
+      return result == 0 ? nil : Errno(rawValue: -result)
+    case .dispatcher(let before, _):
+      guard let handle else { preconditionFailure("libxdp attaches by a handle") }
+      if let code = handle.attach(to: interface, mode) { return code }
+      before.detach(from: interface, mode)
+      // Without the number libxdp alone can let go of it.
+      let present = try? PresentProgram(on: interface)
+      hold = .dispatcher(handle, number: present?.identifier ?? 0)
+      return nil
+    }
+  }
 
   /// Detaches; the lock goes afterwards.
   deinit {

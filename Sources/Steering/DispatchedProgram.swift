@@ -6,26 +6,29 @@ import XSK
 /// others.
 @safe final class DispatchedProgram {
   private let handle: OpaquePointer
+  /// What libbpf's object goes with: the handle looks into it.
+  private let owner: AnyObject
 
   /// A handle of the object's program, which must not be loaded yet.
-  ///
-  /// The object must live as long as the program is attached to further interfaces.
-  convenience init(of object: borrowing ProgramObject) throws(XDPError) {
-    try unsafe self.init(object.object, section: "xdp")
+  convenience init(of object: ProgramObject) throws(XDPError) {
+    try unsafe self.init(object.object, of: object, section: "xdp")
   }
 
   /// The same of the one with rules.
-  convenience init(of object: borrowing RuleObject) throws(XDPError) {
-    try unsafe self.init(object.object, section: object.kind.section)
+  convenience init(of object: RuleObject) throws(XDPError) {
+    try unsafe self.init(object.object, of: object, section: object.kind.section)
   }
 
-  private init(_ object: OpaquePointer, section: String) throws(XDPError) {
+  private init(
+    _ object: OpaquePointer, of owner: AnyObject, section: String
+  ) throws(XDPError) {
     let made = unsafe xdp_program__from_bpf_obj(object, section)
     let failure = unsafe libxdp_get_error(UnsafeRawPointer(made))
     guard failure == 0, let handle = unsafe made else {
       throw loadError(Errno(rawValue: Int32(-failure)), log: "")
     }
     unsafe self.handle = handle
+    self.owner = owner
   }
 
   deinit { unsafe xdp_program__close(handle) }

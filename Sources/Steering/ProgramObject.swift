@@ -6,9 +6,9 @@ import XSK
 
 /// The eBPF program with its maps, as libbpf holds it.
 ///
-/// Closed with its owner. The maps exist from the start, also where libxdp loads the program only
-/// when it attaches it.
-@safe struct ProgramObject: ~Copyable {
+/// Closed when nobody has it any more. The maps exist from the start, also where libxdp loads the
+/// program only when it attaches it.
+@safe final class ProgramObject {
   /// What the kernel calls the program without rules.
   static let programName = "martlet_steer"
   /// What it calls those of ours that can be attached; by it the next start recognises what a crash

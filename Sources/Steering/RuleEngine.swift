@@ -6,7 +6,7 @@ import XSK
 
 /// The program with the rules, its memory, and which of the rules' places are taken.
 struct RuleEngine: ~Copyable {
-  private(set) var object: RuleObject
+  private var object: RuleObject
   private var memory: RuleMemory
   private var sets = RuleSets()
   /// Actions, by slot.
@@ -25,7 +25,7 @@ struct RuleEngine: ~Copyable {
 
   /// Opens the program and makes its maps.
   init(
-    _ kind: RuleObject.Program, over plain: borrowing ProgramObject, layout: CPULayout,
+    _ kind: RuleObject.Program, over plain: ProgramObject, layout: CPULayout,
     cpuCount: Int, acceptsFragments: Bool
   ) throws(XDPError) {
     let object = try RuleObject(
@@ -52,28 +52,16 @@ struct RuleEngine: ~Copyable {
     return RuleMemory.sizes.merging(further) { $1 }
   }
 
-  /// Another of the programs over the same maps.
-  mutating func take(_ object: consuming RuleObject) { self.object = object }
+  /// The program that decides, one of those over the same maps.
+  func program() -> RuleObject { object }
+
+  /// Another of them.
+  mutating func take(_ object: RuleObject) { self.object = object }
 
   /// The maps that programs with rules have in common, but for those of the one without.
   func maps() -> [String: Int32] {
     Self.sizes(cpus.count).keys.reduce(into: [:]) { $0[$1] = object.descriptor(of: $1) }
   }
-
-  /// The program's descriptor, once it is loaded.
-  func programDescriptor() -> Int32 { object.program }
-  /// What the verifier said when it refused the program.
-  func refusal() -> String { object.verifierLog }
-
-  /// libbpf's object, which lives as long as this.
-  @unsafe func programObject() -> OpaquePointer { unsafe object.object }
-
-  func dispatchedProgram() throws(XDPError) -> DispatchedProgram {
-    try DispatchedProgram(of: object)
-  }
-
-  /// Has the kernel take the program.
-  func load() throws(XDPError) { try object.load() }
 
   /// Writes tables where no packet is looking; answers with their set, or nil if there is no room.
   ///

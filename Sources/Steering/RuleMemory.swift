@@ -17,7 +17,7 @@ struct RuleMemory: ~Copyable {
     let heads, entries, clauses: Range<Int>
   }
 
-  init(of object: borrowing RuleObject) throws(XDPError) {
+  init(of object: RuleObject) throws(XDPError) {
     let sets = try object.map(.sets)
     let shapes = try object.map(.shapes)
     let heads = try object.map(.heads)

@@ -5,8 +5,8 @@ import XSK
 
 /// The program with the rules and its maps, as libbpf holds them: made when the first rule comes.
 ///
-/// Closed with its owner.
-@safe struct RuleObject: ~Copyable {
+/// Closed when nobody has it any more.
+@safe final class RuleObject {
   /// The programs by what the kernel calls them.
   enum Program: String, CaseIterable {
     case deciding = "martlet_rules"
@@ -51,7 +51,7 @@ import XSK
   /// those of another with rules, whose flow cache lies as theirs; `device` is whom to ask, for the
   /// program that does.
   init(
-    _ kind: Program, over plain: borrowing ProgramObject, sizes: [String: Int],
+    _ kind: Program, over plain: ProgramObject, sizes: [String: Int],
     layout: CPULayout, sharing maps: [String: Int32] = [:], device: Interface? = nil,
     acceptsFragments: Bool
   ) throws(XDPError) {

@@ -6,18 +6,18 @@ public import XSK
 extension SteeringProgram {
   /// The program that links hold, once it is loaded.
   var programDescriptor: Int32 {
-    if let program = engine?.programDescriptor() { return program }
+    if let object = engine?.program() { return object.program }
     return unsafe bpf_program__fd(object.program)
   }
 
-  /// What the verifier said when it refused it.
+  /// Whether the verifier refused it.
   var isRefused: Bool {
-    !object.verifierLog.isEmpty || engine?.refusal().isEmpty == false
+    !object.verifierLog.isEmpty || engine?.program().verifierLog.isEmpty == false
   }
 
   /// libxdp's handle of it.
   func dispatchedProgram() throws(XDPError) -> DispatchedProgram {
-    if let program = try engine?.dispatchedProgram() { return program }
+    if let object = engine?.program() { return try DispatchedProgram(of: object) }
     return try DispatchedProgram(of: object)
   }
 
@@ -32,14 +32,9 @@ extension SteeringProgram {
     let made = try RuleEngine(
       writesFacts ? .tellingFacts : .deciding, over: object,
       layout: layout, cpuCount: CPULayout.cpuCount(), acceptsFragments: acceptsFragments)
-    if !usesDispatcher { try made.load() }
+    if !usesDispatcher { try made.program().load() }
+    try exchange(for: made.program())
     engine = consume made
-    do throws(XDPError) {
-      try exchange()
-    } catch {
-      engine = nil
-      throw error
-    }
   }
 
   /// Whether each packet that goes to a socket has `PacketFacts` in front of it.
@@ -84,49 +79,42 @@ extension SteeringProgram {
     } catch {
       asked = before
       writesFacts = !areWritten
+      // Where the rules' tables could not be written the other program is in place already.
+      try? exchangeForFacts()
       throw error
     }
   }
 
   /// The program for the facts that are wanted takes the place of another.
   mutating func exchangeForFacts() throws(XDPError) {
-    guard engine != nil else { return }
-    let kind: RuleObject.Program = asked == nil ? .tellingFacts : .askingDriver
+    let telling: RuleObject.Program = asked == nil ? .tellingFacts : .askingDriver
+    let kind = writesFacts ? telling : .deciding
+    guard let before = engine?.program() else { return }
+    if before.kind == kind, before.device == asked { return }
     let next = try RuleObject(
-      writesFacts ? kind : .deciding, over: object, sizes: [:], layout: layout,
-      sharing: engine?.maps() ?? [:], device: asked, acceptsFragments: acceptsFragments)
+      kind, over: object, sizes: [:], layout: layout, sharing: engine?.maps() ?? [:],
+      device: asked, acceptsFragments: acceptsFragments)
     if !usesDispatcher { try next.load() }
+    try exchange(for: next)
     engine?.take(next)
-    try exchange()
   }
 
-  /// Puts the program in the place of the one that the interfaces have.
-  private mutating func exchange() throws(XDPError) {
-    let before = dispatched
-    dispatched = nil
-    if usesDispatcher, !ports.isEmpty { dispatched = try dispatchedProgram() }
-    for port in ports {
-      switch port.hold {
-      case .link(let link):
-        // The kernel changes one pointer.
-        let result = bpf_link_update(link, programDescriptor, nil)
-        guard result == 0 else { throw refusal(port, Errno(rawValue: -result)) }
-      case .dispatcher(let old, _):
-        guard let next = dispatched else { continue }
-        if let code = next.attach(to: port.interface, port.mode) { throw refusal(port, code) }
-        old.detach(from: port.interface, port.mode)
-        let number = try PresentProgram(on: port.interface)?.identifier ?? 0
-        port.change(to: .dispatcher(next, number: number))
-      }
+  /// Puts a program in the place of the one that the interfaces have: on all of them or, where one
+  /// refuses, on none.
+  private mutating func exchange(for next: RuleObject) throws(XDPError) {
+    var handle: DispatchedProgram?
+    if usesDispatcher, !ports.isEmpty { handle = try DispatchedProgram(of: next) }
+    for (place, port) in ports.enumerated() {
+      guard let code = port.exchange(for: next.program, handle) else { continue }
+      for changed in ports[..<place] { _ = changed.exchange(for: programDescriptor, dispatched) }
+      throw refusal(port, code, next.verifierLog)
     }
-    // Until here it was the one to detach.
-    _ = before
+    dispatched = handle
   }
 
-  private func refusal(_ port: AttachedPort, _ code: Errno) -> XDPError {
-    let said = engine?.refusal() ?? ""
-    return said.isEmpty
-      ? attachError(code, to: port.interface.name, mode: port.mode) : loadError(code, log: said)
+  private func refusal(_ port: AttachedPort, _ code: Errno, _ log: String) -> XDPError {
+    log.isEmpty
+      ? attachError(code, to: port.interface.name, mode: port.mode) : loadError(code, log: log)
   }
 
   /// `enum flags` of bpf/steer.h, and the seal of facts.

@@ -13,7 +13,6 @@ public import XSK
 ///
 /// The picture and the limits are in docs/steering.md.
 public struct SteeringProgram: ~Copyable {
-  // In the order in which they go: attachments, the dispatcher's program, the object.
   var ports: [AttachedPort] = []
   /// From the first attempt to attach under the dispatcher on.
   var dispatched: DispatchedProgram?

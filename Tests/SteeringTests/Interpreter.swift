@@ -31,7 +31,7 @@ import XSK
   private static let lookup = 6
 
   init(_ program: borrowing SteeringProgram, _ packet: [UInt8], _ interface: Interface) throws {
-    let engine = unsafe program.engine?.programObject()
+    let engine = unsafe program.engine?.program().object
     let object = unsafe engine ?? program.object.object
     let name = unsafe engine == nil ? ProgramObject.programName : "martlet_rules"
     guard let named = unsafe bpf_object__find_program_by_name(object, name),
