@@ -10,13 +10,11 @@ extension SteeringProgram {
   /// The kernel answers: the functions that decide about real packets are run on this one, over the
   /// rules in force, in a program of their own that counts nothing and sends nothing
   /// (`BPF_PROG_TEST_RUN`). Loading it takes some 10 ms each time. Throws `.configuration` below 14
-  /// and beyond some 3,500 bytes, which the kernel does not try.
+  /// and beyond 65,535 bytes, which the kernel does not try; before Linux 5.18 it tries some 3,500.
   public func explain(
     _ packet: [UInt8], interface: Interface, queue: Int = 0
   ) throws(XDPError) -> Explanation {
-    guard packet.count >= 14 else {
-      throw failure(.configuration, "the kernel wants 14 bytes", "explain a longer packet")
-    }
+    try Self.checkLength(packet, "explain a packet")
     let (book, word) = inForce
     guard word.asksRules else { return explainWithoutLooking(book) }
     let owners = owners(ofSet: word.set)

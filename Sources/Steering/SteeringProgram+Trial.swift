@@ -4,14 +4,27 @@ import SystemPackage
 public import XSK
 
 extension SteeringProgram {
+  /// What the program says is to become of a packet.
+  public enum Verdict: Sendable, Hashable {
+    /// To the kernel's network stack (`XDP_PASS`).
+    case kernel
+    /// Nowhere (`XDP_DROP`).
+    case drop
+    /// To a socket, or out of another interface, which the kernel does not tell apart
+    /// (`XDP_REDIRECT`).
+    case redirect
+    /// Out of the interface on which it arrived (`XDP_TX`).
+    case back
+  }
+
   /// What the program would do with a packet that arrived on a queue of an attached interface.
   ///
-  /// The packet is counted, but goes nowhere (`BPF_PROG_TEST_RUN`). `.socket` only if the queue has
-  /// one. Throws `.configuration` below 14 and beyond some 3,500 bytes, which the kernel does not
-  /// try.
+  /// The packet is counted, but goes nowhere (`BPF_PROG_TEST_RUN`). To a socket it is redirected
+  /// only if the queue has one. Throws `.configuration` below 14 and beyond 65,535 bytes, which the
+  /// kernel does not try; before Linux 5.18 it tries some 3,500.
   public func trial(
     of packet: [UInt8], interface: Interface, queue: Int = 0
-  ) throws(XDPError) -> Action {
+  ) throws(XDPError) -> Verdict {
     try trial(of: packet, behind: 0, interface: interface, queue: queue)
   }
 
@@ -19,10 +32,8 @@ extension SteeringProgram {
   /// program, which saw it before, left there.
   package func trial(
     of packet: [UInt8], behind metadata: Int, interface: Interface, queue: Int = 0
-  ) throws(XDPError) -> Action {
-    guard packet.count >= 14 else {
-      throw refusal(.configuration, "the kernel wants 14 bytes", "try a longer packet")
-    }
+  ) throws(XDPError) -> Verdict {
+    try Self.checkLength(packet, "try a packet")
     guard asked == nil else {
       throw refusal(
         .unsupported, "the kernel tries no program that is loaded for one device",
@@ -41,9 +52,20 @@ extension SteeringProgram {
     }
     switch UInt32(result) {
     case XDP_DROP.rawValue: return .drop
-    case XDP_REDIRECT.rawValue: return .socket
+    case XDP_REDIRECT.rawValue: return .redirect
+    case XDP_TX.rawValue: return .back
     default: return .kernel
     }
+  }
+
+  /// Throws unless the kernel runs programs on packets of this length, from an Ethernet header to
+  /// what it has pages for (`MAX_SKB_FRAGS`).
+  static func checkLength(_ packet: [UInt8], _ operation: String) throws(XDPError) {
+    guard !(14...65_535).contains(packet.count) else { return }
+    throw XDPError(
+      .configuration, operation: operation,
+      reason: "the kernel wants 14 bytes at least and 65535 at most, not \(packet.count)",
+      remedy: "take a packet of the same headers and another length")
   }
 
   /// What the kernel runs for packets of the interface: under the dispatcher that, else the

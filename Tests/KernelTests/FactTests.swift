@@ -110,7 +110,7 @@ struct FactTests {
           of: [UInt8](repeating: 7, count: 8) + datagram(number: 1), behind: 8,
           interface: interface)
       }
-      #expect(verdict == .socket)
+      #expect(verdict == .redirect)
       try tap.send(datagram(number: 2))
       var facts: [PacketFacts?] = []
       let end = ContinuousClock.now + patience

@@ -31,13 +31,25 @@ struct Bench: ~Copyable {
     self.socket = socket
   }
 
+  /// What becomes of a packet, as a rule would say it: redirected is `.socket`, also where a rule
+  /// forwards.
   func trial(_ packet: [UInt8], queue: Int = 0) throws -> Action {
-    try program.trial(of: packet, interface: near, queue: queue)
+    action(of: try program.trial(of: packet, interface: near, queue: queue))
   }
 
   /// The same for a packet that another program has put something in front of.
   func trialBehindMetadata(_ packet: [UInt8]) throws -> Action {
-    try program.trial(of: [UInt8](repeating: 7, count: 8) + packet, behind: 8, interface: near)
+    let bytes = [UInt8](repeating: 7, count: 8) + packet
+    return action(of: try program.trial(of: bytes, behind: 8, interface: near))
+  }
+
+  private func action(of verdict: SteeringProgram.Verdict) -> Action {
+    switch verdict {
+    case .kernel: .kernel
+    case .drop: .drop
+    case .redirect: .socket
+    case .back: .back
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import MartletTestKit
 import Steering
 import Testing
 import Wire
+import XSK
 
 /// The program in the kernel against a slow classifier of our own, packet by packet.
 @Suite(.enabled(if: sockets.isExpected, needsSockets))
@@ -59,6 +60,27 @@ struct ClassifierTests {
         }
       }
       #expect(seen.values.allSatisfy { $0 > 100 } && seen.count == 3, "\(seen)")
+    }
+  }
+
+  @Test func whatTheKernelDoesNotTry() async throws {
+    try await withNetworkNamespace {
+      var bench = try Bench(mode: .generic)
+      try bench.program.setRules([Rule(.everything, .drop)])
+      for count in [14, 3500, 65_535] where count <= 3500 || KernelFeature.fragments.isExpected {
+        let packet = [UInt8](repeating: 0xAA, count: count)
+        #expect(try bench.trial(packet) == .drop)
+      }
+      for count in [0, 13, 65_536, 100_000] {
+        let packet = [UInt8](repeating: 0xAA, count: count)
+        let tried = refusal { () throws(XDPError) in
+          try bench.program.trial(of: packet, interface: bench.near)
+        }
+        let explained = refusal { () throws(XDPError) in
+          try bench.program.explain(packet, interface: bench.near)
+        }
+        #expect(tried?.kind == .configuration && explained?.kind == .configuration)
+      }
     }
   }
 

@@ -115,6 +115,7 @@ struct ForwardTests {
       end.detach()
       try end.attach(to: "far")
       try bench.program.setRules([back])
+      #expect(try bench.trial(Self.udp) == .back)
       let far = try PacketTap("far")
       try far.send(Self.udp)
       let returned = try far.receive(1, timeout: .seconds(5)) { $0.suffix(3) == [1, 2, 3] }
