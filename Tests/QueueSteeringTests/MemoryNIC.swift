@@ -15,6 +15,9 @@ final class MemoryNIC: QueueDevice {
     /// Whether it refuses a filter, and whether it shows filters otherwise than they were set.
     var refusesFilters = false
     var changesFilters = false
+    /// How often it does not show its filters once one was set, and how often still.
+    var looksInVain = 0
+    var blindness = 0
     /// How often the table was put back by a reset.
     var resets = 0
     /// How often it was told its table again.
@@ -79,7 +82,13 @@ final class MemoryNIC: QueueDevice {
     state.withLock { $0.support = isOn ? .on : .off }
   }
 
-  func filters() throws(XDPError) -> [NtupleFilter] { now.filters }
+  func filters() throws(XDPError) -> [NtupleFilter] {
+    guard now.blindness == 0 else {
+      change { $0.blindness -= 1 }
+      throw refusal(.system, "it does not show its filters")
+    }
+    return now.filters
+  }
 
   func insert(_ filter: NtupleFilter) throws(XDPError) {
     if now.refusesFilters { throw refusal(.settingRefused, "it refuses such a filter") }
@@ -93,6 +102,7 @@ final class MemoryNIC: QueueDevice {
         filter = NtupleFilter(spec: spec)
       }
       $0.filters.append(filter)
+      $0.blindness = $0.looksInVain
     }
   }
 

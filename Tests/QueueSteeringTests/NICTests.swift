@@ -231,6 +231,22 @@ import XSK
     #expect(nic.now.hash == before.hash)
   }
 
+  /// Its place is not known then: it goes, or it stays noted until it can go.
+  @Test(arguments: [1, 2]) func aFilterThatIsNotShownIsNotForgotten(_ looksInVain: Int) throws {
+    let nic = MemoryNIC {
+      $0.support = .on
+      $0.looksInVain = looksInVain
+    }
+    let journal = Journal(limit: .max)
+    var queues = NICQueues(nic, note: journal.note)
+    let error = refusal { () throws(XDPError) in try queues.steer(flow(1), to: 2, apart: []) }
+    #expect(error?.reason == "it does not show its filters")
+    #expect(nic.now.filters.count == looksInVain - 1)
+    #expect(journal.lines.count { $0.hasPrefix("filter ") } == looksInVain - 1)
+    try queues.restore()
+    #expect(nic.now.filters.isEmpty && journal.lines.isEmpty)
+  }
+
   @Test func whatHasToBeExactIsNoBucketAndChangesNothing() throws {
     let nic = MemoryNIC { $0.support = .on }
     var queues = NICQueues(nic, note: { _ in })

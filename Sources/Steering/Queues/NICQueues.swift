@@ -98,26 +98,29 @@ struct NICQueues {
     }
     let support = device.filterSupport()
     if case .none(let reason) = support { return reason }
+    let before: [NtupleFilter]
     do throws(XDPError) {
       if support == .off {
         state.filtersWereOff = true
         try note(state)
         try device.setFilterSupport(true)
       }
-      let before = try device.filters()
+      before = try device.filters()
       if state.filters.isEmpty { state.filtersBefore = before.map(\.location) }
       state.filters.append(filter)
       try note(state)
       try device.insert(filter)
-      let places = Set(before.map(\.location))
-      let added = try device.filters().first { !places.contains($0.location) }
-      filtered[flow] = try locate(filter, at: added?.location)
     } catch {
       state.filters.removeAll { $0 == filter }
       try note(state)
       return error.reason
     }
-    do throws(XDPError) { try replan(hashed, filtered) } catch {
+    // The device has it: it is removed again, or stays noted.
+    filtered[flow] = filter
+    do throws(XDPError) {
+      try locate(filter, of: flow, beside: before)
+      try replan(hashed, filtered)
+    } catch {
       try unsteer(flow)
       throw error
     }
@@ -126,13 +129,15 @@ struct NICQueues {
 
   /// Notes the place that the device gave a filter.
   private mutating func locate(
-    _ filter: NtupleFilter, at location: UInt32?
-  ) throws(XDPError) -> NtupleFilter {
+    _ filter: NtupleFilter, of flow: FlowKey, beside before: [NtupleFilter]
+  ) throws(XDPError) {
+    let places = Set(before.map(\.location))
+    let added = try device.filters().first { !places.contains($0.location) }
     var found = filter
-    if let location { found.location = location }
+    if let added { found.location = added.location }
     if let index = state.filters.lastIndex(of: filter) { state.filters[index] = found }
+    filtered[flow] = found
     try note(state)
-    return found
   }
 
   private mutating func remove(_ filter: NtupleFilter) throws(XDPError) {
