@@ -36,7 +36,7 @@ public struct InterruptDeferral: ~Copyable {
     let wanted = record.left.flatMap(Self.read) ?? before
     try record.write([Self.line(wanted)])
     if let errno = NAPISettings.polled.apply(to: napi) {
-      record.remove()
+      record.withdraw()
       throw XDPError(
         errno == .notPermitted ? .notPermitted : .system, operation: operation,
         reason: "the kernel refuses (\(errno))", remedy: "run as root, or poll with interrupts",

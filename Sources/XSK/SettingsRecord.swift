@@ -21,6 +21,8 @@ public struct SettingsRecord: ~Copyable {
   /// Whether this very process wrote what is there.
   public let isOwn: Bool
 
+  /// The lines that were in the file, if they can be used.
+  private let found: [String]?
   private let folder: OwnedDescriptor
   /// The file.
   public var path: String { "\(folderPath)/\(name)" }
@@ -51,13 +53,14 @@ public struct SettingsRecord: ~Copyable {
     self.name = name
     self.head = head
     self.interface = interface
-    (left, ignored, isOwn) = found
+    left = found.lines.map { Array($0.dropFirst(head.count + 1)) }
+    (self.found, ignored, isOwn) = found
   }
 
-  /// What a file says, if its writer has ended.
+  /// What is in a file, if its writer has ended.
   private static func find(
     _ content: RecordFile.Content, _ head: [String], _ operation: String
-  ) throws(XDPError) -> (left: [String]?, ignored: String?, isOwn: Bool) {
+  ) throws(XDPError) -> (lines: [String]?, ignored: String?, isOwn: Bool) {
     switch content {
     case .none: return (nil, nil, false)
     case .unusable(let reason): return (nil, reason, false)
@@ -71,7 +74,7 @@ public struct SettingsRecord: ~Copyable {
           reason: "process \(holder.process) has changed them and still runs",
           remedy: "end it first; it restores them")
       }
-      return (Array(lines.dropFirst(head.count + 1)), nil, holder == .current)
+      return (lines, nil, holder == .current)
     }
   }
 
@@ -87,6 +90,14 @@ public struct SettingsRecord: ~Copyable {
         reason: "\(path) cannot be written (\(failure))",
         remedy: "make room there, or name another folder", errno: failure)
     }
+  }
+
+  /// Takes every `write` back, as nothing was changed: what an ended process left is there again.
+  ///
+  /// Where that cannot be written, what was written last stays.
+  public func withdraw() {
+    guard let found else { return remove() }
+    _ = RecordFile.write(found, name, in: folder)
   }
 
   /// Removes the file: there is nothing to restore any more.

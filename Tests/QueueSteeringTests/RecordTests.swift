@@ -60,6 +60,43 @@ import Testing
     #expect(folder.names() == [])
   }
 
+  /// Whoever may not change the settings takes nothing away from who may restore them.
+  @Test func whatIsWithdrawnLeavesWhatWasThere() throws {
+    let folder = try TemporaryFolder()
+    let loopback = try Interface(named: "lo")
+    func record() throws -> SettingsRecord {
+      try SettingsRecord(of: loopback, purpose: "test", folder: folder.path)
+    }
+    let first = try record()
+    try first.write(["before"])
+    try take(first, by: 1, since: "1", in: folder)
+    let second = try record()
+    try second.write(["another"])
+    try second.write(["and another"])
+    second.withdraw()
+    let third = try record()
+    #expect(third.left == ["before"])
+    let isOwn = third.isOwn
+    #expect(!isOwn)
+    first.remove()
+    let fourth = try record()
+    try fourth.write(["new"])
+    fourth.withdraw()
+    #expect(folder.names() == [])
+  }
+
+  /// Makes a record another process's.
+  private func take(
+    _ record: borrowing SettingsRecord, by process: Int32, since start: String,
+    in folder: TemporaryFolder
+  ) throws {
+    var lines = try #require(TextFile.read(record.path)).split(separator: "\n").map(String.init)
+    lines.removeLast()
+    lines[5] = "holder \(process) \(start)"
+    lines.append("sum \(RecordFile.checksum(lines))")
+    folder.write(record.path, [UInt8]((lines.joined(separator: "\n") + "\n").utf8))
+  }
+
   @Test func whatIsNotBelieved() throws {
     let folder = try TemporaryFolder()
     let loopback = try Interface(named: "lo")
@@ -142,26 +179,19 @@ import Testing
     let record = try SettingsRecord(of: loopback, purpose: "test", folder: folder.path)
     try record.write(["a"])
     let child = try ChildProcess(["sleep", "20"])
-    func take(_ process: Int32, _ start: String) throws {
-      var lines = try #require(TextFile.read(record.path)).split(separator: "\n").map(String.init)
-      lines.removeLast()
-      lines[5] = "holder \(process) \(start)"
-      lines.append("sum \(RecordFile.checksum(lines))")
-      folder.write(record.path, [UInt8]((lines.joined(separator: "\n") + "\n").utf8))
-    }
     let text = try #require(TextFile.read("/proc/\(child.identifier)/stat"))
     let start = text.split(separator: " ")[21]
-    try take(child.identifier, String(start))
+    try take(record, by: child.identifier, since: String(start), in: folder)
     let error = refusal { () throws(XDPError) in
       _ = try SettingsRecord(of: loopback, purpose: "test", folder: folder.path)
     }
     #expect(error?.kind == .settingsHeld)
     #expect(error?.reason.contains("process \(child.identifier)") == true)
     // A later process with the same number is another one.
-    try take(child.identifier, "1")
+    try take(record, by: child.identifier, since: "1", in: folder)
     #expect(
       try SettingsRecord(of: loopback, purpose: "test", folder: folder.path).left == ["a"])
-    try take(child.identifier, String(start))
+    try take(record, by: child.identifier, since: String(start), in: folder)
     child.signal(SIGKILL)
     _ = try child.wait(timeout: .seconds(10))
     #expect(
