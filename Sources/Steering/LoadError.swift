@@ -22,7 +22,7 @@ func loadError(_ code: Errno, log: String) -> XDPError {
   case .noMemory, .tooManyOpenFiles, .tooManyOpenFilesInSystem:
     return XDPError(
       .memoryLimit, operation: operation, reason: "\(code)",
-      remedy: "raise the limits on memory and open files (ulimit -l, ulimit -n)", errno: code)
+      remedy: raiseLimits, errno: code)
   default:
     let said = lastWords(of: log)
     // Without CAP_PERFMON the verifier wants more than the program's sums of addresses can show.
@@ -48,11 +48,18 @@ func lastWords(of log: String) -> String {
   return said.map(String.init) ?? ""
 }
 
-/// What a refused change of a map means.
+/// What it means that the kernel refuses something that is done with a map.
 func mapError(_ operation: String, _ result: Int32) -> XDPError {
   let code = Errno(rawValue: -result)
+  let (kind, remedy): (XDPError.Kind, String) =
+    switch code {
+    case .notPermitted: (.notPermitted, "run as root or with CAP_BPF and CAP_NET_ADMIN")
+    case .noMemory, .tooManyOpenFiles, .tooManyOpenFilesInSystem: (.memoryLimit, raiseLimits)
+    default: (.system, "report this with the kernel's version")
+    }
   return XDPError(
-    code == .notPermitted ? .notPermitted : .system, operation: operation,
-    reason: "the kernel refuses the map's change: \(code)",
-    remedy: "run with CAP_BPF and CAP_NET_ADMIN", errno: code)
+    kind, operation: operation, reason: "the kernel refuses it: \(code)", remedy: remedy,
+    errno: code)
 }
+
+private let raiseLimits = "raise the limits on memory and open files (ulimit -l, ulimit -n)"

@@ -135,6 +135,10 @@ extension BindRequest {
     switch step {
     case .socket: explainSocket(errno)
     case .register: explainRegister(errno)
+    case .join:
+      error(
+        .interfaceGone, "every interface bound with this packet memory is gone",
+        "close their sockets first", errno)
     case .bind: explainBind(errno)
     }
   }
@@ -191,10 +195,6 @@ extension BindRequest {
           : "stop its program (running: \(programs)) or choose another queue", errno)
     case .networkDown: return down(errno)
     case .operationNotSupportedByDevice: return interface.gone(operation, errno)
-    case .noSuchAddressOrDevice where mode != .zeroCopy:
-      return error(
-        .interfaceGone, "every interface bound with this packet memory is gone",
-        "close their sockets first", errno)
     case .notPermitted, .permissionDenied:
       return explainSocket(errno)
     case _ where mode == .zeroCopy:

@@ -23,7 +23,8 @@ package enum Netlink {
     var space = [UInt8](repeating: 0, count: 65_536)
     while true {
       let count = unsafe recv(socket.value, &space, space.count, 0)
-      guard count > 0 else { return Errno(rawValue: errno) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { return count < 0 ? Errno(rawValue: errno) : .protocolError }
       if let end = walk(space[..<count], each) { return end == 0 ? nil : Errno(rawValue: end) }
       if flags & NLM_F_DUMP == 0 { return nil }
     }

@@ -97,11 +97,11 @@ import SystemPackage
 extension Registration {
   /// Binds a socket to a queue and answers with its descriptor.
   ///
-  /// Name and index belong together; `terms` are those of the first socket, if there is one.
+  /// Name and index belong together; `terms` are those of the first socket, if there is one, and
+  /// `reanchor` was called.
   mutating func bind(
     _ name: String, _ interface: UInt32, queue: Int, terms: Terms
   ) throws(Errno) -> Int32 {
-    if !members.isEmpty { try reanchor() }
     var settings = xsk_socket_config()
     settings.rx_size = UInt32(configuration.receiveSize)
     settings.tx_size = UInt32(configuration.transmitSize)
@@ -185,8 +185,10 @@ extension Registration {
   }
 
   /// Moves the anchor to a socket whose device is still there, if the present one's is not.
-  private mutating func reanchor() throws(Errno) {
-    if Registration.isBound(anchored) { return }
+  ///
+  /// Throws if no socket has its device any more: nothing can be bound then.
+  mutating func reanchor() throws(Errno) {
+    if members.isEmpty || Registration.isBound(anchored) { return }
     guard let heir = members.first(where: { Registration.isBound($0.descriptor) }) else {
       throw .noSuchAddressOrDevice
     }

@@ -95,7 +95,7 @@ public final class UMEM: Sendable {
 
 extension UMEM {
   /// What a bind failed at.
-  enum Step { case socket, register, bind }
+  enum Step { case socket, register, join, bind }
 
   /// The outcome of one attempt to bind.
   private enum Attempt {
@@ -158,6 +158,9 @@ extension UMEM {
       let isHeld = registration?.holds(request.interface.index, queue: request.queue)
       if let conflict = request.conflict(with: registration?.terms, holding: isHeld == true) {
         return .failure(conflict)
+      }
+      do throws(Errno) { try registration?.reanchor() } catch {
+        return .success(.failed(.join, error))
       }
       do throws(Errno) {
         guard

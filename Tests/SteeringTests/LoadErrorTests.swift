@@ -45,4 +45,19 @@ struct LoadErrorTests {
     #expect(error.errno == one.code && !error.remedy.isEmpty)
     #expect(!error.description.contains("\n"))
   }
+
+  @Test(arguments: [
+    Case(code: .notPermitted, log: "", kind: .notPermitted, says: "CAP_BPF"),
+    Case(code: .noMemory, log: "", kind: .memoryLimit, says: "raise the limits"),
+    Case(code: .tooManyOpenFiles, log: "", kind: .memoryLimit, says: "ulimit -n"),
+    Case(code: .argListTooLong, log: "", kind: .system, says: "report this"),
+    Case(code: .noSuchFileOrDirectory, log: "", kind: .system, says: "report this"),
+  ])
+  func saysItOfMapsToo(_ one: Case) {
+    let error = mapError("read the counters of near", -one.code.rawValue)
+    #expect(error.kind == one.kind && error.errno == one.code)
+    #expect(error.description.hasPrefix("read the counters of near: the kernel refuses it: "))
+    #expect(error.remedy.contains(one.says), "\(error)")
+    #expect(error.remedy.contains("CAP_") == (one.kind == .notPermitted))
+  }
 }

@@ -57,7 +57,7 @@ import XSK
     let result = unsafe bytes.withUnsafeBytes {
       unsafe bpf_map_update_elem(flows, $0.baseAddress, &queue, 0)
     }
-    if result != 0 { throw mapError(result) }
+    if result != 0 { throw tableError(result) }
   }
 
   /// Forgets `key`; nothing happens if it is not there.
@@ -82,17 +82,16 @@ import XSK
     let result = unsafe bytes.withUnsafeBytes {
       unsafe bpf_map_update_elem(directors, &zero, $0.baseAddress, 0)
     }
-    if result != 0 { throw mapError(result) }
+    if result != 0 { throw tableError(result) }
   }
 
-  private func mapError(_ result: Int32) -> XDPError {
+  private func tableError(_ result: Int32) -> XDPError {
+    let operation = "change the director's table"
     let code = Errno(rawValue: -result)
     // E2BIG: the map is full.
-    let isFull = code == .argListTooLong
+    guard code == .argListTooLong else { return mapError(operation, result) }
     return XDPError(
-      code == .notPermitted ? .notPermitted : isFull ? .configuration : .system,
-      operation: "change the director's table",
-      reason: isFull ? "it holds \(Self.flowCount) flows" : "the kernel refuses: \(code)",
-      remedy: isFull ? "give some up first" : "run with CAP_BPF and CAP_NET_ADMIN", errno: code)
+      .configuration, operation: operation, reason: "it holds \(Self.flowCount) flows",
+      remedy: "give some up first", errno: code)
   }
 }
