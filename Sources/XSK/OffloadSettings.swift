@@ -21,38 +21,57 @@ public struct OffloadSettings: ~Copyable {
   ///
   /// Needs CAP_NET_ADMIN.
   ///
-  /// A driver without such features is fine. Throws if the interface is gone or the kernel refuses.
+  /// A driver without such features is fine. Throws if the interface is gone, or if they cannot all
+  /// be turned off; then they are as they were.
   public init(turningOff interface: Interface) throws(XDPError) {
-    let operation = "turn receive offloads of \(interface.name) off"
     self.interface = interface
     bits = []
     changed = []
     guard interface.state() != .gone else {
-      throw interface.gone(operation, .noSuchAddressOrDevice)
+      throw interface.gone(OffloadSettings.operation(interface), .noSuchAddressOrDevice)
     }
     let names = interface.featureNames()
-    let features = interface.features(count: names.count)
-    var wanted = [UInt32](repeating: 0, count: features.count)
+    let before = interface.features(count: names.count)
+    var wanted = [UInt32](repeating: 0, count: before.count)
     for (number, name) in names.enumerated() where OffloadSettings.harmful.contains(name) {
-      let feature = features[number / 32]
-      let bit = UInt32(1) << UInt32(number % 32)
-      if feature.active & feature.available & ~feature.fixed & bit != 0 {
-        wanted[number / 32] |= bit
-        changed.append(name)
+      let block = before[number / 32]
+      let canChange = block.active & block.available & ~block.fixed
+      wanted[number / 32] |= canChange & 1 << UInt32(number % 32)
+    }
+    guard wanted.contains(where: { $0 != 0 }) else { return }
+    let errno = interface.setFeatures(wanted, on: false)
+    // Of several a driver may turn some off, whatever the kernel answers.
+    bits = zip(wanted, interface.features(count: names.count)).map { $0 & ~$1.active }
+    guard errno == nil, bits == wanted else {
+      let left = zip(wanted, bits).map { $0 & ~$1 }
+      restore()
+      throw refusal(errno, OffloadSettings.choose(left, from: names))
+    }
+    changed = OffloadSettings.choose(bits, from: names)
+  }
+
+  /// The names whose bits are set.
+  private static func choose(_ bits: [UInt32], from names: [String]) -> [String] {
+    names.indices.filter { bits[$0 / 32] >> UInt32($0 % 32) & 1 == 1 }.map { names[$0] }
+  }
+
+  /// What it means that the kernel refuses, or that features are still on.
+  private func refusal(_ errno: Errno?, _ left: [String]) -> XDPError {
+    let isForbidden = errno == .notPermitted
+    let reason =
+      if isForbidden { "it takes the capability CAP_NET_ADMIN" } else {
+        errno.map { "the driver refuses (\($0))" }
+          ?? "the driver leaves \(left.joined(separator: ", ")) on"
       }
-    }
-    guard !changed.isEmpty else { return }
-    if let errno = interface.setFeatures(wanted, on: false) {
-      let isForbidden = errno == .notPermitted
-      changed = []
-      throw XDPError(
-        isForbidden ? .notPermitted : .system, operation: operation,
-        reason: isForbidden
-          ? "it takes the capability CAP_NET_ADMIN" : "the driver refuses (\(errno))",
-        remedy: isForbidden ? "run as root or grant it" : "turn them off with ethtool -K",
-        errno: errno)
-    }
-    bits = wanted
+    return XDPError(
+      isForbidden ? .notPermitted : .system,
+      operation: OffloadSettings.operation(interface), reason: reason,
+      remedy: isForbidden ? "run as root or grant it" : "turn them off with ethtool -K",
+      errno: errno)
+  }
+
+  private static func operation(_ interface: Interface) -> String {
+    "turn receive offloads of \(interface.name) off"
   }
 
   /// Turns on again what was turned off.
