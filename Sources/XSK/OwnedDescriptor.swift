@@ -10,6 +10,13 @@ struct OwnedDescriptor: ~Copyable {
     self.value = value
   }
 
+  /// Leaves the descriptor to the caller, who closes it.
+  consuming func take() -> Int32 {
+    let value = value
+    discard self
+    return value
+  }
+
   deinit {
     close(value)
   }

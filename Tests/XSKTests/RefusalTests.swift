@@ -218,7 +218,7 @@ struct RefusalTests {
 private let netRaw = 13
 
 /// Runs `body` with one capability less on the calling thread, and takes it back afterwards.
-private func withoutCapability<R>(_ capability: Int, _ body: () throws -> R) throws -> R {
+func withoutCapability<R>(_ capability: Int, _ body: () throws -> R) throws -> R {
   // struct __user_cap_header_struct (version 3, this thread), and two of __user_cap_data_struct:
   // effective, permitted and inheritable bits of capabilities 0 to 31, then of the rest.
   var header: [UInt32] = [0x2008_0522, 0]

@@ -4,8 +4,7 @@ internal import Glibc
 /// A place in the file system where processes ask for shared memory.
 public struct PeerListener: ~Copyable, Sendable {
   private let descriptor: OwnedDescriptor
-  /// Where it is.
-  public let path: String
+  private let name: SocketName
 
   /// Listens at `path`, which must not exist; who may connect is up to the file's `mode` and its
   /// group, which is the process's own unless another one is named.
@@ -17,6 +16,8 @@ public struct PeerListener: ~Copyable, Sendable {
     guard
       unsafe withAddress(path, { address, size in unsafe bind(socket.value, address, size) == 0 })
     else { throw PeerSocket.refused(operation, "bind", errno) }
+    // From here on the name goes with whatever fails.
+    let name = SocketName(path)
     // C strings for the length of the calls; a user of -1 stays the one it is.
     if let group, unsafe chown(path, .max, group) != 0 {
       throw PeerSocket.refused(operation, "chown", errno)
@@ -25,7 +26,7 @@ public struct PeerListener: ~Copyable, Sendable {
       throw PeerSocket.refused(operation, "listen", errno)
     }
     descriptor = socket
-    self.path = path
+    self.name = name
   }
 
   /// Listens in the place of a socket that a process left there when it was killed.
@@ -40,10 +41,8 @@ public struct PeerListener: ~Copyable, Sendable {
     try self.init(path: path, mode: mode, group: group)
   }
 
-  deinit {
-    // A C string for the length of the call.
-    unsafe unlink(path)
-  }
+  /// Where it is.
+  public var path: String { name.path }
 
   /// The socket, for poll sets; this value owns it.
   public var fileDescriptor: Int32 { descriptor.value }
@@ -59,5 +58,31 @@ public struct PeerListener: ~Copyable, Sendable {
       throw PeerSocket.refused("accept at \(path)", "accept", errno)
     }
     return PeerSocket(accepted)
+  }
+}
+
+/// The name of a socket in the file system, removed with its owner unless another one has it by
+/// then.
+private struct SocketName: ~Copyable {
+  let path: String
+  /// What tells the socket's file from a successor's; nil if it had gone before it was looked at.
+  private let file: (device: dev_t, number: ino_t)?
+
+  /// The name of a socket that was bound a moment ago.
+  init(_ path: String) {
+    self.path = path
+    file = Self.file(at: path)
+  }
+
+  deinit {
+    guard let file, let present = Self.file(at: path), present == file else { return }
+    // A C string for the length of the call.
+    unsafe unlink(path)
+  }
+
+  private static func file(at path: String) -> (device: dev_t, number: ino_t)? {
+    var status = stat()
+    // A C string for the length of the call; the kernel fills the structure.
+    return unsafe lstat(path, &status) == 0 ? (status.st_dev, status.st_ino) : nil
   }
 }

@@ -81,8 +81,8 @@ public struct PeerSocket: ~Copyable, Sendable {
   /// The socket, for poll sets; this value owns it.
   public var fileDescriptor: Int32 { descriptor.value }
 
-  /// Leaves the socket to the caller.
-  public consuming func release() -> Int32 { dup(descriptor.value) }
+  /// Leaves the socket to the caller, who closes it.
+  public consuming func release() -> Int32 { descriptor.take() }
 
   /// The process at the other end, as the kernel says; nil if it does not.
   ///
