@@ -31,6 +31,31 @@ import Testing
     expect(!isThere)
   }
 
+  @Test("What came with a memory that is none is closed too", arguments: Shipment.Role.allCases)
+  func refusedMemory(_ role: Shipment.Role) throws {
+    let pair = try connection()
+    let near = PeerSocket(pair.near)
+    var ends: [Int32] = [-1, -1]
+    // The kernel writes two descriptors, and the array has two elements.
+    try #require(unsafe pipe(&ends) == 0)
+    defer { close(ends[0]) }
+    let shipment = Shipment(
+      role: role, ringSize: 16, chunkSize: 2048, verdicts: [.drop], packetLimit: 16)
+    try near.ship(shipment.words, ends)
+    close(ends[1])
+    let error = #expect(throws: XDPError.self) {
+      switch role {
+      case .consumer: _ = try FlowReader(connectedTo: pair.far)
+      case .tenant: _ = try FlowWriter(connectedTo: pair.far)
+      }
+    }
+    #expect(error?.reason == "the file that was given is none")
+    // Nobody can write any more once the other end has closed what it was given.
+    var end = pollfd(fd: ends[0], events: 0, revents: 0)
+    // The kernel writes one structure.
+    #expect(unsafe poll(&end, 1, 10_000) == 1 && end.revents & Int16(POLLHUP) != 0)
+  }
+
   /// A reader with one entry in its channel, at whose other end nobody is any more.
   private func open(_ near: Int32, _ far: Int32) throws -> Consumer {
     let socket = PeerSocket(near)

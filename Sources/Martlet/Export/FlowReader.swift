@@ -47,8 +47,11 @@ public import XSK
     over socket: consuming PeerSocket, timeout: Duration = .seconds(10)
   ) throws(XDPError) {
     let (shipment, files) = try Shipment.unpack(socket, as: .consumer, timeout: timeout)
-    let arena = try ArenaView(ReceivedDescriptor(files[0]), isWritable: false)
-    let memory = try ChannelMemory(of: ReceivedDescriptor(files[1]), size: shipment.ringSize)
+    // Both have an owner before one of them is refused.
+    let arenaFile = ReceivedDescriptor(files[0])
+    let channelFile = ReceivedDescriptor(files[1])
+    let arena = try ArenaView(arenaFile, isWritable: false)
+    let memory = try ChannelMemory(of: channelFile, size: shipment.ringSize)
     verdicts = shipment.verdicts
     packetLimit = shipment.packetLimit
     self.arena = arena

@@ -46,8 +46,11 @@ public import XSK
     over socket: consuming PeerSocket, timeout: Duration = .seconds(10)
   ) throws(XDPError) {
     let (shipment, files) = try Shipment.unpack(socket, as: .tenant, timeout: timeout)
-    let arena = try ArenaView(ReceivedDescriptor(files[0]), isWritable: true)
-    let memory = try ChannelMemory(of: ReceivedDescriptor(files[1]), size: shipment.ringSize)
+    // Both have an owner before one of them is refused.
+    let arenaFile = ReceivedDescriptor(files[0])
+    let channelFile = ReceivedDescriptor(files[1])
+    let arena = try ArenaView(arenaFile, isWritable: true)
+    let memory = try ChannelMemory(of: channelFile, size: shipment.ringSize)
     slotSize = shipment.chunkSize
     slotCount = shipment.packetLimit
     self.arena = arena

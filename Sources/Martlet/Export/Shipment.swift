@@ -1,7 +1,7 @@
 /// What two processes tell each other when they meet, in words: `PeerSocket` carries it with the
 /// files of the arena and of the channel, in this order.
 struct Shipment: Equatable {
-  enum Role: UInt64 { case consumer = 1, tenant = 2 }
+  enum Role: UInt64, CaseIterable { case consumer = 1, tenant = 2 }
 
   static let magic: UInt64 = 0x4D61_7274_6C65_7431
   static let wordCount = 6
