@@ -270,7 +270,10 @@ static inline int cxdp_inject(
 
 // Queue steering: a socket option and attach types newer than the headers. libbpf passes an attach
 // type that it does not know on to the kernel.
-enum { CXDP_SO_NETNS_COOKIE = 71, CXDP_BPF_TCX_EGRESS = 47 };
+enum { CXDP_SO_NETNS_COOKIE = 71, CXDP_SO_PASSRIGHTS = 83, CXDP_BPF_TCX_EGRESS = 47 };
+#ifdef SO_PASSRIGHTS
+_Static_assert(SO_PASSRIGHTS == CXDP_SO_PASSRIGHTS, "SO_PASSRIGHTS");
+#endif
 #ifdef SO_NETNS_COOKIE
 _Static_assert(SO_NETNS_COOKIE == CXDP_SO_NETNS_COOKIE, "SO_NETNS_COOKIE");
 #endif

@@ -126,7 +126,8 @@ extension Engine {
   /// Ends the loop from any thread, or from a signal handler.
   public var stopSignal: StopSignal { control.stop }
 
-  /// Lets SIGINT and SIGTERM end the loop instead of the process, for as long as the engine lives.
+  /// Lets SIGINT and SIGTERM end the loop instead of the process, for as long as the engine lives;
+  /// SIGHUP too, unless it is ignored or handled.
   public mutating func stopOnSignals() throws(XDPError) {
     guard control.signals == nil else { return }
     control.signals = try SignalWatch()
@@ -135,7 +136,7 @@ extension Engine {
     }
   }
 
-  /// Leaves SIGINT and SIGTERM to the process again, for the thread that called `stopOnSignals`.
+  /// Leaves these signals to the process again, for the thread that called `stopOnSignals`.
   mutating func leaveSignals() {
     control.wakes.replace(at: EngineControl.signalPlace, with: -1)
     control.signals = nil

@@ -37,7 +37,7 @@ struct EngineControl: ~Copyable {
   /// engine that stores one is slower everywhere.
   private var nextPoll = [ContinuousClock.now]
 
-  /// SIGINT and SIGTERM, once the application asked for them to stop the engine.
+  /// SIGINT, SIGTERM and SIGHUP, once the application asked for them to stop the engine.
   ///
   /// Last, so that a second Ctrl-C does not interrupt the undoing of the rest.
   var signals: SignalWatch?

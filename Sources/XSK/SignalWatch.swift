@@ -2,7 +2,8 @@ import CXDP
 import Glibc
 import SystemPackage
 
-/// Turns SIGINT and SIGTERM into something a poll set can wait for (`signalfd`).
+/// Turns SIGINT and SIGTERM into something a poll set can wait for (`signalfd`), and SIGHUP, which a
+/// closed terminal sends, where that would end the process.
 ///
 /// For the thread that calls, before it starts others: a signal may go to any thread that takes it.
 /// While it lives, the calling thread does not die of them; threads it starts inherit that. What
@@ -11,7 +12,7 @@ public struct SignalWatch: ~Copyable {
   private let descriptor: OwnedDescriptor
   private let before: sigset_t
 
-  /// Takes SIGINT and SIGTERM over for the calling thread.
+  /// Takes the signals over for the calling thread.
   public init() throws(XDPError) {
     var wanted = sigset_t()
     var before = sigset_t()
@@ -19,12 +20,16 @@ public struct SignalWatch: ~Copyable {
     unsafe sigemptyset(&wanted)
     unsafe sigaddset(&wanted, SIGINT)
     unsafe sigaddset(&wanted, SIGTERM)
+    // Not where it is ignored (nohup), or the application has something else to do then.
+    var present = sigaction()
+    unsafe sigaction(SIGHUP, nil, &present)
+    if unsafe present.__sigaction_handler.sa_handler == nil { unsafe sigaddset(&wanted, SIGHUP) }
     unsafe pthread_sigmask(SIG_BLOCK, &wanted, &before)
     guard let descriptor = OwnedDescriptor(unsafe cxdp_signalfd(&wanted)) else {
       let failure = Errno(rawValue: errno)
       unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
       throw XDPError(
-        .system, operation: "watch for SIGINT and SIGTERM", reason: "no signalfd (\(failure))",
+        .system, operation: "watch for signals", reason: "no signalfd (\(failure))",
         remedy: "look at the limits (ulimit -a)", errno: failure)
     }
     self.descriptor = descriptor

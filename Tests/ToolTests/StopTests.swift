@@ -8,7 +8,28 @@ struct StopTests {
   /// machine that has nothing else to do, three times that among other tests in a debug build.
   private static func limit(queues: Int) -> Duration { .milliseconds(100 + 16 * queues) * 3 }
 
-  @Test("A signal ends it under traffic: soon, status 0, detached", arguments: [SIGINT, SIGTERM])
+  @Test("What a killed run turned off, the next one turns on again when it ends")
+  func killed() async throws {
+    try await withNetworkNamespace {
+      _ = try Wires()
+      try runProgram(["ethtool", "-K", "left", "rxvlan", "on"])
+      let before = try Self.offloads(of: "left")
+      #expect(before.contains("rx-vlan-offload: on"))
+      for signal in [SIGKILL, SIGKILL, SIGTERM] {
+        let tool = try Tool.started("forward", "left", "right", "--json")
+        #expect(try Self.offloads(of: "left").contains("rx-vlan-offload: off"))
+        tool.process.signal(signal)
+        _ = try tool.process.wait(timeout: .seconds(20))
+      }
+      #expect(try Self.offloads(of: "left") == before)
+    }
+  }
+
+  private static func offloads(of interface: String) throws -> [String] {
+    try runProgram(["ethtool", "-k", interface]).split(separator: "\n").map(String.init)
+  }
+
+  @Test("A signal ends it under traffic: soon, status 0, detached", arguments: [SIGINT, SIGTERM, SIGHUP])
   func signalUnderTraffic(signal: Int32) async throws {
     try await withNetworkNamespace {
       let wires = try Wires()

@@ -1,3 +1,4 @@
+import CXDP
 import Expectations
 import Glibc
 import MartletTestKit
@@ -42,6 +43,29 @@ import XSK
     _ = try PeerListener(path: path)
   }
 
+  @Test("Nobody sends files to who gives some away", .enabled(if: refusesFiles, "Linux 6.16"))
+  func files() throws {
+    let path = Self.freshPath()
+    let listener = try PeerListener(path: path)
+    let connected = try PeerSocket(connectedTo: path)
+    let file = connected.fileDescriptor
+    // Also before it is accepted.
+    #expect(throws: XDPError.self) { try connected.ship([1], [file]) }
+    guard let accepted = try listener.accept(timeout: .seconds(5)) else {
+      throw TestKitError("nobody connects")
+    }
+    #expect(throws: XDPError.self) { try connected.ship([1], [file]) }
+    try accepted.ship([1], [file])
+    for descriptor in try connected.unpack(wordCount: 1, timeout: .seconds(5)).descriptors {
+      close(descriptor)
+    }
+    let pair = try PeerSocket.pair()
+    let near = PeerSocket(pair.near)
+    let far = PeerSocket(pair.far)
+    #expect(throws: XDPError.self) { try far.ship([1], [file]) }
+    try near.ship([1], [file])
+  }
+
   @Test("A socket that is left to somebody is the same, and no child inherits it")
   func release() throws {
     let pair = try PeerSocket.pair()
@@ -52,6 +76,18 @@ import XSK
     close(descriptor)
     expectEqual(far.takeWakes(1), nil)
   }
+}
+
+/// Whether this kernel can refuse files (`SO_PASSRIGHTS`).
+private var refusesFiles: Bool {
+  guard let pair = try? PeerSocket.pair() else { return false }
+  let near = PeerSocket(pair.near)
+  _ = PeerSocket(pair.far)
+  var value: Int32 = 0
+  var size = socklen_t(MemoryLayout<Int32>.size)
+  // The kernel writes a number.
+  return unsafe getsockopt(
+    near.fileDescriptor, SOL_SOCKET, Int32(CXDP_SO_PASSRIGHTS), &value, &size) == 0
 }
 
 /// CAP_CHOWN of linux/capability.h.

@@ -6,14 +6,6 @@ import Testing
 
 /// Texts over a socket, and what others send there.
 @Suite struct TextChannelTests {
-  /// The descriptors of two connected ends.
-  private func pair() throws -> [Int32] {
-    var ends: [Int32] = [0, 0]
-    try #require(
-      unsafe socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | O_CLOEXEC, 0, &ends) == 0)
-    return ends
-  }
-
   private func send(_ message: [UInt8], to socket: borrowing PeerSocket) -> Bool {
     unsafe Glibc.send(
       socket.fileDescriptor, message, message.count, Int32(MSG_DONTWAIT)) == message.count
@@ -31,9 +23,9 @@ import Testing
   @Test("A text of one part, of many, and of none")
   func texts() throws {
     for text in ["", "a", String(repeating: "é", count: 100_000)] {
-      let ends = try pair()
-      var channel = TextChannel(PeerSocket(ends[0]))
-      var other = TextChannel(PeerSocket(ends[1]))
+      let ends = try PeerSocket.pair()
+      var channel = TextChannel(PeerSocket(ends.near))
+      var other = TextChannel(PeerSocket(ends.far))
       other.send(text)
       var arrival = TextChannel.Arrival.nothing
       while arrival == .nothing {
@@ -47,9 +39,9 @@ import Testing
 
   @Test("Whoever sends parts without end keeps nobody: they are taken some at a time")
   func parts() throws {
-    let ends = try pair()
-    var channel = TextChannel(PeerSocket(ends[0]))
-    let other = PeerSocket(ends[1])
+    let ends = try PeerSocket.pair()
+    var channel = TextChannel(PeerSocket(ends.near))
+    let other = PeerSocket(ends.far)
     var count = 0
     while send([1, 0x61], to: other) { count += 1 }
     #expect(count > 100)
@@ -61,23 +53,23 @@ import Testing
 
   @Test("A part that has nothing in it, and says that more comes, is no text")
   func emptyParts() throws {
-    let ends = try pair()
-    var channel = TextChannel(PeerSocket(ends[0]))
-    let other = PeerSocket(ends[1])
+    let ends = try PeerSocket.pair()
+    var channel = TextChannel(PeerSocket(ends.near))
+    let other = PeerSocket(ends.far)
     expect(send([1], to: other))
     expectEqual(channel.receive(), .end)
   }
 
   @Test("Bytes that are no text, and an end that is gone")
   func nonsense() throws {
-    let ends = try pair()
-    var channel = TextChannel(PeerSocket(ends[0]))
-    let other = PeerSocket(ends[1])
+    let ends = try PeerSocket.pair()
+    var channel = TextChannel(PeerSocket(ends.near))
+    let other = PeerSocket(ends.far)
     expect(send([0, 0xFF], to: other))
     expectEqual(channel.receive(), .end)
-    let orphans = try pair()
-    var orphan = TextChannel(PeerSocket(orphans[0]))
-    _ = PeerSocket(orphans[1])
+    let orphans = try PeerSocket.pair()
+    var orphan = TextChannel(PeerSocket(orphans.near))
+    _ = PeerSocket(orphans.far)
     expectEqual(orphan.receive(), .end)
   }
 }

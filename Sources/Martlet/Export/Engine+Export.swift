@@ -146,6 +146,8 @@ extension Engine {
     _ group: FlowGroup, _ arena: Range<UInt64>, _ socket: consuming PeerSocket,
     _ terms: ExportTerms, _ shipment: Shipment
   ) throws(XDPError) -> FlowExport {
+    // Nothing it sends may keep this thread.
+    socket.refuseFiles()
     let peer = socket.peer()
     let claim = try claim(group, for: peer, terms, shipment.role)
     guard let index = exports.freePlace() else {

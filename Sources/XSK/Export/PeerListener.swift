@@ -22,6 +22,8 @@ public struct PeerListener: ~Copyable, Sendable {
     if let group, unsafe chown(path, .max, group) != 0 {
       throw PeerSocket.refused(operation, "chown", errno)
     }
+    // Those who connect have it too.
+    PeerSocket.refuseFiles(socket.value)
     guard unsafe chmod(path, mode) == 0, listen(socket.value, 16) == 0 else {
       throw PeerSocket.refused(operation, "listen", errno)
     }

@@ -61,6 +61,7 @@ public struct PeerSocket: ~Copyable, Sendable {
     guard unsafe socketpair(AF_UNIX, seqPacket | O_CLOEXEC, 0, &ends) == 0 else {
       throw refused("make a pair of sockets", "socketpair", errno)
     }
+    refuseFiles(ends[0])
     return (ends[0], ends[1])
   }
 
@@ -76,6 +77,19 @@ public struct PeerSocket: ~Copyable, Sendable {
     else { throw PeerSocket.refused(operation, "connect", errno) }
     descriptor = socket
     hasConnected = true
+  }
+
+  /// Lets nobody send files to this end (`SO_PASSRIGHTS`, Linux 6.16; on older kernels anybody can).
+  ///
+  /// A file that is not taken is closed by who receives, and closing one can take as long as the
+  /// sender likes: a TCP socket that lingers for what its peer does not read.
+  public func refuseFiles() { PeerSocket.refuseFiles(descriptor.value) }
+
+  static func refuseFiles(_ descriptor: Int32) {
+    var no: Int32 = 0
+    // The kernel reads the number.
+    _ = unsafe setsockopt(
+      descriptor, SOL_SOCKET, Int32(CXDP_SO_PASSRIGHTS), &no, socklen_t(MemoryLayout<Int32>.size))
   }
 
   /// The socket, for poll sets; this value owns it.
