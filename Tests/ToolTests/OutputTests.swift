@@ -75,4 +75,38 @@ struct OutputTests {
       try Self.expectEnd(of: tool)
     }
   }
+
+  @Test("Nor a pipe whose reader has gone, before the first line or after it")
+  func brokenPipe() async throws {
+    try await withNetworkNamespace {
+      let wires = try Wires()
+      for reader in ["exec true", "exec head -n 1 >/dev/null"] {
+        let tool = try Self.started("2>&3", after: "exec 3> >(\(reader)); sleep 0.2;", wires)
+        // There is something to say, and the next frame comes after it.
+        for state in ["down", "up"] {
+          try runProgram(["ip", "link", "set", "dev", "right", state])
+          _ = try tool.process.wait(timeout: .milliseconds(100))
+        }
+        try Self.expectTraffic(through: tool, wires)
+        try Self.expectEnd(of: tool)
+      }
+    }
+  }
+
+  @Test(
+    "A report that cannot be written is an error",
+    arguments: [">/dev/full", ">&-", "> >(exec true)", ">&- 2>&-"])
+  func lostReport(redirection: String) async throws {
+    try await withNetworkNamespace {
+      let wires = try Wires()
+      let tool = try Self.started(redirection, wires)
+      tool.process.signal(SIGTERM)
+      #expect(try tool.process.wait(timeout: .seconds(5)) == .exited(1))
+      #expect(tool.output.isEmpty)
+      let isSilent = redirection.hasSuffix("2>&-")
+      #expect(tool.errorLines.count == (isSilent ? 0 : 2), "\(tool.errorLines)")
+      #expect(isSilent || tool.errorLines.last?.contains("print the report: ") == true)
+      #expect(try !isSomethingAttached())
+    }
+  }
 }

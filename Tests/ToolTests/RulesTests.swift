@@ -112,6 +112,10 @@ struct RulesTests {
       let lines = try RulesRun.answer("watch", "--count", "2").split(separator: "\n")
       #expect(lines.count == 2)
       #expect(lines.allSatisfy { $0.hasPrefix("2  ip and proto 1 -> count  ") }, "\(lines)")
+      // Whoever has read enough ends it, without a word.
+      let reader = ["bash", "-c", #"set -o pipefail; "$@" | head -n 1"#, "bash"]
+      let run = try RulesRun(["watch"], through: reader)
+      #expect(run.status == .exited(128 + SIGPIPE) && run.errorLines.isEmpty)
       ping.signal(SIGKILL)
       _ = try tool.stop()
     }

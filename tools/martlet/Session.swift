@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Martlet
 
 /// One run of a command: sets up, announces, works until the end, takes everything down, reports.
@@ -21,6 +22,8 @@ struct Session {
   func run<W: Worker & ~Copyable>(
     _ make: (Engine.Configuration) throws(XDPError) -> W
   ) throws(ExitCode) {
+    // Packets matter more than whether anybody is left to read about them.
+    signal(SIGPIPE, SIG_IGN)
     let outcome: Outcome
     do throws(XDPError) {
       // From here on a signal stops the work, also while it is being set up or taken down.
@@ -32,10 +35,12 @@ struct Session {
       Terminal.complain(error)
       throw .failure
     }
-    Terminal.print(options.json ? outcome.report.json : outcome.report.table)
-    guard let trouble = outcome.trouble else { return }
-    Terminal.complain(trouble)
-    throw .failure
+    let isPrinted = Terminal.print(options.json ? outcome.report.json : outcome.report.table)
+    if !isPrinted {
+      Terminal.note("print the report: standard output takes nothing; run it again with room there")
+    }
+    if let trouble = outcome.trouble { Terminal.complain(trouble) }
+    if !isPrinted || outcome.trouble != nil { throw .failure }
   }
 
   /// Announces the worker, lets it work, and closes it when the last packet is accounted for.
