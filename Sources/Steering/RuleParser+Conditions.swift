@@ -36,6 +36,8 @@ extension RuleParser {
     case "tcp", "udp", "sctp", "proto":
       try set(&match.upperProtocol, try ipProtocol(word), isNegated, word)
     case "fragment": try set(&match.fragment, .any, isNegated, word)
+    case "priority": throw RuleTextError(word, "`priority` stands first, and once")
+    case "any", "*": throw RuleTextError(word, "\(word.quoted) stands alone")
     default:
       let reason =
         word.text.isEmpty || word.text == "->" ? "a field is missing" : "\(word.quoted) is no field"

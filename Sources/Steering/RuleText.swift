@@ -24,6 +24,8 @@ public enum RuleText {
   /// Reads rules to add, and perhaps a line `confirm within 10s`.
   public static func parseChange(_ text: String) throws(RuleTextError) -> RuleChange {
     var change = RuleChange()
+    // Some editors begin a file with a mark that nobody sees.
+    let text = text.first == "\u{FEFF}" ? text.dropFirst() : text[...]
     // However lines end: "\r\n" is one character.
     let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
     for (number, line) in lines.enumerated() {

@@ -75,6 +75,11 @@ struct RuleTextTests {
     #expect(change.steps == [.add(Rule(.arp, .kernel)), .add(Rule(.everything, .drop))])
   }
 
+  @Test("A mark that some editors put before the text is none of it")
+  func byteOrderMark() throws {
+    #expect(try RuleText.parse("\u{FEFF}udp -> drop\n") == RuleText.parse("udp -> drop\n"))
+  }
+
   @Test("Lines end as every system ends them", arguments: ["\n", "\r\n", "\r"])
   func lineEnds(_ end: String) throws {
     let lines = ["# two", "arp -> kernel # resolution", "", "confirm within 2min", "* -> drop", ""]
@@ -94,6 +99,9 @@ struct RuleTextTests {
       "priority -9223372036854775808 arp -> drop",
       "line 1, column 10: `-9223372036854775808` is no number above -9223372036854775808"
     ),
+    ("priority 5 priority 6 udp -> drop", "line 1, column 12: `priority` stands first, and once"),
+    ("udp and any -> drop", "line 1, column 9: `any` stands alone"),
+    ("\u{FEFF}urp -> drop", "line 1, column 1: `urp` is no field; did you mean `arp`?"),
     ("\n\narp and prot 5 -> drop", "line 3, column 9: `prot` is no field; did you mean `proto`?"),
     (
       "udp dst prot 5 -> drop",

@@ -134,6 +134,8 @@ struct RulesTests {
       try RulesRun.expectRefusal(["replace", "/nowhere/rules"], saying: "/nowhere/rules")
       try RulesRun.expectRefusal(["replace", "/dev/zero"], saying: "longer than 4000000 bytes")
       try RulesRun.expectRefusal(["add", "\u{1B}[2Judp -> drop"], saying: "`?[2Judp` is no field")
+      try RulesRun.expectRefusal(
+        ["add", "\u{202E}udp -> drop"], saying: "`?udp` is no field")
       try RulesRun.expectRefusal(["list"], of: "le\nft", saying: "use le?ft: there is no such")
       let file = try RuleTextFile("arp -> count\nicmp -> cuont\n")
       try RulesRun.expectRefusal(

@@ -39,13 +39,17 @@ enum Terminal {
     say((isTerminal ? emptyLine : "") + "martlet: \(oneLine(text))\n")
   }
 
-  /// Words of a file or of arguments may have control characters in them: none reaches the
-  /// terminal, nor ends the line.
+  /// Words of a file or of arguments may have characters in them that show as nothing, but move the
+  /// cursor or turn the letters around: none reaches the terminal, nor ends the line.
   private static func oneLine(_ text: String) -> String {
     String(
       String.UnicodeScalarView(
-        text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
+        text.unicodeScalars.map { unseen.contains($0.properties.generalCategory) ? "?" : $0 }))
   }
+
+  private static let unseen: Set<Unicode.GeneralCategory> = [
+    .control, .format, .lineSeparator, .paragraphSeparator,
+  ]
 
   /// Says in one line what went wrong.
   static func complain(_ error: XDPError) { note("\(error)") }
