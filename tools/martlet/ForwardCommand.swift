@@ -26,7 +26,9 @@ struct ForwardCommand: ParsableCommand {
   @OptionGroup var options: CommonOptions
 
   func validate() throws {
-    guard left != right else {
+    // One interface may have several names.
+    let indices = [left, right].map { try? Interface(named: $0).index }
+    guard left != right, indices[0] == nil || indices[0] != indices[1] else {
       throw ValidationError("A wire needs two different interfaces; see \"martlet reflect\".")
     }
   }
