@@ -116,10 +116,11 @@ struct RuleFileTests {
         # what nobody wants
         udp dst port 1002 -> drop
         arp -> count
-        priority -5 tcp dst port 7 -> forward right
 
         """)
-      let tool = try Tool.started("forward", "left", "right", "--json", "--rules", file.path)
+      let more = try RuleTextFile("priority -5 tcp dst port 7 -> forward right\n")
+      let tool = try Tool.started(
+        "forward", "left", "right", "--json", "--rules", file.path, "--rules", more.path)
       var other = PacketBuilder()
       other.destination.port = 1003
       let dropped = PacketBuilder().udp(payload: [1, 2, 3])

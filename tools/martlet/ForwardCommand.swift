@@ -19,8 +19,9 @@ struct ForwardCommand: ParsableCommand {
   @Argument(help: "The other interface.") var right: String
   @Option(
     help: ArgumentHelp(
-      "Ask these rules first; what none names is forwarded.", valueName: "FILE"))
-  var rules: String?
+      "Ask these rules first, of one file or several; what none names is forwarded.",
+      valueName: "FILE"))
+  var rules: [String] = []
   @Flag(help: "Count what arrives by the rule that named it, as packets say themselves.")
   var facts = false
   @OptionGroup var options: CommonOptions

@@ -2,20 +2,23 @@ import Martlet
 
 /// Rules out of a file, standard input ("-") or the command line.
 enum RuleFile {
-  /// The rules that a command begins with.
-  static func rules(of path: String?) throws(Complaint) -> [Rule] {
-    guard let path else { return [] }
-    let change = try change(try text(of: path), from: path)
-    guard change.confirmWithin == nil else {
-      throw Complaint(
-        "\(path): `confirm within` has no rules to go back to; change them while it runs")
+  /// The rules that a command begins with, file by file.
+  static func rules(of paths: [String]) throws(Complaint) -> [Rule] {
+    var rules: [Rule] = []
+    for path in paths {
+      let change = try change(try text(of: path), from: path)
+      guard change.confirmWithin == nil else {
+        throw Complaint(
+          "\(path): `confirm within` has no rules to go back to; change them while it runs")
+      }
+      rules += change.added
+      guard rules.count <= mostRules else {
+        throw Complaint(
+          "\(path): there would be \(rules.count) rules, more than \(mostRules); join some of them"
+            + " by prefixes or ranges of ports")
+      }
     }
-    guard change.added.count <= mostRules else {
-      throw Complaint(
-        "\(path): there would be \(change.added.count) rules, more than \(mostRules); join some of"
-          + " them by prefixes or ranges of ports")
-    }
-    return change.added
+    return rules
   }
 
   /// Rules that may be given at a time; the command has one of its own besides.
