@@ -112,7 +112,7 @@ extension SteeringProgram {
     guard interface.state() == .up else {
       throw XDPError(
         .interfaceDown, operation: operation, reason: "the interface is down",
-        remedy: "ip link set \(name.name) up")
+        remedy: "ip link set dev \(name.name) up")
     }
     guard ports.isEmpty || ports.contains(where: { $0.mode == .native }) else { return }
     let features = (try? interface.capabilities())?.features

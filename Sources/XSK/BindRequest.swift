@@ -125,7 +125,8 @@ struct BindRequest {
 
   private func down(_ errno: Errno?) -> XDPError {
     error(
-      .interfaceDown, "\(interface.name) is not up", "run: ip link set \(interface.name) up", errno)
+      .interfaceDown, "\(interface.name) is not up", "run: ip link set dev \(interface.name) up",
+      errno)
   }
 }
 

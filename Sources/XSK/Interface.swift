@@ -27,7 +27,8 @@ public struct Interface: Sendable, Hashable {
     let errno = Errno(rawValue: errno)
     guard Interface.isMissing(errno) else { throw unanswered("use \(name)", errno) }
     throw XDPError(
-      .noSuchInterface, operation: "use \(name)", reason: "there is no such interface here",
+      .noSuchInterface, operation: "use \(name.isEmpty ? "\"\"" : name)",
+      reason: "there is no such interface here",
       remedy: Interface.remedyListingNames(), errno: errno)
   }
 

@@ -15,7 +15,8 @@ public enum TextFile {
     let failure = Errno(rawValue: errno)
     guard let bytes else {
       throw XDPError(
-        .system, operation: "read \(path)", reason: "it cannot be read (\(failure))",
+        .system, operation: "read \(path.isEmpty ? "\"\"" : path)",
+        reason: "it cannot be read (\(failure))",
         remedy: "name a file that can", errno: failure)
     }
     guard bytes.count <= longest else {

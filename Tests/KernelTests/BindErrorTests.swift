@@ -37,8 +37,9 @@ struct BindErrorTests {
 
   @Test("Not up: the command is given")
   func notUp() async throws {
-    try await Self.expectRefusal(.interfaceDown, saying: ["near is not up", "ip link set near up"])
-    {
+    try await Self.expectRefusal(
+      .interfaceDown, saying: ["near is not up", "ip link set dev near up"]
+    ) {
       try runProgram(["ip", "link", "set", "dev", "near", "down"])
     }
   }

@@ -30,13 +30,14 @@ struct RefusalTests {
       try Self.expectRefusal(
         of: ["forward", "left", "eth9"], saying: "eth9", "no such interface", "name one of: lo, ")
       try Self.expectRefusal(of: ["sink", "eth9"], saying: "eth9", "no such interface", "left, ")
+      try Self.expectRefusal(of: ["sink", ""], saying: "use \"\": there is no such interface")
       try Self.expectRefusal(of: ["generate", "eth9"], saying: "eth9", "no such interface")
-      try runProgram(["ip", "link", "set", "right", "down"])
       try runProgram(["ip", "link", "property", "add", "dev", "left", "altname", "also-left"])
       let tool = try Tool(["forward", "left", "also-left"])
       #expect(try tool.process.wait(timeout: .seconds(20)) == .exited(64))
       #expect(tool.errorLines.first?.hasPrefix("Error: A wire needs two different") == true)
-      try Self.expectRefusal(saying: "right is not up", "ip link set right up")
+      try runProgram(["ip", "link", "set", "right", "down"])
+      try Self.expectRefusal(saying: "right is not up", "ip link set dev right up")
     }
   }
 

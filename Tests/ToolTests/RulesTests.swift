@@ -136,6 +136,7 @@ struct RulesTests {
       try RulesRun.expectRefusal(["add", "\u{1B}[2Judp -> drop"], saying: "`?[2Judp` is no field")
       try RulesRun.expectRefusal(
         ["add", "\u{202E}udp -> drop"], saying: "`?udp` is no field")
+      try RulesRun.expectRefusal(["replace", ""], saying: "read \"\": it cannot be read")
       try RulesRun.expectRefusal(["list"], of: "le\nft", saying: "use le?ft: there is no such")
       let file = try RuleTextFile("arp -> count\nicmp -> cuont\n")
       try RulesRun.expectRefusal(

@@ -64,7 +64,7 @@ struct RefusalTests {
       #expect(error.kind == .interfaceDown)
       #expect(
         error.description
-          == "bind near queue 0: near is not up; run: ip link set near up")
+          == "bind near queue 0: near is not up; run: ip link set dev near up")
     }
   }
 
