@@ -55,7 +55,7 @@ show_flows() {
   done
   if [[ -n $json ]]; then
     [[ $json == /* ]] || json=$started_in/$json
-    : >"$json" || exit 1
+    can_write "$json" || exit 1
   fi
   if [[ -n $plot ]]; then
     [[ $plot == /* ]] || plot=$started_in/$plot

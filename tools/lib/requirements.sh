@@ -4,6 +4,7 @@
 #
 #   require_swift                 # ends the script if Swift is missing or too old
 #   require_packages build demo   # finds what is missing; as root on Debian or Ubuntu installs it
+#   can_write results.json        # fails, with a word, if the results could not go there
 #
 # Nothing missing: no output, no network, a few milliseconds.
 
@@ -117,6 +118,18 @@ apt_update_if_old() {
   local fresh
   fresh=$(find /var/lib/apt/lists -maxdepth 1 -name '*Packages*' -mtime -1 2>/dev/null)
   [[ -n $fresh ]] || apt_get update
+}
+
+# can_write FILE: whether results can go there, to be asked before the work. Leaves no file where
+# none was, and keeps what is in one.
+can_write() {
+  local is_new=false
+  [[ -e $1 || -L $1 ]] || is_new=true
+  if ! { : >>"$1"; } 2>/dev/null; then
+    echo "cannot write $1: name a file in a folder that is there, of your own" >&2
+    return 1
+  fi
+  [[ $is_new == false ]] || rm -f "$1"
 }
 
 # Ends the script if there is no Swift, or one older than Package.swift asks for.
