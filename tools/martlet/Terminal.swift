@@ -29,7 +29,6 @@ enum Terminal {
   private static let piece = 4096
 
   /// Prints text on standard output; says whether it could be written.
-  @discardableResult
   static func print(_ text: String) -> Bool {
     (try? FileDescriptor.standardOutput.writeAll((text + "\n").utf8)) != nil
   }
