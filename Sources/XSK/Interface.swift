@@ -65,8 +65,8 @@ public enum LinkState: Sendable, Hashable {
 }
 
 extension Interface {
-  /// Whether the interface is up, down or gone; nil if the kernel cannot be asked, as without a free
-  /// file descriptor.
+  /// Whether the interface is up, down or gone; nil if the kernel cannot be asked, as without a
+  /// free file descriptor.
   ///
   /// A few system calls.
   public func state() -> LinkState? {

@@ -57,8 +57,9 @@ public struct LinkMonitor: ~Copyable {
 
   /// Waits until the kernel is done with every interface that it is taking away.
   ///
-  /// It takes one off its lists and unbinds its sockets under one lock (RTNL), which any question by
-  /// rtnetlink takes too. The answer is an event more to `drain`. False if nothing could be asked.
+  /// It takes one off its lists and unbinds its sockets under one lock (RTNL), which any question
+  /// by rtnetlink takes too. The answer is one event more to `drain`. False if nothing could be
+  /// asked.
   package func awaitRemovals() -> Bool {
     // About interface 0 (struct ifinfomsg), which is none.
     let question = Netlink.request(

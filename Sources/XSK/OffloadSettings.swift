@@ -5,9 +5,9 @@ import SystemPackage
 ///
 /// VLAN stripping takes tags out of frames; LRO and hardware GRO glue packets together: a forwarder
 /// that lets them lose tags or change packets is not transparent. Only what was on and can be
-/// changed is touched. What was touched is restored when the value goes or by `restore()`, and after
-/// a crash by the next process that turns features of the interface off: until then it stands in a
-/// `SettingsRecord`, where one can be kept.
+/// changed is touched. What was touched is restored when the value goes or by `restore()`, and
+/// after a crash by the next process that turns features of the interface off: until then it stands
+/// in a `SettingsRecord`, where one can be kept.
 public struct OffloadSettings: ~Copyable {
   private let interface: Interface
   private let record: OffloadRecord

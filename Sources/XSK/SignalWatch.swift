@@ -2,10 +2,10 @@ import CXDP
 import Glibc
 import SystemPackage
 
-/// Turns SIGINT and SIGTERM into something a poll set can wait for (`signalfd`), and SIGHUP, which a
-/// closed terminal sends, where that would end the process.
+/// Turns SIGINT and SIGTERM into something a poll set can wait for (`signalfd`), and where it would
+/// end the process SIGHUP, which a closed terminal sends.
 ///
-/// For the thread that calls, before it starts others: a signal may go to any thread that takes it.
+/// For the thread that calls, before it starts others: any thread that takes a signal may get it.
 /// While it lives, the calling thread does not die of them; threads it starts inherit that. What
 /// was blocked before is blocked again when it goes.
 public struct SignalWatch: ~Copyable {

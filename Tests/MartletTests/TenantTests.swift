@@ -258,7 +258,7 @@ import Testing
     }
     #expect(others == 200)
     #expect(bench.kernels[2].counts.invalidTransmit == 0)
-    // Most words named nothing that the tenant has, which ends it in the end, and nothing else does.
+    // Most words named nothing that the tenant has: that ends it after a while, nothing else does.
     let report = try unwrap(bench.engine.report(of: export))
     #expect(report.ending == (report.refused > 256 ? .broken : nil))
   }

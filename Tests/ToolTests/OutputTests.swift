@@ -93,6 +93,16 @@ struct OutputTests {
     }
   }
 
+  @Test("Closed places of standard input, output and error are nobody else's")
+  func closedPlaces() async throws {
+    try await withNetworkNamespace {
+      let tool = try Self.started("0<&- 1>&- 2>&-", try Wires())
+      let places = (0...2).map { "/proc/\(tool.process.identifier)/fd/\($0)" }
+      let files = try runProgram(["readlink"] + places)
+      #expect(files == String(repeating: "/dev/null\n", count: 3))
+    }
+  }
+
   @Test(
     "A report that cannot be written is an error",
     arguments: [">/dev/full", ">&-", "> >(exec true)", ">&- 2>&-"])

@@ -29,7 +29,9 @@ struct StopTests {
     try runProgram(["ethtool", "-k", interface]).split(separator: "\n").map(String.init)
   }
 
-  @Test("A signal ends it under traffic: soon, status 0, detached", arguments: [SIGINT, SIGTERM, SIGHUP])
+  @Test(
+    "A signal ends it under traffic: soon, status 0, detached",
+    arguments: [SIGINT, SIGTERM, SIGHUP])
   func signalUnderTraffic(signal: Int32) async throws {
     try await withNetworkNamespace {
       let wires = try Wires()

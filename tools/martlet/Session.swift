@@ -22,6 +22,7 @@ struct Session {
   func run<W: Worker & ~Copyable>(
     _ make: (Engine.Configuration) throws(XDPError) -> W
   ) throws(ExitCode) {
+    Terminal.fillPlaces()
     // Packets matter more than whether anybody is left to read about them.
     signal(SIGPIPE, SIG_IGN)
     let outcome: Outcome

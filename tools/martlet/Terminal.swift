@@ -25,6 +25,18 @@ enum Terminal {
     return (try? FileDescriptor.open(path, .writeOnly, options: options)) ?? .standardError
   }()
 
+  /// Puts something into the places of standard input, output and error that are empty: words would
+  /// go to whatever is opened next.
+  ///
+  /// What is written there fails, as before.
+  static func fillPlaces() {
+    while let place = try? FileDescriptor.open(FilePath("/dev/null"), .readOnly) {
+      guard place.rawValue > FileDescriptor.standardError.rawValue else { continue }
+      try? place.close()
+      return
+    }
+  }
+
   /// Bytes that a pipe takes without waiting once it says that there is room (`PIPE_BUF`).
   private static let piece = 4096
 

@@ -79,7 +79,7 @@ public struct PeerSocket: ~Copyable, Sendable {
     hasConnected = true
   }
 
-  /// Lets nobody send files to this end (`SO_PASSRIGHTS`, Linux 6.16; on older kernels anybody can).
+  /// Lets nobody send files to this end (`SO_PASSRIGHTS`, Linux 6.16; before that anybody can).
   ///
   /// A file that is not taken is closed by who receives, and closing one can take as long as the
   /// sender likes: a TCP socket that lingers for what its peer does not read.
