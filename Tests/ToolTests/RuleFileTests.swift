@@ -180,7 +180,12 @@ struct RuleFileTests {
     try await withNetworkNamespace {
       _ = try Wires()
       let elsewhere = try NetworkNamespace()
-      _ = try VethPair("out", "end") { $0.farNamespace = elsewhere }
+      _ = try VethPair("out", "end") {
+        $0.farNamespace = elsewhere
+        $0.queueCount = 2
+      }
+      // Of an end with fewer queues than the other one sends by the kernel says nothing.
+      try runProgram(["ethtool", "-L", "out", "rx", "1"])
       let file = try RuleTextFile("udp -> forward out\nicmp -> forward out ttl\n")
       let tool = try Tool.started("forward", "left", "right", "--json", "--rules", file.path)
       let note = "martlet: forward to out: its peer is in another network namespace"
