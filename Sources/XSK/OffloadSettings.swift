@@ -127,7 +127,9 @@ public struct OffloadSettings: ~Copyable {
 
 /// What a process turned off, where a record of that can be kept and no other value has it: then
 /// that one turned the features off.
-private struct OffloadRecord: ~Copyable {
+///
+/// Not private, as `SocketName`.
+struct OffloadRecord: ~Copyable {
   private let record: SettingsRecord?
 
   init(of interface: Interface) {

@@ -65,7 +65,9 @@ public struct PeerListener: ~Copyable, Sendable {
 
 /// The name of a socket in the file system, removed with its owner unless another one has it by
 /// then.
-private struct SocketName: ~Copyable {
+///
+/// Not private: what is optimized across modules would not link (Swift 6.3).
+struct SocketName: ~Copyable {
   let path: String
   /// What tells the socket's file from a successor's; nil if it had gone before it was looked at.
   private let file: (device: dev_t, number: ino_t)?
