@@ -138,9 +138,11 @@ extension Engine {
   /// into, and one that is on its way meanwhile.
   private func checkMemory(for queues: [QueueName]) throws(XDPError) {
     let configuration = control.configuration
-    let groups = queues.map(\.group) + ports.indices.map { ports[$0].group }
-    let needy = groups.count { configuration.groups[$0.index].arena == nil }
-    let wanted = 2 * needy * (shared?.workers ?? 1) * configuration.chunkSize
+    let others = ports.indices.filter { !ports[$0].isRetired }.map { ports[$0].group }
+    let needy = (queues.map(\.group) + others).count {
+      configuration.groups[$0.index].arena == nil
+    }
+    let wanted = 2 * needy * configuration.chunkSize
     guard configuration.memory < wanted else { return }
     throw XDPError(
       .configuration, operation: "bind \(queues.count) queues",

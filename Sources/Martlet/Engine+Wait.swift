@@ -39,7 +39,7 @@ extension Engine {
     let sleeps = !isPending && !isSpinning && timeout.map({ $0 <= .zero }) != true
     if sleeps { sleep(sleepLimit(timeout, mustRetry)) } else { control.wakes.poll() }
     // Mostly it is a socket, which the loop looks at.
-    if control.wakes.isAnyReady { try look() }
+    if control.wakes.isAnyReady || control.mustCheckLinks { try look() }
     if exports.count != 0 { wakeExports(havingSlept: sleeps) }
     control.heart?.beat()
     return !control.stop.isRequested
@@ -168,7 +168,8 @@ extension Engine {
     if let longest = control.longestSleep { limit = min(limit ?? longest, longest) }
     // Whoever stalls wakes nobody.
     if exports.count != 0, let left = exports.timeToStall { limit = min(limit ?? left, left) }
-    guard !dirty.isEmpty || isStarved && isSending || mustRetry else { return limit }
+    guard !dirty.isEmpty || isStarved && isSending || mustRetry || control.mustCheckLinks
+    else { return limit }
     let retry = Duration.milliseconds(1)
     return min(limit ?? retry, retry)
   }
@@ -190,24 +191,28 @@ extension Engine {
     if control.wakes.isReady(at: EngineControl.bellPlace), control.steering.doorbell.answer() {
       try control.renewHeart()
     }
-    if control.links != nil, control.wakes.isReady(at: EngineControl.linkPlace),
-      control.links?.drain() == true
-    {
-      try checkLinks()
+    if control.wakes.isReady(at: EngineControl.linkPlace), control.links?.drain() == true {
+      control.mustCheckLinks = true
     }
+    if control.mustCheckLinks { try checkLinks() }
   }
 
   /// Looks at the interface of every port: which went down, came up, or is gone.
   private mutating func checkLinks() throws(XDPError) {
     var lost: Interface?
+    control.mustCheckLinks = false
     for index in ports.indices {
       let binding = control.bindings[index]
       guard binding.state != .gone, binding.interface.index != 0 else { continue }
-      // Where the kernel says nothing it is as it was.
-      guard let state = control.links?.state(of: binding.interface) else { continue }
+      // Where the kernel says nothing it is as it was, and is looked at again.
+      guard let state = control.links?.state(of: binding.interface),
+        // Before that the kernel is not done with the port's frames.
+        state != .gone || control.links?.awaitRemovals() == true
+      else {
+        control.mustCheckLinks = true
+        continue
+      }
       if state == .gone {
-        // Only then the kernel is done with the port's frames.
-        guard control.links?.awaitRemovals() == true else { continue }
         bringHome(index)
         lost = binding.interface
       }

@@ -27,6 +27,8 @@ struct EngineControl: ~Copyable {
   var alignmentFallback: String?
   /// The longest that `wait` may sleep, so that the heart beats in time; nil without a heartbeat.
   var longestSleep: Duration?
+  /// Whether an interface may have changed that was not looked at since.
+  var mustCheckLinks = false
   /// Whether the last `wait` found something to read where the application asked it to look.
   var isGuestReady = false
   /// Calls of `wait` that looked neither at the file descriptors nor at the clock.

@@ -18,6 +18,10 @@ public enum KernelFeature: String, Sendable, CaseIterable {
   case fragments = "AF_XDP packets in several fragments"
   /// Transmit metadata: checksum offload and timestamps.
   case transmitMetadata = "AF_XDP transmit metadata"
+  /// What a driver can do, by netlink.
+  case capabilities = "drivers' XDP features"
+  /// Unix sockets that nobody can send files to.
+  case refusedFiles = "Unix sockets that refuse files"
   /// More than 32 packets sent by one kick in copy mode.
   case widerKicks = "wider kicks of AF_XDP sockets"
 
@@ -26,8 +30,10 @@ public enum KernelFeature: String, Sendable, CaseIterable {
     switch self {
     case .namespaces: KernelVersion(3, 8)
     case .sockets: KernelVersion(5, 11)
+    case .capabilities: KernelVersion(6, 3)
     case .fragments: KernelVersion(6, 6)
     case .transmitMetadata: KernelVersion(6, 8)
+    case .refusedFiles: KernelVersion(6, 16)
     case .widerKicks: KernelVersion(6, 17)
     }
   }

@@ -3,7 +3,7 @@ internal import Glibc
 internal import SystemPackage
 
 /// Starts a program with posix_spawn(3): found by PATH, empty standard input, no inherited
-/// descriptors, no blocked signals.
+/// descriptors, no blocked signals, and none ignored that a shell or CI may ignore (nohup).
 ///
 /// Returns its process number.
 func spawnProgram(_ program: [String], output: Int32, error: Int32) throws -> Int32 {
@@ -22,7 +22,11 @@ func spawnProgram(_ program: [String], output: Int32, error: Int32) throws -> In
   defer { unsafe posix_spawnattr_destroy(&attributes) }
   unsafe sigemptyset(&signals)
   unsafe posix_spawnattr_setsigmask(&attributes, &signals)
-  unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+  unsafe sigaddset(&signals, SIGHUP)
+  unsafe sigaddset(&signals, SIGPIPE)
+  unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
+  unsafe posix_spawnattr_setflags(
+    &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
   let code = unsafe withArguments(program) { arguments in
     unsafe posix_spawnp(&process, program[0], &actions, &attributes, arguments, environ)
   }

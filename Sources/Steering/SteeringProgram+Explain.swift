@@ -10,7 +10,7 @@ extension SteeringProgram {
   /// The kernel answers: the functions that decide about real packets are run on this one, over the
   /// rules in force, in a program of their own that counts nothing and sends nothing
   /// (`BPF_PROG_TEST_RUN`). Loading it takes some 10 ms each time. Throws `.configuration` below 14
-  /// and beyond 65,535 bytes, which the kernel does not try; before Linux 5.18 it tries some 3,500.
+  /// and beyond 65,535 bytes; before Linux 5.18 the kernel tries some 3,500.
   public func explain(
     _ packet: [UInt8], interface: Interface, queue: Int = 0
   ) throws(XDPError) -> Explanation {

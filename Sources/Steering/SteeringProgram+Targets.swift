@@ -1,3 +1,4 @@
+import SystemPackage
 public import XSK
 
 extension SteeringProgram {
@@ -102,19 +103,27 @@ extension SteeringProgram {
   }
 
   /// Whether what the kernel forwards to an interface will arrive.
-  ///
-  /// A driver that takes no frames of other interfaces' programs loses them without a count. Since
-  /// Linux 6.3 the kernel says which takes them, of a veth also where its peer cannot be seen. In
-  /// generic mode the stack sends, as it sends everything.
   private func checkForwarding(to name: InterfaceName) throws(XDPError) {
     let operation = "forward to \(name.name)"
     let interface = try Interface(named: name.name)
-    guard interface.state() == .up else {
+    let state = interface.state()
+    guard state != .gone else { throw interface.gone(operation, .noSuchAddressOrDevice) }
+    guard state != .down else {
       throw XDPError(
         .interfaceDown, operation: operation, reason: "the interface is down",
         remedy: "ip link set dev \(name.name) up")
     }
-    guard ports.isEmpty || ports.contains(where: { $0.mode == .native }) else { return }
+    // Before anything is attached some drivers would not say yet what they will take.
+    if ports.contains(where: { $0.mode == .native }) { try checkTakingFrames(interface) }
+  }
+
+  /// Whether an interface takes frames that native programs of others forward to it.
+  ///
+  /// A driver that takes none loses them without a count. Since Linux 6.3 the kernel says which
+  /// takes them, of a veth also where its peer cannot be seen; some do while they have a program of
+  /// their own. In generic mode the stack sends, as it sends everything.
+  private func checkTakingFrames(_ interface: Interface) throws(XDPError) {
+    let operation = "forward to \(interface.name)"
     let features = (try? interface.capabilities())?.features
     if features?.contains(.redirectTarget) == true { return }
     guard interface.driver() == "veth" else {

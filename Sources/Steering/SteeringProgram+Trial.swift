@@ -20,8 +20,8 @@ extension SteeringProgram {
   /// What the program would do with a packet that arrived on a queue of an attached interface.
   ///
   /// The packet is counted, but goes nowhere (`BPF_PROG_TEST_RUN`). To a socket it is redirected
-  /// only if the queue has one. Throws `.configuration` below 14 and beyond 65,535 bytes, which the
-  /// kernel does not try; before Linux 5.18 it tries some 3,500.
+  /// only if the queue has one. Throws `.configuration` below 14 and beyond 65,535 bytes; before
+  /// Linux 5.18 the kernel tries some 3,500.
   public func trial(
     of packet: [UInt8], interface: Interface, queue: Int = 0
   ) throws(XDPError) -> Verdict {
@@ -58,13 +58,12 @@ extension SteeringProgram {
     }
   }
 
-  /// Throws unless the kernel runs programs on packets of this length, from an Ethernet header to
-  /// what it has pages for (`MAX_SKB_FRAGS`).
+  /// Throws unless a packet has an Ethernet header, and is no longer than IP has them.
   static func checkLength(_ packet: [UInt8], _ operation: String) throws(XDPError) {
     guard !(14...65_535).contains(packet.count) else { return }
     throw XDPError(
       .configuration, operation: operation,
-      reason: "the kernel wants 14 bytes at least and 65535 at most, not \(packet.count)",
+      reason: "a packet has 14 bytes at least and 65535 at most, not \(packet.count)",
       remedy: "take a packet of the same headers and another length")
   }
 

@@ -136,10 +136,14 @@ extension BindRequest {
     switch step {
     case .socket: explainSocket(errno)
     case .register: explainRegister(errno)
-    case .join:
+    case .join where errno == .noSuchAddressOrDevice:
       error(
         .interfaceGone, "every interface bound with this packet memory is gone",
         "close their sockets first", errno)
+    case .join:
+      error(
+        .system, "the memory cannot be handed to another socket (\(errno))",
+        "look at the limits (ulimit -n)", errno)
     case .bind: explainBind(errno)
     }
   }

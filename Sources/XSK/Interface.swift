@@ -79,6 +79,13 @@ extension Interface {
     do {
       return Interface.has(IFF_UP, in: try control(SIOCGIFFLAGS, by: socket)) ? .up : .down
     } catch {
+      guard Interface.isMissing(error) else { return nil }
+    }
+    // It may have got another name between the two questions: then it still has one.
+    do {
+      _ = try currentName(by: socket)
+      return nil
+    } catch {
       return Interface.isMissing(error) ? .gone : nil
     }
   }

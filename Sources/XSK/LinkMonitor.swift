@@ -53,7 +53,7 @@ public struct LinkMonitor: ~Copyable {
   /// Whether an interface of the namespace is up, down or gone; nil if the kernel does not say.
   ///
   /// Two system calls, and no file descriptor that could be lacking.
-  package func state(of interface: Interface) -> LinkState? { interface.state(by: socket) }
+  public func state(of interface: Interface) -> LinkState? { interface.state(by: socket) }
 
   /// Waits until the kernel is done with every interface that it is taking away.
   ///

@@ -40,7 +40,8 @@ public struct OffloadSettings: ~Copyable {
       do throws(XDPError) {
         try OffloadSettings.turnOff(wanted, names, of: interface)
       } catch {
-        record.remove()
+        // What a killed process left off is still to be turned on.
+        record.withdraw()
         throw error
       }
     }
@@ -152,6 +153,13 @@ struct OffloadRecord: ~Copyable {
   func write(_ names: [String]) {
     switch record {
     case .some(let record): try? record.write(names)
+    case .none: break
+    }
+  }
+
+  func withdraw() {
+    switch record {
+    case .some(let record): record.withdraw()
     case .none: break
     }
   }

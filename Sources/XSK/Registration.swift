@@ -188,7 +188,7 @@ extension Registration {
   ///
   /// Throws if no socket has its device any more: nothing can be bound then.
   mutating func reanchor() throws(Errno) {
-    if members.isEmpty || Registration.isBound(anchored) { return }
+    if members.isEmpty || Registration.isBound(unsafe xsk_umem__fd(umem)) { return }
     guard let heir = members.first(where: { Registration.isBound($0.descriptor) }) else {
       throw .noSuchAddressOrDevice
     }

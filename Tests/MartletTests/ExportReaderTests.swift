@@ -38,6 +38,8 @@ import Testing
     var ends: [Int32] = [-1, -1]
     // The kernel writes two descriptors, and the array has two elements.
     try #require(unsafe pipe(&ends) == 0)
+    // A child that inherited the writing end would keep it open.
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     defer { close(ends[0]) }
     let shipment = Shipment(
       role: role, ringSize: 16, chunkSize: 2048, verdicts: [.drop], packetLimit: 16)

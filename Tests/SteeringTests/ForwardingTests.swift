@@ -4,6 +4,8 @@ import XSK
 
 @testable import Steering
 
+private let capabilities = KernelFeature.capabilities
+
 /// Packets that leave by another interface: what is refused, and their checksum.
 @Suite(.enabled(if: sockets.isExpected, needsSockets))
 struct ForwardingTests {
@@ -36,7 +38,8 @@ struct ForwardingTests {
     }
   }
 
-  @Test func whatTakesNoFrames() async throws {
+  @Test(.enabled(if: capabilities.isExpected, Comment(rawValue: capabilities.reason)))
+  func whatTakesNoFrames() async throws {
     try await withNetworkNamespace {
       var bench = try Bench(queueCount: 1)
       try runProgram(["ip", "link", "add", "bridge", "type", "bridge"])
@@ -49,7 +52,8 @@ struct ForwardingTests {
   }
 
   /// The kernel says it of the near end.
-  @Test func aPeerInAnotherNamespace() async throws {
+  @Test(.enabled(if: capabilities.isExpected, Comment(rawValue: capabilities.reason)))
+  func aPeerInAnotherNamespace() async throws {
     let elsewhere = try NetworkNamespace()
     try await withNetworkNamespace {
       var bench = try Bench(queueCount: 1)

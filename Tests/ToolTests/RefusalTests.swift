@@ -24,6 +24,18 @@ struct RefusalTests {
     #expect(try isSomethingAttached() == before)
   }
 
+  @Test func limits() async throws {
+    try await withNetworkNamespace {
+      _ = try Wires()
+      try Self.expectRefusal(
+        with: ["--memory", "4K"], saying: "4096 bytes of memory are too little", "8192 bytes")
+      try Self.expectRefusal(with: ["--memory", "2K"], saying: "less than a node", "4096 or more")
+      try Self.expectRefusal(
+        through: ["bash", "-c", #"ulimit -f 64; exec "$@""#, "bash"],
+        saying: "reserve 8192 KiB of packet memory", "files of 65536 bytes only", "ulimit -f")
+    }
+  }
+
   @Test func interfaces() async throws {
     try await withNetworkNamespace {
       _ = try Wires()

@@ -1,9 +1,10 @@
-import CXDP
 import Expectations
 import Glibc
 import MartletTestKit
 import Testing
 import XSK
+
+private let refusals = KernelFeature.refusedFiles
 
 /// Sockets between processes: their names in the file system, and who closes them.
 @Suite struct PeerTests {
@@ -43,7 +44,9 @@ import XSK
     _ = try PeerListener(path: path)
   }
 
-  @Test("Nobody sends files to who gives some away", .enabled(if: refusesFiles, "Linux 6.16"))
+  @Test(
+    "Nobody sends files to who gives some away",
+    .enabled(if: refusals.isExpected, Comment(rawValue: refusals.reason)))
   func files() throws {
     let path = Self.freshPath()
     let listener = try PeerListener(path: path)
@@ -76,18 +79,6 @@ import XSK
     close(descriptor)
     expectEqual(far.takeWakes(1), nil)
   }
-}
-
-/// Whether this kernel can refuse files (`SO_PASSRIGHTS`).
-private var refusesFiles: Bool {
-  guard let pair = try? PeerSocket.pair() else { return false }
-  let near = PeerSocket(pair.near)
-  _ = PeerSocket(pair.far)
-  var value: Int32 = 0
-  var size = socklen_t(MemoryLayout<Int32>.size)
-  // The kernel writes a number.
-  return unsafe getsockopt(
-    near.fileDescriptor, SOL_SOCKET, Int32(CXDP_SO_PASSRIGHTS), &value, &size) == 0
 }
 
 /// CAP_CHOWN of linux/capability.h.

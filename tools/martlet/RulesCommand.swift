@@ -85,6 +85,7 @@ struct RulesCommand: ParsableCommand {
   }
 
   func run() throws {
+    Terminal.fillPlaces()
     do throws(Complaint) {
       switch action {
       case .list: try printList(try list())

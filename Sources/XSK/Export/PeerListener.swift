@@ -3,8 +3,9 @@ internal import Glibc
 
 /// A place in the file system where processes ask for shared memory.
 public struct PeerListener: ~Copyable, Sendable {
-  private let descriptor: OwnedDescriptor
+  // Goes first: while the socket is open no successor's file can have its number.
   private let name: SocketName
+  private let descriptor: OwnedDescriptor
 
   /// Listens at `path`, which must not exist; who may connect is up to the file's `mode` and its
   /// group, which is the process's own unless another one is named.
