@@ -35,6 +35,13 @@ struct OutputTests {
     #expect(try tool.report().packets(0, "received") > 0)
   }
 
+  /// Waits while the live line is drawn again, or would be, and looks at traffic and end.
+  private static func expectUnharmed(_ tool: Tool, _ wires: Wires) throws {
+    _ = try tool.process.wait(timeout: .seconds(2))
+    try expectTraffic(through: tool, wires)
+    try expectEnd(of: tool)
+  }
+
   @Test("A terminal that was stopped (Ctrl-S) stops neither the wire nor its end")
   func stoppedTerminal() async throws {
     try await withNetworkNamespace {
@@ -42,10 +49,7 @@ struct OutputTests {
       let terminal = try PseudoTerminal()
       let tool = try Self.started("2>\(terminal.path)", wires)
       try terminal.stop()
-      // The live line is drawn again meanwhile, or would be.
-      _ = try tool.process.wait(timeout: .seconds(2))
-      try Self.expectTraffic(through: tool, wires)
-      try Self.expectEnd(of: tool)
+      try Self.expectUnharmed(tool, wires)
     }
   }
 
@@ -57,10 +61,7 @@ struct OutputTests {
       // A little room is left.
       _ = try terminal.fill(pieces: PseudoTerminal().fill() - 1)
       let tool = try Self.started("2>\(terminal.path)", wires)
-      // Here too the live line needs its room.
-      _ = try tool.process.wait(timeout: .seconds(2))
-      try Self.expectTraffic(through: tool, wires)
-      try Self.expectEnd(of: tool)
+      try Self.expectUnharmed(tool, wires)
     }
   }
 
