@@ -101,6 +101,9 @@ struct OutputTests {
       let places = (0...2).map { "/proc/\(tool.process.identifier)/fd/\($0)" }
       let files = try runProgram(["readlink"] + places)
       #expect(files == String(repeating: "/dev/null\n", count: 3))
+      // Its report goes nowhere.
+      tool.process.signal(SIGTERM)
+      #expect(try tool.process.wait(timeout: .seconds(5)) == .exited(1))
     }
   }
 
